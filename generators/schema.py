@@ -1,0 +1,239 @@
+"""What a dataset is made of: names, kinds, disclosure roles, keys, rules. Nothing observed in any record.
+
+`DatasetSchema` → `TableSchema` → `ColumnSchema` are frozen values; change one with `dataclasses.replace`.
+As JSON they are what the steward confirms, what generators obey and what a capsule publishes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from generators.errors import InputError
+
+FORMAT = 1
+"""Version of the JSON layout; a reader refuses a newer one."""
+
+STORAGES = ("string", "int64", "float64", "bool", "date32", "timestamp[us]")
+"""Arrow types a canonical Parquet file may have. Times of day are strings with a `format`; integers beyond 64 bits are strings."""
+
+
+class Kind(StrEnum):
+    """What the values of a column are, which decides how they are summarised and generated."""
+
+    CATEGORICAL = "categorical"
+    INTEGER = "integer"
+    REAL = "real"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    TIME = "time"
+    IDENTIFIER = "identifier"
+    FREE_TEXT = "free text"
+
+
+class Role(StrEnum):
+    """The disclosure role of a column."""
+
+    DIRECT_IDENTIFIER = "direct identifier"
+    QUASI_IDENTIFIER = "quasi-identifier"
+    SENSITIVE = "sensitive"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class ColumnSchema:
+    """One column.
+
+    storage: its Arrow type in canonical files, one of `STORAGES`.
+    decimals: decimal places of a real column (source precision), else None.
+    format: strptime pattern of times (``%H:%M``) and of dates as the source wrote them (used when writing CSV);
+        for identifiers a public pattern in which ``9`` stands for a digit and ``A`` for a capital letter, else None.
+    codes: the code list, only where it is public or typed by a steward: never values merely observed.
+    """
+
+    name: str
+    kind: Kind
+    storage: str
+    nullable: bool = True
+    role: Role = Role.OTHER
+    unique: bool = False
+    decimals: int | None = None
+    format: str | None = None
+    codes: tuple[str, ...] | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """`columns` of this table refer to `parent_columns` of table `parent`."""
+
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A statement that holds in every row of a table.
+
+    name: shown to people; text: the rule in the rule language of `generators.rules`.
+    """
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """One table. `person_key` names the column that says who the person is; None: every row is counted as another person."""
+
+    name: str
+    columns: tuple[ColumnSchema, ...]
+    person_key: str | None = None
+    primary_key: tuple[str, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    def column(self, name: str) -> ColumnSchema:
+        """The column called `name`; InputError when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise InputError(f'table "{self.name}" has no column "{name}"; it has: {", ".join(self.names)}')
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    def tokenised(self, column: ColumnSchema) -> bool:
+        """Whether the working copy holds keyed tokens in place of this column: the person key and identifiers kept as keys."""
+        if column.name == self.person_key:
+            return True
+        return column.kind is Kind.IDENTIFIER and column.role is not Role.DIRECT_IDENTIFIER
+
+    def dropped(self, column: ColumnSchema) -> bool:
+        """Whether the working copy leaves this column out: direct identifiers, unless they are the person key."""
+        return column.role is Role.DIRECT_IDENTIFIER and column.name != self.person_key
+
+    def deidentified(self) -> TableSchema:
+        """The schema of the working copy and of everything made from it: identifiers dropped, keys as tokens (kind identifier, storage string)."""
+        kept = tuple(
+            replace(c, kind=Kind.IDENTIFIER, storage="string", role=Role.OTHER, decimals=None, codes=None) if self.tokenised(c) else c
+            for c in self.columns
+            if not self.dropped(c)
+        )
+        names = {c.name for c in kept}
+        return replace(
+            self,
+            columns=kept,
+            primary_key=self.primary_key if set(self.primary_key) <= names else (),
+            foreign_keys=tuple(k for k in self.foreign_keys if set(k.columns) <= names),
+        )
+
+
+@dataclass(frozen=True)
+class DatasetSchema:
+    """One or more tables."""
+
+    tables: tuple[TableSchema, ...]
+    format: int = field(default=FORMAT)
+
+    def table(self, name: str) -> TableSchema:
+        """The table called `name`; InputError when there is none."""
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise InputError(f'the schema has no table "{name}"; it has: {", ".join(t.name for t in self.tables)}')
+
+    def deidentified(self) -> DatasetSchema:
+        """See `TableSchema.deidentified`."""
+        return replace(self, tables=tuple(t.deidentified() for t in self.tables))
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def to_json(self) -> str:
+        """Readable JSON, the same bytes for the same schema."""
+        return json.dumps(self.as_dict(), indent=1, ensure_ascii=False) + "\n"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the canonical JSON."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+
+    @staticmethod
+    def from_json(text: str) -> DatasetSchema:
+        """Read what `to_json` wrote; InputError names what is wrong and where."""
+        try:
+            raw = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InputError(f"the schema is not JSON (line {error.lineno}, column {error.colno})") from None
+        return DatasetSchema.from_dict(raw)
+
+    @staticmethod
+    def from_dict(raw: Any) -> DatasetSchema:
+        """As `from_json`, from parsed JSON."""
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("tables"), (list, tuple)):
+            raise InputError('the schema must be an object with a list "tables"')
+        if raw.get("format", FORMAT) != FORMAT:
+            raise InputError(f"the schema has format {raw.get('format')!r}; this program reads format {FORMAT}")
+        return DatasetSchema(tables=tuple(_table(t) for t in raw["tables"]))
+
+
+def _table(raw: Any) -> TableSchema:
+    if not isinstance(raw, Mapping) or not raw.get("name") or not isinstance(raw.get("columns"), (list, tuple)):
+        raise InputError('every table of the schema needs a "name" and a list "columns"')
+    name = str(raw["name"])
+    columns = tuple(_column(name, c) for c in raw["columns"])
+    names = [c.name for c in columns]
+    repeated = sorted({n for n in names if names.count(n) > 1})
+    if repeated:
+        raise InputError(f'table "{name}" of the schema names a column twice: {", ".join(repeated)}')
+    try:
+        table = TableSchema(
+            name=name,
+            columns=columns,
+            person_key=raw.get("person_key") or None,
+            primary_key=tuple(raw.get("primary_key") or ()),
+            foreign_keys=tuple(
+                ForeignKey(tuple(k["columns"]), str(k["parent"]), tuple(k["parent_columns"])) for k in raw.get("foreign_keys") or ()
+            ),
+            rules=tuple(Rule(str(r["name"]), str(r["text"])) for r in raw.get("rules") or ()),
+        )
+    except (KeyError, TypeError, AttributeError):
+        raise InputError(f'table "{name}" of the schema: a foreign key or rule lacks a part') from None
+    for key in (table.person_key, *table.primary_key):
+        if key is not None and key not in names:
+            raise InputError(f'table "{name}" of the schema: key column "{key}" is not among its columns')
+    return table
+
+
+def _column(table: str, raw: Any) -> ColumnSchema:
+    if not isinstance(raw, Mapping) or not raw.get("name"):
+        raise InputError(f'table "{table}" of the schema has a column without a "name"')
+    place = f'column "{raw["name"]}" of table "{table}"'
+    try:
+        kind, role = Kind(raw.get("kind", "")), Role(raw.get("role", Role.OTHER))
+    except ValueError as error:
+        allowed = Role if raw.get("kind", "") in list(Kind) else Kind
+        raise InputError(f"{place}: {error}; use one of: {', '.join(allowed)}") from None
+    if raw.get("storage") not in STORAGES:
+        raise InputError(f'{place}: "storage" must be one of: {", ".join(STORAGES)}')
+    codes = raw.get("codes")
+    return ColumnSchema(
+        name=str(raw["name"]),
+        kind=kind,
+        storage=str(raw["storage"]),
+        nullable=bool(raw.get("nullable", True)),
+        role=role,
+        unique=bool(raw.get("unique", False)),
+        decimals=None if raw.get("decimals") is None else int(raw["decimals"]),
+        format=raw.get("format") or None,
+        codes=None if codes is None else tuple(str(c) for c in codes),
+        description=str(raw.get("description") or ""),
+    )
