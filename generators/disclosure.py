@@ -50,7 +50,10 @@ class DisclosurePolicy:
         return (int(count) + self.rounding // 2) // self.rounding * self.rounding
 
     def released(self, persons: int, count: int | None = None) -> int | None:
-        """The figure that may leave: None when fewer than `minimum` true persons stand behind it, else `count` (default: persons) rounded."""
+        """The figure that may leave: None when fewer than `minimum` true persons stand behind it.
+
+        Else `count` (default: persons) rounded.
+        """
         if persons < self.minimum:
             return None
         return self.rounded(persons if count is None else count)

@@ -121,7 +121,7 @@ class TableSchema:
         return column.role is Role.DIRECT_IDENTIFIER and column.name != self.person_key
 
     def deidentified(self) -> TableSchema:
-        """The schema of the working copy and of everything made from it: identifiers dropped, keys as tokens (kind identifier, storage string)."""
+        """The schema of the working copy and all that is made from it: identifiers dropped, keys as string tokens."""
         kept = tuple(
             replace(c, kind=Kind.IDENTIFIER, storage="string", role=Role.OTHER, decimals=None, codes=None) if self.tokenised(c) else c
             for c in self.columns
