@@ -1,0 +1,63 @@
+"""Logs that hold no record's value: of an exception only its type and where in the code it was raised.
+
+A library's message may quote the value it choked on ("could not convert string to float: 'Smith'"),
+so no exception's message is logged at all.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+_ANNOUNCEMENT = "Traceback (most recent call last)"
+
+
+def locations(error: BaseException) -> str:
+    """The type of `error` and of those it came from, each with its code locations: ``ValueError at profile.py:88 in propose``."""
+    lines: list[str] = []
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        frames = [f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno} in {f.name}" for f in traceback.extract_tb(current.__traceback__)]
+        lines.append(f"{type(current).__name__} at {' > '.join(frames) or 'an unknown place'}")
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return "\n  from ".join(lines)
+
+
+class LocationsOnly(logging.Formatter):
+    """A formatter that writes exceptions as `locations` does."""
+
+    def formatException(self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]) -> str:
+        return locations(ei[1]) if ei[1] is not None else ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        # Another handler may have cached a text with the message in it.
+        record.exc_text = None
+        return super().format(record)
+
+
+class NoValues(logging.Filter):
+    """Replaces exceptions among a record's arguments by their type's name, and cuts off tracebacks given as text."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.msg, BaseException):
+            record.msg = _without_values(record.msg)
+        if isinstance(record.args, Mapping):
+            record.args = {name: _without_values(value) for name, value in record.args.items()}
+        elif record.args:
+            record.args = tuple(_without_values(value) for value in record.args)
+        if isinstance(record.msg, str) and _ANNOUNCEMENT in record.msg:
+            record.msg = record.msg.partition(_ANNOUNCEMENT)[0] + "(traceback left out)"
+        return True
+
+
+def _without_values(argument: Any) -> Any:
+    if isinstance(argument, BaseException):
+        return type(argument).__name__
+    if isinstance(argument, str) and _ANNOUNCEMENT in argument:
+        return argument.partition(_ANNOUNCEMENT)[0] + "(traceback left out)"
+    return argument

@@ -1,0 +1,109 @@
+"""The secure site: the governed workflow, inside the hospital's network."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from synthportal.settings import base, environment
+from synthportal.settings.base import *  # noqa: F403 - the shared settings are settings of this module
+
+ZONE = "secure"
+SITE_NAME = "synthportal"
+ZONE_FOLDER = environment.private_folder(base.SYNTHPORTAL_VAR / ZONE)
+SECRET_KEY = environment.secret(ZONE_FOLDER / "secret_key")
+ALLOWED_HOSTS = environment.listed("SYNTHPORTAL_SECURE_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = environment.listed("SYNTHPORTAL_SECURE_ORIGINS")
+ROOT_URLCONF = "synthportal.urls_secure"
+WSGI_APPLICATION = "synthportal.wsgi_secure.application"
+
+# Files of the zone. Only the publisher is told where the signing key is.
+SYNTHPORTAL_SECURE_FILES = environment.private_folder(ZONE_FOLDER / "files")
+SYNTHPORTAL_SECURE_FOLDERS = [Path(folder).expanduser().absolute() for folder in environment.listed("SYNTHPORTAL_SECURE_FOLDERS")]
+"""Folders a steward may point at a file in, instead of uploading it."""
+SYNTHPORTAL_TOKENISATION_KEY = environment.path("SYNTHPORTAL_SECURE_TOKENISATION_KEY", ZONE_FOLDER / "tokenisation.key")
+SYNTHPORTAL_MAX_UPLOAD_BYTES = environment.integer("SYNTHPORTAL_SECURE_MAX_UPLOAD_BYTES", 20 * 1024**3, minimum=1)
+SYNTHPORTAL_SIGNING_KEY = environment.text("SYNTHPORTAL_SIGNING_KEY")
+SYNTHPORTAL_RUN_LOST_AFTER = environment.integer("SYNTHPORTAL_SECURE_RUN_LOST_AFTER", 60, minimum=1)
+"""Seconds without a heartbeat after which a run's worker counts as dead."""
+FILE_UPLOAD_TEMP_DIR = str(environment.private_folder(SYNTHPORTAL_SECURE_FILES / "uploads"))
+FILE_UPLOAD_PERMISSIONS = 0o600
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 40_000  # the schema form of a table of 2,000 columns
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024**2
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "axes",
+    "csp",
+    "django_htmx",
+    "django_rq",
+    "releases",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+TEMPLATES = base.templates(ZONE, ["django.contrib.auth.context_processors.auth", "django.contrib.messages.context_processors.messages"])
+
+STATICFILES_DIRS = base.static_folders(ZONE)
+STATIC_ROOT = ZONE_FOLDER / "static"
+STORAGES = base.storages(STATIC_ROOT)
+WHITENOISE_USE_FINDERS = not (STATIC_ROOT / "staticfiles.json").is_file()
+
+DATABASES = {"default": environment.database(environment.text("SYNTHPORTAL_SECURE_DATABASE"), ZONE_FOLDER / "db.sqlite3")}
+
+REDIS_URL = environment.text("REDIS_URL", f"unix://{base.SYNTHPORTAL_VAR / 'run' / 'queue.sock'}")
+RQ_QUEUES = {
+    "default": {
+        "URL": REDIS_URL,
+        "DEFAULT_TIMEOUT": environment.integer("SYNTHPORTAL_SECURE_JOB_TIMEOUT", 6 * 3600, minimum=1),
+        "SERIALIZER": "rq.serializers.JSONSerializer",  # the default is pickle
+    }
+}
+
+# Accounts. A password is not the end: docs/deploy.md puts the trust's sign-in before it.
+AUTH_USER_MODEL = "releases.Account"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "sign-in"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+# Ports share a cookie jar: each site has its own names.
+SESSION_COOKIE_NAME = "synthportal_secure_session"
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = base.HTTPS
+CSRF_COOKIE_NAME = "synthportal_secure_csrf"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SECURE = base.HTTPS
+
+LOGGING = base.logging(environment.private_folder(ZONE_FOLDER / "logs"))

@@ -1,0 +1,26 @@
+"""A site finds its own templates and the shared ones, and no other site's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from django.template import Engine, Origin
+from django.template.loaders.filesystem import Loader
+
+
+class ZoneLoader(Loader):
+    """Loads `shared/page.html` and `<zone>/page.html` from `root`; a bare name such as `404.html` is looked for in the folders in turn."""
+
+    def __init__(self, engine: Engine, root: Path, folders: Sequence[str]) -> None:
+        super().__init__(engine, [root])
+        self.folders = tuple(folders)
+
+    def get_template_sources(self, template_name: str) -> Iterator[Origin]:
+        first, slash, _ = template_name.partition("/")
+        if slash and first in self.folders:
+            yield from super().get_template_sources(template_name)
+        elif not slash:
+            for folder in self.folders:
+                for origin in super().get_template_sources(f"{folder}/{template_name}"):
+                    yield Origin(name=origin.name, template_name=template_name, loader=self)
