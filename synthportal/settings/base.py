@@ -30,7 +30,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 APPEND_SLASH = True
 
-# Static files that were collected (`manage.py collectstatic`) have hashed names and are cached for ever; others come straight from the source tree.
+# Collected static files (`manage.py collectstatic`) have hashed names and are cached for ever; others come from the source tree.
 WHITENOISE_MAX_AGE = 300
 
 
