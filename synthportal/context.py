@@ -7,5 +7,5 @@ from django.http import HttpRequest
 
 
 def site(request: HttpRequest) -> dict[str, object]:
-    """`site`: "secure" or "public"; `site_name`; `demonstration`: whether the page must say that this is one."""
-    return {"site": settings.ZONE, "site_name": settings.SITE_NAME, "demonstration": settings.DEMONSTRATION}
+    """`site`: "secure" or "public"; `demonstration`: whether the page must say that this is one."""
+    return {"site": settings.SYNTHPORTAL_SITE, "demonstration": settings.DEMONSTRATION}

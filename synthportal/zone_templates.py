@@ -10,7 +10,7 @@ from django.template.loaders.filesystem import Loader
 
 
 class ZoneLoader(Loader):
-    """Loads `shared/page.html` and `<zone>/page.html` from `root`; a bare name such as `404.html` is looked for in the folders in turn."""
+    """Loads `shared/page.html` and `<zone>/page.html` from `root`; bare names (`404.html`) belong to both sites."""
 
     def __init__(self, engine: Engine, root: Path, folders: Sequence[str]) -> None:
         super().__init__(engine, [root])
@@ -18,9 +18,5 @@ class ZoneLoader(Loader):
 
     def get_template_sources(self, template_name: str) -> Iterator[Origin]:
         first, slash, _ = template_name.partition("/")
-        if slash and first in self.folders:
+        if not slash or first in self.folders:
             yield from super().get_template_sources(template_name)
-        elif not slash:
-            for folder in self.folders:
-                for origin in super().get_template_sources(f"{folder}/{template_name}"):
-                    yield Origin(name=origin.name, template_name=template_name, loader=self)

@@ -35,7 +35,7 @@ WHITENOISE_MAX_AGE = 300
 
 
 def templates(zone: str, context_processors: list[str]) -> list[dict[str, Any]]:
-    """Django's template setting: `shared/…` and the zone's own folder; a bare name (404.html) is looked for in shared."""
+    """Django's template setting: `shared/…`, the zone's own folder, and the error pages beside them."""
     return [
         {
             "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -5,9 +5,8 @@ from __future__ import annotations
 from synthportal.settings import base, environment
 from synthportal.settings.base import *  # noqa: F403 - the shared settings are settings of this module
 
-ZONE = "public"
-SITE_NAME = "synthportal"
-ZONE_FOLDER = environment.private_folder(base.SYNTHPORTAL_VAR / ZONE)
+SYNTHPORTAL_SITE = "public"
+ZONE_FOLDER = environment.private_folder(base.SYNTHPORTAL_VAR / SYNTHPORTAL_SITE)
 SECRET_KEY = environment.secret(ZONE_FOLDER / "secret_key")
 ALLOWED_HOSTS = environment.listed("SYNTHPORTAL_PUBLIC_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = environment.listed("SYNTHPORTAL_PUBLIC_ORIGINS")

@@ -8,9 +8,8 @@ from pathlib import Path
 from synthportal.settings import base, environment
 from synthportal.settings.base import *  # noqa: F403 - the shared settings are settings of this module
 
-ZONE = "secure"
-SITE_NAME = "synthportal"
-ZONE_FOLDER = environment.private_folder(base.SYNTHPORTAL_VAR / ZONE)
+SYNTHPORTAL_SITE = "secure"
+ZONE_FOLDER = environment.private_folder(base.SYNTHPORTAL_VAR / SYNTHPORTAL_SITE)
 SECRET_KEY = environment.secret(ZONE_FOLDER / "secret_key")
 ALLOWED_HOSTS = environment.listed("SYNTHPORTAL_SECURE_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = environment.listed("SYNTHPORTAL_SECURE_ORIGINS")
@@ -58,9 +57,11 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
-TEMPLATES = base.templates(ZONE, ["django.contrib.auth.context_processors.auth", "django.contrib.messages.context_processors.messages"])
+TEMPLATES = base.templates(
+    SYNTHPORTAL_SITE, ["django.contrib.auth.context_processors.auth", "django.contrib.messages.context_processors.messages"]
+)
 
-STATICFILES_DIRS = base.static_folders(ZONE)
+STATICFILES_DIRS = base.static_folders(SYNTHPORTAL_SITE)
 STATIC_ROOT = ZONE_FOLDER / "static"
 STORAGES = base.storages(STATIC_ROOT)
 WHITENOISE_USE_FINDERS = not (STATIC_ROOT / "staticfiles.json").is_file()
