@@ -1,11 +1,13 @@
-"""What every page of a site knows."""
+"""What every page's template knows without its view saying so."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 
 
-def site(request: HttpRequest) -> dict[str, object]:
-    """`site`: "secure" or "public"; `demonstration`: whether the page must say that this is one."""
+def site(request: HttpRequest) -> dict[str, Any]:
+    """Which site this is ("secure" or "public") and whether it is a demonstration, which every page says."""
     return {"site": settings.SYNTHPORTAL_SITE, "demonstration": settings.DEMONSTRATION}

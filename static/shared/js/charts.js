@@ -1,0 +1,65 @@
+/*
+ * Draws every <div data-chart="ID"> from <script type="application/json" id="ID"> (Django's json_script) once it comes into view.
+ * The table that follows each chart holds the same numbers and stays when scripts do not run.
+ */
+"use strict";
+(function () {
+  const CONFIG = { displayModeBar: false, responsive: true, displaylogo: false, showTips: false };
+  const FONT = { family: "arial, sans-serif", size: 14, color: "#212b32" };
+
+  function draw(place) {
+    if (place.dataset.drawn) {
+      return;
+    }
+    place.dataset.drawn = "yes";
+    const source = document.getElementById(place.dataset.chart);
+    if (!source || typeof Plotly === "undefined") {
+      place.hidden = true;
+      return;
+    }
+    const figure = JSON.parse(source.textContent);
+    const layout = Object.assign({}, figure.layout, { autosize: true });
+    delete layout.width;
+    layout.font = Object.assign({}, FONT, layout.font);
+    layout.dragmode = false;
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      layout.transition = { duration: 0 };
+    }
+    place.classList.add("sp-chart--drawn");
+    Plotly.newPlot(place, figure.data || [], layout, CONFIG).catch(function () {
+      place.hidden = true;
+    });
+  }
+
+  function drawAll() {
+    document.querySelectorAll("[data-chart]").forEach(draw);
+  }
+
+  function watch(root) {
+    const places = root.querySelectorAll("[data-chart]:not([data-drawn])");
+    if (!("IntersectionObserver" in window)) {
+      places.forEach(draw);
+      return;
+    }
+    const observer = new IntersectionObserver(
+      function (entries) {
+        entries.forEach(function (entry) {
+          if (entry.isIntersecting) {
+            observer.unobserve(entry.target);
+            draw(entry.target);
+          }
+        });
+      },
+      { rootMargin: "300px" },
+    );
+    places.forEach(function (place) {
+      observer.observe(place);
+    });
+  }
+
+  watch(document);
+  window.addEventListener("beforeprint", drawAll);
+  document.body.addEventListener("htmx:afterSwap", function (event) {
+    watch(event.target);
+  });
+})();
