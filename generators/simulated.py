@@ -31,7 +31,7 @@ DAYS = 730
 
 @dataclass(frozen=True)
 class _Diagnosis:
-    """One code: relative frequency by age band (0–9, 10–15, 16–39, 40–64, 65+), how urgent (1 most … 5), how often admitted, ward, words."""
+    """One code: relative frequency by age band (0–9, 10–15, 16–39, 40–64, 65+), how urgent (1 most), how often admitted, ward, words."""
 
     code: str
     weights: tuple[float, float, float, float, float]
