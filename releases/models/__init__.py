@@ -1,0 +1,30 @@
+"""Rows of the governed workflow. Nobody but `releases.services` changes them."""
+
+from releases.models.accounts import REVIEWER_ROLES, Account, RoleGrant, RoleName
+from releases.models.audit import AuditEvent
+from releases.models.requests import Publication, ReleaseRequest, SignOff
+from releases.models.runs import Run
+from releases.models.sources import DestructionRecord, Snapshot, SourceDataset, SplitRecord, WorkingCopy
+from releases.models.summaries import SummaryRecord
+from releases.models.versions import EvaluationRecord, MetricRecord, SyntheticVersion
+
+__all__ = [
+    "REVIEWER_ROLES",
+    "Account",
+    "AuditEvent",
+    "DestructionRecord",
+    "EvaluationRecord",
+    "MetricRecord",
+    "Publication",
+    "ReleaseRequest",
+    "RoleGrant",
+    "RoleName",
+    "Run",
+    "SignOff",
+    "Snapshot",
+    "SourceDataset",
+    "SplitRecord",
+    "SummaryRecord",
+    "SyntheticVersion",
+    "WorkingCopy",
+]
