@@ -10,7 +10,7 @@ import secrets
 import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -101,8 +101,8 @@ def database(url: str, sqlite: Path) -> dict[str, Any]:
         "NAME": unquote(parts.path.strip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        # A folder in place of a host (a unix socket) arrives percent-encoded.
-        "HOST": unquote(parts.hostname or ""),
+        # ?host=/folder names the folder of a unix socket, as libpq writes it.
+        "HOST": parse_qs(parts.query).get("host", [parts.hostname or ""])[0],
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
     }
