@@ -7,6 +7,9 @@
   const CONFIG = { displayModeBar: false, responsive: true, displaylogo: false, showTips: false };
   const FONT = { family: "arial, sans-serif", size: 14, color: "#212b32" };
 
+  /* Safe for colour-blind readers: real is grey, synthetic NHS blue (Okabe and Ito's palette after them). */
+  const COLOURS = ["#768692", "#005eb8", "#e69f00", "#009e73", "#cc79a7", "#56b4e9"];
+
   function draw(place) {
     if (place.dataset.drawn) {
       return;
@@ -20,7 +23,14 @@
     const figure = JSON.parse(source.textContent);
     const layout = Object.assign({}, figure.layout, { autosize: true });
     delete layout.width;
+    delete layout.title; /* the figure's caption says it */
     layout.font = Object.assign({}, FONT, layout.font);
+    layout.margin = Object.assign({ l: 56, r: 16, t: 40, b: 56 }, layout.margin);
+    layout.legend = Object.assign({ orientation: "h", x: 0, y: 1, yanchor: "bottom" }, layout.legend);
+    layout.colorway = layout.colorway || COLOURS;
+    ["xaxis", "yaxis"].forEach(function (axis) {
+      layout[axis] = Object.assign({ automargin: true }, layout[axis]);
+    });
     layout.dragmode = false;
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
       layout.transition = { duration: 0 };
