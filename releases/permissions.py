@@ -1,0 +1,274 @@
+"""Who may do what. `explain` gives the sentence of refusal or None; services raise it, templates show it.
+
+Who somebody is, is decided here; what is possible in a request's state and tier, in `releases.policy`, which `explain` asks too.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from django.db.models import Q, QuerySet
+
+from releases import policy
+from releases.models import (
+    REVIEWER_ROLES,
+    Account,
+    AuditEvent,
+    EvaluationRecord,
+    ReleaseRequest,
+    RoleGrant,
+    Run,
+    Snapshot,
+    SourceDataset,
+    SummaryRecord,
+    SyntheticVersion,
+)
+
+REVIEWERS = ("sdat", "ig", "ppi")
+
+
+class Refused(Exception):
+    """Something was asked that this person may not do, or that is not possible now. The message is one sentence to show."""
+
+    @property
+    def sentence(self) -> str:
+        return str(self)
+
+
+def refuse(sentence: str) -> NoReturn:
+    raise Refused(sentence)
+
+
+# What anybody may see. Unknown and forbidden look the same to the views: both are "not in this queryset".
+
+
+def roles_of(actor: Any) -> frozenset[str]:
+    """Roles of an account; none for somebody not signed in or no longer active."""
+    if not isinstance(actor, Account) or not actor.is_active:
+        return frozenset()
+    return actor.roles
+
+
+def visible_sources(actor: Any) -> QuerySet[SourceDataset]:
+    """Datasets the actor may know of: those they steward; all of them for auditors."""
+    roles = roles_of(actor)
+    if "auditor" in roles:
+        return SourceDataset.objects.all()
+    if "steward" in roles:
+        return SourceDataset.objects.filter(stewards=actor)
+    return SourceDataset.objects.none()
+
+
+def visible_requests(actor: Any) -> QuerySet[ReleaseRequest]:
+    """Requests the actor may know of: of datasets they steward; once submitted, for reviewers; all for auditors."""
+    roles = roles_of(actor)
+    if "auditor" in roles:
+        return ReleaseRequest.objects.all()
+    seen = Q(pk__in=())
+    if "steward" in roles:
+        seen |= Q(source__in=SourceDataset.objects.filter(stewards=actor))
+    if roles & set(REVIEWERS):
+        seen |= Q(submitted_at__isnull=False)
+    return ReleaseRequest.objects.filter(seen)
+
+
+def visible_snapshots(actor: Any) -> QuerySet[Snapshot]:
+    return Snapshot.objects.filter(source__in=visible_sources(actor))
+
+
+def visible_runs(actor: Any) -> QuerySet[Run]:
+    return Run.objects.filter(source__in=visible_sources(actor))
+
+
+def visible_versions(actor: Any) -> QuerySet[SyntheticVersion]:
+    """Versions of visible requests: a reviewer sees every attempt, not the chosen one alone."""
+    return SyntheticVersion.objects.filter(request__in=visible_requests(actor))
+
+
+def visible_evaluations(actor: Any) -> QuerySet[EvaluationRecord]:
+    return EvaluationRecord.objects.filter(version__in=visible_versions(actor))
+
+
+def visible_summaries(actor: Any) -> QuerySet[SummaryRecord]:
+    """Summaries of visible datasets, and those that a visible request's versions were made from."""
+    return SummaryRecord.objects.filter(
+        Q(source__in=visible_sources(actor)) | Q(pk__in=visible_versions(actor).filter(summary__isnull=False).values("summary"))
+    )
+
+
+def visible_accounts(actor: Any) -> QuerySet[Account]:
+    return Account.objects.all() if roles_of(actor) & {"administrator", "auditor"} else Account.objects.none()
+
+
+def visible_events(actor: Any) -> QuerySet[AuditEvent]:
+    return AuditEvent.objects.all() if "auditor" in roles_of(actor) else AuditEvent.objects.none()
+
+
+# Who may.
+
+_STEWARD = "Only a data steward of this dataset can do that; a steward of it can add others."
+_SOURCE_ACTIONS = ("receive_upload", "point_at_file", "add_steward", "request_summary", "create_request")
+_REQUEST_ACTIONS = ("describe_request", "request_generation", "choose_version", "submit", "cancel_request", "revise")
+_RUN_ACTIONS = ("cancel_run", "retry_run")
+_ACCOUNT_ACTIONS = ("create_account", "propose_role", "confirm_role", "remove_role")
+_VIEWS = ("view_audit", "view_accounts", "verify_audit")
+
+ACTIONS = ("register_source", *_SOURCE_ACTIONS, "confirm_schema", *_REQUEST_ACTIONS, "sign_off", *_RUN_ACTIONS, *_ACCOUNT_ACTIONS, *_VIEWS)
+"""Everything a signed-in person can be allowed or refused. (Publishing is the publisher process's alone.)"""
+
+
+def explain(actor: Any, action: str, target: Any = None, **context: Any) -> str | None:
+    """Why `actor` may not do `action` to `target` now, as one sentence, or None when they may.
+
+    target: the source, snapshot, request, run or role grant; for `propose_role` and `remove_role` the account.
+    context: `capacity`, `decision`, `version`, `summary`, `role`, `policy`, `person`, where the action has them.
+    """
+    if not isinstance(actor, Account) or not actor.is_active:
+        return "Sign in first."
+    if action == "register_source":
+        return None if "steward" in actor.roles else "Only a data steward can register a dataset; ask an administrator for that role."
+    if action in _SOURCE_ACTIONS:
+        return steward_of(actor, target) or source_ready(target, action, **context)
+    if action == "confirm_schema":
+        return steward_of(actor, target.source) or schema_waits(target)
+    if action in _REQUEST_ACTIONS:
+        return steward_of(actor, target.source) or policy.refusal(target, action, **context)
+    if action == "sign_off":
+        return may_sign(actor, target, **context)
+    if action in _RUN_ACTIONS:
+        return steward_of(actor, target.source) or run_open(target, action)
+    if action in _ACCOUNT_ACTIONS:
+        return administers(actor) or account_change(actor, action, target, **context)
+    if action in ("view_audit", "verify_audit"):
+        return None if "auditor" in actor.roles else "Only an auditor reads the audit trail."
+    if action == "view_accounts":
+        return None if actor.roles & {"administrator", "auditor"} else "Only an administrator or an auditor sees the accounts."
+    raise ValueError(f"no such action: {action}")
+
+
+def allowed(actor: Any, request: ReleaseRequest) -> dict[str, str | None]:
+    """Every action on a request with its refusal, or None where it is possible: what the buttons are drawn from.
+
+    Decisions of a review are listed as "approve", "return", "reject".
+    """
+    answers: dict[str, str | None] = {action: explain(actor, action, request) for action in _REQUEST_ACTIONS}
+    answers |= {decision: explain(actor, "sign_off", request, decision=decision) for decision in policy.DECISIONS}
+    return answers
+
+
+def steward_of(actor: Account, source: SourceDataset) -> str | None:
+    if "steward" in actor.roles and source.stewards.filter(pk=actor.pk).exists():
+        return None
+    return _STEWARD
+
+
+def source_ready(source: SourceDataset, action: str, *, person: Account | None = None, **context: Any) -> str | None:
+    """What the dataset itself must be ready for."""
+    if action in ("receive_upload", "point_at_file"):
+        latest = source.latest_snapshot
+        if latest is not None and latest.state == Snapshot.State.CONFIRMED:
+            return "The last snapshot is still being prepared; wait until that is done."
+    elif action in ("request_summary", "create_request"):
+        if source.current_snapshot is None:
+            return "The dataset has no prepared snapshot yet; upload a file and confirm its schema first."
+    elif person is not None and "steward" not in person.roles:
+        return "That person does not hold the role of data steward; ask an administrator to give it first."
+    return None
+
+
+def schema_waits(snapshot: Snapshot) -> str | None:
+    if snapshot.state == Snapshot.State.RECEIVED:
+        return "The file is still being read; its schema can be confirmed when that is done."
+    if snapshot.state != Snapshot.State.PROFILED:
+        return "The schema of this snapshot is confirmed already; upload a new file to change it."
+    if snapshot.source.snapshots.filter(number__gt=snapshot.number).exists():
+        return "A newer file was given for this dataset; confirm the schema of that one."
+    return None
+
+
+def run_open(run: Run, action: str) -> str | None:
+    if action == "cancel_run":
+        if run.finished:
+            return f"This run is {run.get_state_display()}; there is nothing to cancel."
+        return "This run is being cancelled already." if run.cancel_requested_at else None
+    if run.state not in (Run.State.FAILED, Run.State.CANCELLED):
+        return f"This run is {run.get_state_display()}; only a failed or cancelled one can be tried again."
+    if run.request is not None and run.request.state != ReleaseRequest.State.DRAFT:
+        return f"The request is {run.request.get_state_display()}; nothing can be run for it now."
+    return None
+
+
+def may_sign(
+    actor: Account, request: ReleaseRequest, *, capacity: str | None = None, decision: str = "approve", **context: Any
+) -> str | None:
+    """Who may sign: role, not one's own, once, and (privately-sourced) SDAT and IG by different people; then the state."""
+    if capacity is None:
+        wanted = [c for c in policy.capacities(request) if c in actor.roles]
+        answers = [may_sign(actor, request, capacity=c, decision=decision) for c in wanted]
+        if not answers:
+            return "Only a reviewer can decide on this request, in the capacity the release policy asks for."
+        return None if None in answers else answers[0]
+    if capacity not in actor.roles:
+        return f"Only somebody with the role {capacity.upper()} can sign in that capacity."
+    if actor.pk in _made_by(request):
+        return "Nobody reviews what they requested or generated themselves; another reviewer must decide."
+    if capacity not in policy.capacities(request):
+        return f"The release policy asks for no {capacity.upper()} signature on this request."
+    state = policy.refusal(request, decision, capacity=capacity)
+    if state is not None:
+        return state
+    earlier = request.signoffs.filter(round=request.round)
+    if earlier.filter(capacity=capacity, decision="approve").exists():
+        return f"{capacity.upper()} has signed this round already."
+    if earlier.filter(reviewer=actor).exists():
+        return "You signed this round in another capacity; somebody else must sign in this one."
+    return None
+
+
+def _made_by(request: ReleaseRequest) -> set[Any]:
+    makers = {request.author_id, request.submitted_by_id}
+    if request.version:
+        makers.add(request.version.made_by_id)
+        if request.version.summary:
+            makers.add(request.version.summary.requested_by_id)
+    return makers
+
+
+def administers(actor: Account) -> str | None:
+    return None if "administrator" in actor.roles else "Only an administrator manages accounts and roles."
+
+
+def account_change(actor: Account, action: str, target: Any, *, role: str | None = None, **context: Any) -> str | None:
+    """Roles: not for oneself; administrators hold no other role but auditor; reviewer roles take two administrators."""
+    if action == "propose_role" and role is not None:
+        return _proposable(actor, target, role)
+    if action == "confirm_role" and isinstance(target, RoleGrant):
+        if target.confirmed_at is not None or target.removed_at is not None:
+            return "That role was decided on already."
+        if target.proposed_by_id == actor.pk:
+            return "A reviewer role takes two administrators; somebody else must confirm it."
+        if target.account_id == actor.pk:
+            return "Nobody confirms a role for themselves."
+        return _compatible(target.account, target.role)
+    if action == "remove_role" and target is not None and role is not None:
+        if target.pk == actor.pk:
+            return "Nobody removes their own role; ask another administrator."
+        if not target.grants.filter(role=role, removed_at__isnull=True).exists():
+            return "That account does not hold that role."
+    return None
+
+
+def _proposable(actor: Account, account: Account, role: str) -> str | None:
+    if account.pk == actor.pk:
+        return "Nobody gives a role to themselves; ask another administrator."
+    if account.grants.filter(role=role, removed_at__isnull=True).exists():
+        return "That account holds the role, or it is proposed already."
+    return _compatible(account, role)
+
+
+def _compatible(account: Account, role: str) -> str | None:
+    held = set(account.grants.filter(removed_at__isnull=True, confirmed_at__isnull=False).values_list("role", flat=True))
+    working = REVIEWER_ROLES | {"steward", "ppi"}
+    if (role == "administrator" and held & working) or (role in working and "administrator" in held):
+        return "An administrator approves nothing and stewards nothing: those roles do not go together."
+    return None

@@ -1,0 +1,351 @@
+"""What is possible: the one table of transitions, and the versioned release policy. Who may is in `releases.permissions`.
+
+Services, buttons, the state diagram (`docs/states.md`) and the tests all read `TRANSITIONS`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from generators.disclosure import POLICIES
+from releases.models import ReleaseRequest, Run
+
+State = ReleaseRequest.State
+IN_FORCE = "release-policy-1"
+_POLICIES = Path(__file__).parent / "policies"
+
+
+@dataclass(frozen=True)
+class Transition:
+    """From `source`, `action` by somebody in `capacity` leads to `target`, when every guard agrees.
+
+    built: whether a service performs it yet; the others have their place here and in no button.
+    """
+
+    source: str
+    action: str
+    target: str
+    capacity: str
+    guards: tuple[str, ...] = ()
+    built: bool = True
+
+
+_READY = (
+    "described",
+    "version_chosen",
+    "version_evaluated",
+    "tier_of_version",
+    "variables_justified",
+    "access_level_allowed",
+    "licence_allowed",
+    "no_run_active",
+    "gates_green",
+    "open_needs_policy",
+)
+
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition(State.DRAFT, "describe_request", State.DRAFT, "steward"),
+    Transition(State.DRAFT, "request_generation", State.DRAFT, "steward", ("summary_of_same_source",)),
+    Transition(State.DRAFT, "choose_version", State.DRAFT, "steward", ("version_of_request",)),
+    Transition(State.DRAFT, "submit", State.SUBMITTED, "steward", ("no_agreement_needed", *_READY)),
+    Transition(State.DRAFT, "cancel_request", State.CANCELLED, "steward", ("no_run_active",)),
+    Transition(State.SUBMITTED, "approve", State.SUBMITTED, "reviewer", ("signatures_outstanding",)),
+    Transition(State.SUBMITTED, "approve", State.APPROVED, "reviewer", ("last_signature",)),
+    Transition(State.SUBMITTED, "return", State.RETURNED, "reviewer"),
+    Transition(State.SUBMITTED, "reject", State.REJECTED, "reviewer"),
+    Transition(State.SUBMITTED, "cancel_request", State.CANCELLED, "steward"),
+    Transition(State.RETURNED, "revise", State.DRAFT, "steward"),
+    Transition(State.RETURNED, "cancel_request", State.CANCELLED, "steward"),
+    Transition(State.APPROVED, "publish", State.PUBLISHED, "publisher"),
+    # The privately-sourced route, and what may follow publication.
+    Transition(State.DRAFT, "propose", State.PROPOSED, "steward", built=False),
+    Transition(State.PROPOSED, "agree", State.AGREED, "sdat", built=False),
+    Transition(State.AGREED, "submit", State.SUBMITTED, "steward", _READY, built=False),
+    Transition(State.PUBLISHED, "suspend", State.SUSPENDED, "ig", built=False),
+    Transition(State.SUSPENDED, "resume", State.PUBLISHED, "ig", built=False),
+    Transition(State.PUBLISHED, "withdraw", State.WITHDRAWN, "ig", built=False),
+    Transition(State.SUSPENDED, "withdraw", State.WITHDRAWN, "ig", built=False),
+)
+
+ACTIONS = tuple(dict.fromkeys(t.action for t in TRANSITIONS if t.built))
+DECISIONS = ("approve", "return", "reject")
+
+_SPOKEN = {
+    "describe_request": "described",
+    "request_generation": "given new data",
+    "choose_version": "given another version",
+    "submit": "submitted",
+    "cancel_request": "cancelled",
+    "approve": "signed",
+    "return": "returned",
+    "reject": "rejected",
+    "revise": "revised",
+    "publish": "published",
+}
+
+
+@dataclass(frozen=True)
+class TierPolicy:
+    """What the release policy asks of one tier."""
+
+    capacities: tuple[str, ...]
+    gates: str
+    access_levels: tuple[str, ...]
+    licences: tuple[str, ...]
+    open_needs_disclosure_policy: str | None
+    needs_agreement: bool
+
+
+@dataclass(frozen=True)
+class ReleasePolicy:
+    """One version of the release policy. A decision records the id of the one it was made under."""
+
+    id: str
+    tiers: dict[str, TierPolicy]
+    checklist: tuple[tuple[str, str], ...]  # (item, question)
+
+    def tier(self, name: str) -> TierPolicy | None:
+        return self.tiers.get(name)
+
+
+@cache
+def release_policy(identity: str = IN_FORCE) -> ReleasePolicy:
+    """The release policy with that id. KeyError when the installation holds no such version."""
+    path = _POLICIES / f"{identity}.json"
+    if identity not in {p.stem for p in _POLICIES.glob("release-policy-*.json")}:
+        raise KeyError(f"no release policy {identity}")
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    tiers = {
+        name: TierPolicy(
+            capacities=tuple(t["capacities"]),
+            gates=t["gates"],
+            access_levels=tuple(t["access_levels"]),
+            licences=tuple(t["licences"]),
+            open_needs_disclosure_policy=t["open_needs_disclosure_policy"],
+            needs_agreement=t["needs_agreement"],
+        )
+        for name, t in raw["tiers"].items()
+    }
+    return ReleasePolicy(raw["id"], tiers, tuple((c["item"], c["question"]) for c in raw["checklist"]))
+
+
+def policy_of(request: ReleaseRequest) -> ReleasePolicy:
+    """The policy a request is judged by: the one it was submitted under, else the one in force."""
+    return release_policy(request.release_policy or IN_FORCE)
+
+
+def capacities(request: ReleaseRequest) -> tuple[str, ...]:
+    """Capacities that must sign for this request; none while its tier is open."""
+    tier = policy_of(request).tier(request.tier)
+    return tier.capacities if tier else ()
+
+
+def signed_capacities(request: ReleaseRequest) -> set[str]:
+    """Capacities that approved the evidence as it stands now; sign-offs of other evidence do not count."""
+    return set(
+        request.signoffs.filter(round=request.round, evidence_digest=request.evidence_digest, decision="approve").values_list(
+            "capacity", flat=True
+        )
+    )
+
+
+def columns_of(request: ReleaseRequest) -> tuple[str, ...]:
+    """Names of the columns a release of this request would hold, each of which needs a reason.
+
+    "table.column" when there are several tables.
+    """
+    snapshot = request.version.snapshot if request.version else request.source.current_snapshot
+    if snapshot is None or not hasattr(snapshot, "working_copy"):
+        return ()
+    tables = snapshot.working_copy.schema["tables"]
+    if len(tables) == 1:
+        return tuple(c["name"] for c in tables[0]["columns"])
+    return tuple(f"{t['name']}.{c['name']}" for t in tables for c in t["columns"])
+
+
+# Guards: one rule, one function, which returns the sentence of refusal or None.
+
+Context = dict[str, Any]
+Guard = Callable[[ReleaseRequest, Context], str | None]
+
+
+def no_agreement_needed(request: ReleaseRequest, context: Context) -> str | None:
+    tier = policy_of(request).tier(request.tier)
+    if tier and tier.needs_agreement:
+        return "A privately-sourced release needs its use case agreed by the Synthetic Data Audit Team first; that is not offered yet."
+    return None
+
+
+def described(request: ReleaseRequest, context: Context) -> str | None:
+    wanted = {
+        "title": "a title",
+        "purpose": "a purpose",
+        "use_case": "what the data will be used for",
+        "description": "a description for readers",
+        "tier": "a tier",
+        "access_level": "an access level",
+        "licence": "a licence",
+    }
+    missing = [words for field, words in wanted.items() if not str(getattr(request, field)).strip()]
+    return f"The request still needs {_listed(missing)}." if missing else None
+
+
+def variables_justified(request: ReleaseRequest, context: Context) -> str | None:
+    columns = columns_of(request)
+    missing = [name for name in columns if not str(request.variables.get(name, "")).strip()]
+    if missing:
+        shown = _listed([f"“{name}”" for name in missing[:5]])
+        rest = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        return f"The request does not say why it needs {shown}{rest}."
+    surplus = [name for name in request.variables if name not in columns]
+    return f"The request asks for “{surplus[0]}”, which the chosen version does not hold." if surplus else None
+
+
+def version_chosen(request: ReleaseRequest, context: Context) -> str | None:
+    return None if request.version else "No version is chosen; generate one and choose it."
+
+
+def version_of_request(request: ReleaseRequest, context: Context) -> str | None:
+    version = context.get("version")
+    if version is not None and version.request_id != request.pk:
+        return "That version belongs to another request."
+    if version is not None and not hasattr(version, "evaluation"):
+        return "That version has not been evaluated yet."
+    return None
+
+
+def version_evaluated(request: ReleaseRequest, context: Context) -> str | None:
+    if request.version and not hasattr(request.version, "evaluation"):
+        return "The chosen version has not been evaluated yet."
+    return None
+
+
+def tier_of_version(request: ReleaseRequest, context: Context) -> str | None:
+    if request.version and request.version.tier != request.tier:
+        return f"The request says {request.tier}, but the chosen version is {request.version.tier}."
+    return None
+
+
+def gates_green(request: ReleaseRequest, context: Context) -> str | None:
+    evaluation = getattr(request.version, "evaluation", None)
+    if evaluation is None:
+        return None  # version_evaluated says so
+    tier = policy_of(request).tier(request.tier)
+    if tier and evaluation.gates_version != tier.gates:
+        return f"The version was judged by gates {evaluation.gates_version}, the release policy asks for {tier.gates}: generate it again."
+    if not evaluation.passed:
+        failed = [o["sentence"] for o in evaluation.verdict["outcomes"] if o["level"] == "hard" and not o["passed"]]
+        return f"A hard gate failed: {failed[0] if failed else 'see the evaluation'}"
+    return None
+
+
+def access_level_allowed(request: ReleaseRequest, context: Context) -> str | None:
+    tier = policy_of(request).tier(request.tier)
+    if tier and request.access_level not in tier.access_levels:
+        return (
+            f"The release policy does not allow {request.access_level or 'unnamed'} access to a {request.tier} release; "
+            f"it allows {_listed(list(tier.access_levels))}."
+        )
+    return None
+
+
+def licence_allowed(request: ReleaseRequest, context: Context) -> str | None:
+    tier = policy_of(request).tier(request.tier)
+    if tier and request.licence not in tier.licences:
+        return f"That licence does not fit a {request.tier} release; use one of: {', '.join(tier.licences)}."
+    return None
+
+
+def open_needs_policy(request: ReleaseRequest, context: Context) -> str | None:
+    """Open access needs the public disclosure policy, by its thresholds and not by its name alone; structural data hold nothing observed."""
+    tier = policy_of(request).tier(request.tier)
+    needed = tier.open_needs_disclosure_policy if tier else None
+    if request.access_level != "open" or needed is None or request.version is None:
+        return None
+    summary = request.version.summary
+    if summary is None or summary.policy != POLICIES[needed].as_dict():
+        used = f"the “{summary.policy_name}” policy" if summary else "no summary"
+        return f"Open access needs aggregates made under the “{needed}” disclosure policy; the chosen version was made from {used}."
+    return None
+
+
+def no_run_active(request: ReleaseRequest, context: Context) -> str | None:
+    if request.runs.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists():
+        return "A run of this request is still going; wait for it or cancel it first."
+    return None
+
+
+def summary_of_same_source(request: ReleaseRequest, context: Context) -> str | None:
+    summary = context.get("summary")
+    if summary is not None and summary.source_id != request.source_id:
+        return "That summary belongs to another dataset."
+    if request.source.current_snapshot is None:
+        return "The dataset has no prepared snapshot yet; confirm its schema first."
+    return None
+
+
+def signatures_outstanding(request: ReleaseRequest, context: Context) -> str | None:
+    return None if _outstanding(request, context) else "All signatures are there."
+
+
+def last_signature(request: ReleaseRequest, context: Context) -> str | None:
+    outstanding = _outstanding(request, context)
+    return f"{_listed([c.upper() for c in outstanding])} must still sign." if outstanding else None
+
+
+def _outstanding(request: ReleaseRequest, context: Context) -> list[str]:
+    signed = signed_capacities(request) | {context.get("capacity")}
+    return [c for c in capacities(request) if c not in signed]
+
+
+GUARDS: dict[str, Guard] = {
+    guard.__name__: guard
+    for guard in (
+        no_agreement_needed,
+        described,
+        variables_justified,
+        version_chosen,
+        version_of_request,
+        version_evaluated,
+        tier_of_version,
+        gates_green,
+        access_level_allowed,
+        licence_allowed,
+        open_needs_policy,
+        no_run_active,
+        summary_of_same_source,
+        signatures_outstanding,
+        last_signature,
+    )
+}
+
+
+def transition(request: ReleaseRequest, action: str, **context: Any) -> Transition | str:
+    """The transition `action` would make now, or the sentence why it cannot be made.
+
+    context: what a guard needs beside the request (`capacity` of a signature, `version`, `summary`).
+    """
+    refusal = f"This request is {request.get_state_display()}; it cannot be {_SPOKEN.get(action, 'changed so')} now."
+    for candidate in TRANSITIONS:
+        if candidate.built and candidate.source == request.state and candidate.action == action:
+            sentences = (GUARDS[name](request, context) for name in candidate.guards)
+            failed = next((s for s in sentences if s), None)
+            if failed is None:
+                return candidate
+            refusal = failed
+    return refusal
+
+
+def refusal(request: ReleaseRequest, action: str, **context: Any) -> str | None:
+    """Why `action` is not possible in the request's state, or None."""
+    found = transition(request, action, **context)
+    return found if isinstance(found, str) else None
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
