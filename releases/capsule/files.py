@@ -1,0 +1,93 @@
+"""Writing so that a killed process leaves the whole thing or nothing: temporary name, fsync, rename."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+CHUNK = 1024 * 1024
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a new file and fsync it; the caller renames its folder."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def replace_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Put `content` at `path`, replacing what is there, at once or not at all."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        write_durably(temporary, content, mode)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def create_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Put `content` at `path`; FileExistsError when something is there already, also when another process was first."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        write_durably(temporary, content, mode)
+        os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def copy_durably(source: Path, target: Path) -> tuple[int, str]:
+    """Copy a regular file to a new one, fsync it; its size in bytes and SHA-256 (hex). OSError when `source` is a symbolic link."""
+    descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
+    digest, size = hashlib.sha256(), 0
+    with os.fdopen(descriptor, "rb") as reading, target.open("xb") as writing:
+        for chunk in chunks(reading):
+            digest.update(chunk)
+            size += len(chunk)
+            writing.write(chunk)
+        writing.flush()
+        os.fsync(writing.fileno())
+    return size, digest.hexdigest()
+
+
+def chunks(stream: BinaryIO, length: int | None = None) -> Iterator[bytes]:
+    """The rest of `stream`, or its next `length` bytes, in pieces."""
+    left = length
+    while left is None or left > 0:
+        piece = stream.read(CHUNK if left is None else min(CHUNK, left))
+        if not piece:
+            return
+        if left is not None:
+            left -= len(piece)
+        yield piece
+
+
+def sync_tree(folder: Path) -> None:
+    """fsync every folder of a tree whose files are already durable."""
+    for place, _, _ in os.walk(folder, topdown=False):
+        sync_folder(Path(place))
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder and all in it; fine when it is not there."""
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
