@@ -1,0 +1,234 @@
+"""The tables an evaluation compares, read a column at a time, and their values as numbers or categories.
+
+Three sides are compared with train by the same code: the synthetic table, the real holdout, and the naive shuffle of train; each is a
+`Rows`. Instants never pass through pandas, whose range ends in 2262: they are int64 microseconds from Arrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from generators.errors import InputError
+from generators.schema import ColumnSchema, Kind, TableSchema
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+ORDERED = frozenset({Kind.INTEGER, Kind.REAL, Kind.DATE, Kind.DATETIME, Kind.TIME})
+"""Kinds whose values have an order and a distance."""
+NAMED = frozenset({Kind.CATEGORICAL, Kind.BOOLEAN})
+"""Kinds whose values are names."""
+
+_TYPES = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "date32": pa.date32(),
+    "timestamp[us]": pa.timestamp("us"),
+}
+
+
+def measured(table: TableSchema) -> tuple[ColumnSchema, ...]:
+    """The columns whose distribution is compared: neither keys, nor identifiers, nor free text."""
+    return tuple(c for c in table.columns if c.kind in ORDERED | NAMED and c.name != table.person_key)
+
+
+class Rows(Protocol):
+    """Rows of one side, read a column at a time."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def rows(self) -> int: ...
+
+    def column(self, column: ColumnSchema) -> pa.Array:
+        """All values of `column`, of the type its schema says."""
+        ...
+
+
+class ParquetRows:
+    """The rows of a canonical Parquet file.
+
+    defects: by column name, one line on what keeps the column from being compared (absent, or of another type). extra: columns the schema
+    does not know. Raises InputError when the file cannot be read as Parquet.
+    """
+
+    def __init__(self, name: str, path: Path, table: TableSchema) -> None:
+        self.name, self.path = name, Path(path)
+        try:
+            with pq.ParquetFile(self.path) as file:
+                self.rows: int = file.metadata.num_rows
+                found = file.schema_arrow
+        except FileNotFoundError:
+            raise InputError(f"the {name} table: there is no file {self.path.name}") from None
+        except (pa.ArrowException, OSError):
+            raise InputError(f"the {name} table: {self.path.name} is not a Parquet file that can be read") from None
+        names = list(found.names)
+        self.extra = tuple(sorted({n for n in names if n not in table.names}))
+        self.reordered = [n for n in names if n in table.names] != [n for n in table.names if n in names]
+        self.defects: dict[str, str] = {}
+        for column in table.columns:
+            if column.name not in names:
+                self.defects[column.name] = f'column "{column.name}" is missing from the {name} table'
+            elif names.count(column.name) > 1:
+                self.defects[column.name] = f'column "{column.name}" is in the {name} table more than once'
+            elif not _castable(found.field(column.name).type, _TYPES[column.storage]):
+                kind = found.field(column.name).type
+                self.defects[column.name] = (
+                    f'column "{column.name}" of the {name} table holds {kind} where the schema says {column.storage}'
+                )
+
+    def column(self, column: ColumnSchema) -> pa.Array:
+        if column.name in self.defects:
+            raise InputError(self.defects[column.name])
+        array = pq.read_table(self.path, columns=[column.name]).column(0).combine_chunks()
+        if isinstance(array, pa.ChunkedArray):
+            array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        wanted = _TYPES[column.storage]
+        if array.type == wanted:
+            return array
+        try:
+            return array.cast(wanted)
+        except pa.ArrowInvalid:
+            # Arrow's message quotes the value
+            raise InputError(
+                f'column "{column.name}" of the {self.name} table holds {array.type} values that are no {column.storage}'
+            ) from None
+
+    def check(self, columns: Sequence[ColumnSchema]) -> None:
+        """Try every column's type; what cannot be read becomes a defect."""
+        for column in columns:
+            if column.name not in self.defects:
+                try:
+                    self.column(column)
+                except InputError as error:
+                    self.defects[column.name] = str(error)
+
+
+def _castable(found: pa.DataType, wanted: pa.DataType) -> bool:
+    if pa.types.is_dictionary(found):
+        found = found.value_type
+    if found == wanted or pa.types.is_null(found):
+        return True
+    text = pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
+    number = pa.types.is_integer(found) or pa.types.is_floating(found)
+    instant = pa.types.is_timestamp(found) or pa.types.is_date(found)
+    if pa.types.is_string(wanted):
+        return bool(text)
+    if pa.types.is_integer(wanted) or pa.types.is_floating(wanted):
+        return bool(number)
+    return bool(instant and (pa.types.is_timestamp(wanted) or pa.types.is_date(wanted)))
+
+
+@dataclass
+class ShuffledRows:
+    """The naive floor: every column of `source` permuted by itself, so that columns stay true and everything between them is lost."""
+
+    source: Rows
+    seed: int
+    name: str = "shuffle"
+
+    @property
+    def rows(self) -> int:
+        return self.source.rows
+
+    def column(self, column: ColumnSchema) -> pa.Array:
+        order = np.random.default_rng([self.seed, *column.name.encode()]).permutation(self.source.rows)
+        return self.source.column(column).take(pa.array(order))
+
+
+class SampledRows:
+    """At most `limit` rows of `source`, drawn once with `seed`, in their order."""
+
+    def __init__(self, source: Rows, limit: int, seed: int) -> None:
+        self.source, self.name = source, source.name
+        self.rows = min(limit, source.rows)
+        whole = self.rows == source.rows
+        chosen = None if whole else np.sort(np.random.default_rng(seed).choice(source.rows, self.rows, replace=False))
+        self._chosen = None if chosen is None else pa.array(chosen)
+
+    def column(self, column: ColumnSchema) -> pa.Array:
+        array = self.source.column(column)
+        return array if self._chosen is None else array.take(self._chosen)
+
+
+def numbers(column: ColumnSchema, array: pa.Array) -> Floats:
+    """The values of a column of an `ORDERED` kind as floats, NaN where missing; infinities stay.
+
+    Unit: the column's own for numbers, days for dates, microseconds for datetimes (both since 1970), seconds for times of day.
+    """
+    if column.kind is Kind.TIME:
+        return _times(column, array)
+    if pa.types.is_string(array.type):
+        codes, values = categories(array)
+        table = np.array([_float(v) for v in values] + [np.nan])
+        return table[codes]
+    if pa.types.is_timestamp(array.type):
+        array = array.cast(pa.int64())
+    elif pa.types.is_date(array.type):
+        array = array.cast(pa.int32())
+    return np.asarray(pc.fill_null(array.cast(pa.float64(), safe=False), np.nan).to_numpy(zero_copy_only=False), np.float64)
+
+
+def categories(array: pa.Array) -> tuple[Ints, list[Any]]:
+    """Values as codes into the list of distinct values; missing is coded as the length of the list."""
+    encoded = array.dictionary_encode()
+    values = encoded.dictionary.to_pylist()
+    codes = pc.fill_null(encoded.indices, len(values)) if encoded.null_count else encoded.indices
+    return np.asarray(codes.to_numpy(zero_copy_only=False), np.int64), values
+
+
+def persons(rows: Rows, table: TableSchema) -> npt.NDArray[np.int32]:
+    """Who each row is about, as codes from 0. Without a person key every row is another person; rows without a key count as one person."""
+    if table.person_key is None:
+        return np.arange(rows.rows, dtype=np.int32)
+    codes, _ = categories(rows.column(table.column(table.person_key)))
+    return codes.astype(np.int32)
+
+
+def persons_per_code(codes: npt.NDArray[Any], people: npt.NDArray[np.int32], size: int) -> Ints:
+    """Distinct persons behind each code 0 … size − 1."""
+    if not len(codes):
+        return np.zeros(size, np.int64)
+    width = int(people.max()) + 1
+    joint = np.sort(codes.astype(np.int64) * width + people)
+    first = np.concatenate(([True], joint[1:] != joint[:-1]))
+    return np.bincount(joint[first] // width, minlength=size)
+
+
+def _times(column: ColumnSchema, array: pa.Array) -> Floats:
+    codes, values = categories(array)
+    table = np.array([_seconds(v, column.format) for v in values] + [np.nan])
+    return table[codes]
+
+
+def _seconds(text: Any, pattern: str | None) -> float:
+    for form in (pattern, "%H:%M", "%H:%M:%S"):
+        if form:
+            try:
+                at = datetime.strptime(str(text), form)
+            except ValueError:
+                continue
+            return at.hour * 3600.0 + at.minute * 60 + at.second + at.microsecond / 1e6
+    return float("nan")
+
+
+def _float(text: Any) -> float:
+    try:
+        return float(text)
+    except (ValueError, OverflowError):
+        return float("nan")
