@@ -262,7 +262,7 @@ def licence_allowed(request: ReleaseRequest, context: Context) -> str | None:
 
 
 def open_needs_policy(request: ReleaseRequest, context: Context) -> str | None:
-    """Open access needs the public disclosure policy, by its thresholds and not by its name alone; structural data hold nothing observed."""
+    """Open access needs the public disclosure policy, by its thresholds and not its name alone; structural data hold nothing observed."""
     tier = policy_of(request).tier(request.tier)
     needed = tier.open_needs_disclosure_policy if tier else None
     if request.access_level != "open" or needed is None or request.version is None:

@@ -149,6 +149,7 @@ class Publication(Keyed):
     published_at = models.DateTimeField(null=True, blank=True)
     key_id = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 (null: all or none)
     notice_sequence = models.PositiveIntegerField(null=True, blank=True)
+    problem = models.TextField(blank=True)  # why the publisher could not, the last time it tried
 
     class Meta:
         ordering = ("started_at",)

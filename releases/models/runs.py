@@ -46,6 +46,7 @@ class Run(Keyed):
     total = models.BigIntegerField(null=True, blank=True)
     attempt = models.PositiveIntegerField(default=1)
     token = models.CharField(max_length=32)
+    lost = models.PositiveSmallIntegerField(default=0)  # workers that died on it since somebody last started it
     queued_at = models.DateTimeField()
     claimed_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)

@@ -1,0 +1,112 @@
+"""Publishing, by the publisher process alone: it holds the signing key, and nobody asks it for anything."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from releases import audit, files, policy
+from releases.capsule.attestation import Attestation, SignedOff
+from releases.capsule.feed import Notice
+from releases.capsule.layout import CapsuleRefused
+from releases.capsule.publish import publish
+from releases.capsule.signing import Signer
+from releases.models import Publication, ReleaseRequest, SignOff
+from releases.services.recorded import locked, recorded
+
+
+@recorded("publish", by_system=True)
+def publish_next(signer: Signer, lake: Path) -> Publication | None:
+    """Publish the approved request that has waited longest; None when there is none that can be published.
+
+    Three steps, each safe to repeat after a crash: what will be attested is written down, the lake gets it, the request is marked.
+    One that cannot be published stays approved, says why, and does not hold up the others.
+    """
+    for request in ReleaseRequest.objects.filter(state=ReleaseRequest.State.APPROVED).order_by("changed_at", "pk"):
+        publication = _attested(request)
+        if publication is None:
+            continue
+        try:
+            notice = publish(
+                files.folder("capsules") / str(request.capsule), lake, signer, Attestation.from_predicate(publication.predicate)
+            )
+        except CapsuleRefused as refusal:
+            _refused(publication, refusal.reason)
+            continue
+        published = _published(publication, notice, signer.key_id)
+        if published is not None:
+            return published
+    return None
+
+
+def _attested(request: ReleaseRequest) -> Publication | None:
+    """The publication with what will be attested, fixed once; None when the request is not approved, or not by all who must."""
+    with transaction.atomic():
+        request = locked(request)
+        earlier = Publication.objects.filter(request=request).first()
+        if earlier is not None:
+            return earlier
+        if isinstance(policy.transition(request, "publish"), str):
+            return None
+        if set(policy.capacities(request)) - policy.signed_capacities(request):
+            return None
+        signoffs = request.signoffs.filter(round=request.round, evidence_digest=request.evidence_digest, decision="approve")
+        now = timezone.now()
+        event = audit.record(None, "start_publication", request, manifest=request.manifest_sha256, evidence=request.evidence_digest)
+        attestation = Attestation(
+            signoffs=tuple(_signed_off(each) for each in signoffs.order_by("decided_at")),
+            evidence_digest=str(request.evidence_digest),
+            published_at=_moment(now),
+            release_policy=str(request.release_policy),
+            audit_sequence=event.sequence,
+            audit_digest=event.digest,
+        )
+        return Publication.objects.create(
+            request=request,
+            slug=request.slug,
+            release_version=request.release_version,
+            manifest_sha256=request.manifest_sha256,
+            predicate=attestation.predicate(),
+            started_at=now,
+        )
+
+
+def _published(publication: Publication, notice: Notice, key_id: str) -> Publication | None:
+    with transaction.atomic():
+        request = locked(publication.request)
+        step = policy.transition(request, "publish")
+        if isinstance(step, str):
+            return None  # another publisher was quicker
+        publication = locked(publication)
+        publication.published_at, publication.key_id, publication.notice_sequence = timezone.now(), key_id, notice.sequence
+        publication.problem = ""
+        publication.save()
+        request.state, request.changed_at = step.target, timezone.now()
+        request.save()
+        audit.record(
+            None, "publish", request, slug=publication.slug, version=publication.release_version, notice=notice.sequence, key=key_id
+        )
+    return publication
+
+
+def _refused(publication: Publication, reason: str) -> None:
+    """Write down why it could not be published: once for each new reason, however often the publisher tries."""
+    if publication.problem == reason:
+        return
+    with transaction.atomic():
+        publication = locked(publication)
+        publication.problem = reason
+        publication.save()
+        audit.record_refusal(None, "publish", publication.request, reason)
+
+
+def _signed_off(signoff: SignOff) -> SignedOff:
+    return SignedOff(signoff.get_capacity_display(), signoff.decision, _moment(signoff.decided_at))
+
+
+def _moment(at: Any) -> str:
+    return str(at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))

@@ -1,0 +1,203 @@
+"""Requests to release: described, given versions, submitted with their evidence, cancelled, revised."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from generators.errors import InputError
+from generators.registry import GENERATORS
+from releases import audit, evidence, files, policy
+from releases.models import Account, ReleaseRequest, Run, SourceDataset, SummaryRecord, SyntheticVersion
+from releases.permissions import Refused
+from releases.services import runs
+from releases.services.recorded import locked, permit, recorded
+
+State = ReleaseRequest.State
+FIELDS = ("title", "purpose", "use_case", "description", "variables", "tier", "access_level", "licence")
+MAX_ROWS = 1_000_000_000
+MAX_SEED = 2**63 - 1
+
+
+@recorded("create_request")
+def create_request(actor: Account, source: SourceDataset, *, title: str) -> ReleaseRequest:
+    """A draft for one use case of the dataset."""
+    title = _text("title", title)
+    if not title:
+        raise InputError("the request needs a title")
+    with transaction.atomic():
+        source = locked(source)
+        steward = permit(actor, "create_request", source)
+        if source.requests.filter(author=steward, title=title, state=State.DRAFT).exists():
+            raise Refused("You have a draft of that title already.")
+        now = timezone.now()
+        request = ReleaseRequest.objects.create(source=source, title=title, author=steward, created_at=now, changed_at=now)
+        audit.record(steward, "create_request", request, source=source.pk)
+    return request
+
+
+@recorded("describe_request")
+def describe_request(actor: Account, request: ReleaseRequest, **fields: Any) -> ReleaseRequest:
+    """Fill in what the request is: any of `FIELDS`. `variables`: column name → why it is needed. InputError names the field."""
+    if unknown := sorted(set(fields) - set(FIELDS)):
+        raise InputError(f"a request has no field {', '.join(unknown)}")
+    values = {name: _variables(value) if name == "variables" else _text(name, value) for name, value in fields.items()}
+    with transaction.atomic():
+        request = locked(request)
+        steward = permit(actor, "describe_request", request)
+        changed = sorted(name for name, value in values.items() if getattr(request, name) != value)
+        for name, value in values.items():
+            setattr(request, name, value)
+        request.changed_at = timezone.now()
+        request.save()
+        audit.record(steward, "describe_request", request, fields=changed)
+    return request
+
+
+@recorded("request_generation")
+def request_generation(
+    actor: Account, request: ReleaseRequest, *, generator: str, rows: int, seed: int, summary: SummaryRecord | None = None
+) -> Run:
+    """Have a version generated, and evaluated when that is done. `summary`: what a generator of aggregates works from."""
+    info = GENERATORS.get(generator)
+    if info is None or info.needs not in ("schema", "summary"):
+        offered = ", ".join(name for name, each in GENERATORS.items() if each.needs in ("schema", "summary"))
+        raise InputError(f"there is no such generator; the generators are: {offered}")
+    if not 1 <= rows <= MAX_ROWS:
+        raise InputError(f"rows must be from 1 to {MAX_ROWS:,}")
+    if not 0 <= seed <= MAX_SEED:
+        raise InputError(f"the seed must be from 0 to {MAX_SEED}")
+    if info.needs == "summary" and summary is None:
+        raise InputError(f"the generator {generator} works from a summary; choose one")
+    if info.needs == "schema":
+        summary = None
+    parameters = {"generator": generator, "rows": rows, "seed": seed, "summary": str(summary.pk) if summary else None}
+    with transaction.atomic():
+        request = locked(request)
+        steward = permit(actor, "request_generation", request, summary=summary)
+        snapshot = summary.snapshot if summary else request.source.current_snapshot
+        same = request.runs.filter(kind=Run.Kind.GENERATE, snapshot=snapshot, parameters=parameters)
+        if same.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists():
+            raise Refused("A version with exactly these choices is being generated already.")
+        if same.filter(state=Run.State.SUCCEEDED).exists():
+            raise Refused("There is a version with exactly these choices already; another seed gives another one.")
+        run = runs.begin(
+            steward, Run.Kind.GENERATE, request.source, request=request, snapshot=snapshot, summary=summary, parameters=parameters
+        )
+        audit.record(steward, "request_generation", request, run=run.pk, **parameters)
+    return run
+
+
+@recorded("choose_version")
+def choose_version(actor: Account, request: ReleaseRequest, *, version: SyntheticVersion) -> ReleaseRequest:
+    """Choose which evaluated version to release."""
+    with transaction.atomic():
+        request = locked(request)
+        steward = permit(actor, "choose_version", request, version=version)
+        request.version, request.changed_at = version, timezone.now()
+        request.save()
+        audit.record(steward, "choose_version", request, version=version.pk, number=version.number, attempts=request.versions.count())
+    return request
+
+
+@recorded("submit")
+def submit(actor: Account, request: ReleaseRequest) -> ReleaseRequest:
+    """Build the unsigned capsule, bind the evidence to it, and hand it to the reviewers."""
+    with transaction.atomic():
+        request = locked(request)
+        permit(actor, "submit", request)
+        slug, number = _place(request)
+        seen = request.changed_at
+    capsule = f"{request.pk}/{request.round}-{secrets.token_hex(4)}"
+    folder = files.folder("capsules") / capsule
+    manifest = evidence.build_capsule(request, folder, slug=slug, version=number)
+    try:
+        with transaction.atomic():
+            request = locked(request)
+            steward = permit(actor, "submit", request)
+            if request.changed_at != seen or _place(request) != (slug, number):
+                raise Refused("The request was changed while it was being submitted; look at it and submit it again.")
+            request.state = State.SUBMITTED
+            request.slug, request.release_version = slug, number
+            request.submitted_by, request.submitted_at = steward, timezone.now()
+            request.capsule, request.manifest_sha256 = capsule, manifest
+            request.evidence_digest = evidence.digest(request, manifest)
+            request.release_policy = policy.IN_FORCE
+            request.changed_at = timezone.now()
+            request.save()
+            audit.record(
+                steward,
+                "submit",
+                request,
+                round=request.round,
+                version=request.version_id,
+                manifest=manifest,
+                evidence=request.evidence_digest,
+                release_policy=request.release_policy,
+            )
+    except BaseException:
+        files.discard(folder)
+        raise
+    return request
+
+
+@recorded("cancel_request")
+def cancel_request(actor: Account, request: ReleaseRequest, *, reason: str) -> ReleaseRequest:
+    """Give the request up. It and its history stay."""
+    reason = reason.strip()
+    if not reason:
+        raise InputError("say why the request is cancelled")
+    with transaction.atomic():
+        request = locked(request)
+        steward = permit(actor, "cancel_request", request)
+        request.state, request.closed_reason, request.changed_at = State.CANCELLED, reason, timezone.now()
+        request.save()
+        audit.record(steward, "cancel_request", request, round=request.round)
+    return request
+
+
+@recorded("revise")
+def revise(actor: Account, request: ReleaseRequest) -> ReleaseRequest:
+    """Take a returned request up again, as a draft of a new round. Sign-offs of the old round stay and no longer count."""
+    with transaction.atomic():
+        request = locked(request)
+        steward = permit(actor, "revise", request)
+        request.state, request.round, request.changed_at = State.DRAFT, request.round + 1, timezone.now()
+        request.submitted_by = request.submitted_at = request.capsule = None
+        request.manifest_sha256 = request.evidence_digest = request.release_policy = None
+        request.save()
+        audit.record(steward, "revise", request, round=request.round)
+    return request
+
+
+def _place(request: ReleaseRequest) -> tuple[str, int]:
+    """Public name and number of this release: the dataset's next version under its title, or a new name when another dataset has that one."""
+    if request.slug and request.release_version:
+        return request.slug, request.release_version
+    slug = evidence.slug(request)
+    taken = ReleaseRequest.objects.filter(slug=slug, release_version__isnull=False).exclude(pk=request.pk)
+    if taken.exclude(source=request.source_id).exists():
+        slug = f"{slug[:70].rstrip('-')}-{str(request.source_id)[:8]}"
+        taken = ReleaseRequest.objects.filter(slug=slug, release_version__isnull=False).exclude(pk=request.pk)
+    numbers = taken.values_list("release_version", flat=True)
+    return slug, max((n for n in numbers if n), default=0) + 1
+
+
+def _text(name: str, value: Any) -> str:
+    field = ReleaseRequest._meta.get_field(name)
+    text = str(value).strip()
+    if field.choices and text and text not in dict(field.choices):  # type: ignore[arg-type]
+        raise InputError(f"{name.replace('_', ' ')} must be one of: {', '.join(str(key) for key, _ in field.choices)}")  # type: ignore[misc]
+    longest = getattr(field, "max_length", None) or 20_000
+    if len(text) > longest:
+        raise InputError(f"{name.replace('_', ' ')} is longer than {longest:,} characters")
+    return text
+
+
+def _variables(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
+        raise InputError("variables must give, for each column, why it is needed")
+    return {name: why.strip() for name, why in value.items()}

@@ -1,0 +1,154 @@
+"""Datasets of the secure zone: registered, given a file, their schema confirmed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from generators import rules
+from generators.dataset import safe_name
+from generators.errors import InputError
+from generators.schema import DatasetSchema
+from releases import audit, files
+from releases.models import Account, Run, Snapshot, SourceDataset
+from releases.permissions import Refused
+from releases.services import runs
+from releases.services.recorded import locked, permit, recorded
+
+
+@recorded("register_source")
+def register_source(actor: Account, *, title: str, description: str, controller: str, subject: str) -> SourceDataset:
+    """A new dataset, of which the actor is the first steward. InputError names a field that is blank or too long."""
+    given = {"title": title, "description": description, "controller": controller, "subject": subject}
+    given = {name: value.strip() for name, value in given.items()}
+    for name, value in given.items():
+        longest = SourceDataset._meta.get_field(name).max_length
+        if not value:
+            raise InputError(f"the dataset needs a {name}")
+        if longest and len(value) > longest:
+            raise InputError(f"the {name} is longer than {longest} characters")
+    with transaction.atomic():
+        steward = permit(actor, "register_source")
+        if SourceDataset.objects.filter(registered_by=steward, title=given["title"], controller=given["controller"]).exists():
+            raise Refused("You have registered a dataset of that title for that controller already.")
+        source = SourceDataset.objects.create(registered_by=steward, registered_at=timezone.now(), **given)
+        source.stewards.add(steward)
+        audit.record(steward, "register_source", source)
+    return source
+
+
+@recorded("add_steward")
+def add_steward(actor: Account, source: SourceDataset, *, person: Account) -> SourceDataset:
+    """Let another data steward look after the dataset too."""
+    with transaction.atomic():
+        source = locked(source)
+        person = Account.objects.get(pk=person.pk)
+        steward = permit(actor, "add_steward", source, person=person)
+        if source.stewards.filter(pk=person.pk).exists():
+            raise Refused("That person is a steward of this dataset already.")
+        source.stewards.add(person)
+        audit.record(steward, "add_steward", source, person=person.pk)
+    return source
+
+
+@recorded("receive_upload")
+def receive_upload(actor: Account, source: SourceDataset, *, name: str, chunks: Iterable[bytes], size: int) -> Snapshot:
+    """Stream an uploaded file into the zone as the next snapshot, and have it profiled.
+
+    size: bytes announced. InputError, with nothing kept, when another number arrives, none, or more than the site accepts.
+    """
+    with transaction.atomic():
+        permit(actor, "receive_upload", source)  # before a byte is read
+    identity = uuid.uuid4()
+    location = f"{identity}/{safe_name(name)}"
+    target = files.folder("uploads") / location
+    digest = files.receive(chunks, target, size=size, limit=settings.SYNTHPORTAL_MAX_UPLOAD_BYTES)
+    try:
+        return _new_snapshot(actor, source, "receive_upload", identity, Snapshot.Origin.UPLOAD, name, location, size, digest)
+    except BaseException:
+        files.discard(target.parent)
+        raise
+
+
+@recorded("point_at_file")
+def point_at_file(actor: Account, source: SourceDataset, *, path: str) -> Snapshot:
+    """Take a file under an allowed secure folder as the next snapshot, and have it profiled. The file stays where it is, and is not ours to destroy."""
+    with transaction.atomic():
+        permit(actor, "point_at_file", source)
+    resolved = files.allowed_file(path)
+    size, digest = resolved.stat().st_size, files.sha256(resolved)
+    if size == 0:
+        raise InputError("the file is empty")
+    return _new_snapshot(actor, source, "point_at_file", uuid.uuid4(), Snapshot.Origin.POINTED, resolved.name, str(resolved), size, digest)
+
+
+@recorded("confirm_schema")
+def confirm_schema(actor: Account, snapshot: Snapshot, *, schema: DatasetSchema) -> Run:
+    """Confirm what the columns are; the working copy and the split are then made, and the raw upload destroyed.
+
+    InputError when the schema does not have the file's tables and columns, or a rule of it cannot be read.
+    """
+    with transaction.atomic():
+        snapshot = locked(snapshot)
+        steward = permit(actor, "confirm_schema", snapshot)
+        _check_schema(DatasetSchema.from_dict(snapshot.proposed_schema), schema)
+        snapshot.state = Snapshot.State.CONFIRMED
+        snapshot.confirmed_schema, snapshot.schema_digest = schema.as_dict(), schema.digest
+        snapshot.confirmed_by, snapshot.confirmed_at = steward, timezone.now()
+        snapshot.save()
+        run = runs.begin(steward, Run.Kind.PREPARE, snapshot.source, snapshot=snapshot)
+        audit.record(steward, "confirm_schema", snapshot, schema_digest=schema.digest, run=run.pk)
+    return run
+
+
+def raw_file(snapshot: Snapshot) -> Path:
+    """Where the snapshot's raw file lies. InputError when it is gone or is not the file that was given."""
+    path = files.folder("uploads") / snapshot.location if snapshot.origin == Snapshot.Origin.UPLOAD else Path(snapshot.location)
+    if not path.is_file():
+        raise InputError(f"the file of snapshot {snapshot.number} is not there any more; give it again")
+    if path.stat().st_size != snapshot.size or files.sha256(path) != snapshot.sha256:
+        raise InputError(f"the file of snapshot {snapshot.number} was changed since it was given; give it again")
+    return path
+
+
+def _new_snapshot(
+    actor: Account, source: SourceDataset, action: str, identity: uuid.UUID, origin: str, name: str, location: str, size: int, digest: str
+) -> Snapshot:
+    with transaction.atomic():
+        source = locked(source)
+        steward = permit(actor, action, source)
+        latest = source.latest_snapshot
+        if latest is not None and latest.sha256 == digest and latest.state in (Snapshot.State.RECEIVED, Snapshot.State.PROFILED):
+            raise Refused(f"This is the file of snapshot {latest.number}, which waits to be confirmed already.")
+        snapshot = Snapshot.objects.create(
+            id=identity,
+            source=source,
+            number=latest.number + 1 if latest else 1,
+            origin=origin,
+            original_name=files.display_name(name),
+            location=location,
+            size=size,
+            sha256=digest,
+            received_by=steward,
+            received_at=timezone.now(),
+        )
+        run = runs.begin(steward, Run.Kind.PROFILE, source, snapshot=snapshot)
+        audit.record(steward, action, snapshot, sha256=digest, size=size, run=run.pk)
+    return snapshot
+
+
+def _check_schema(proposed: DatasetSchema, confirmed: DatasetSchema) -> None:
+    if {t.name for t in proposed.tables} != {t.name for t in confirmed.tables}:
+        raise InputError(f"the schema must describe the tables of the file: {', '.join(t.name for t in proposed.tables)}")
+    for table in confirmed.tables:
+        if set(table.names) != set(proposed.table(table.name).names):
+            raise InputError(f'the schema must describe every column of table "{table.name}", and no other')
+        if not table.deidentified().columns:
+            raise InputError(f'every column of table "{table.name}" is a direct identifier: nothing would be left')
+        for rule in table.rules:
+            rules.parse(rule.text)
