@@ -10,6 +10,29 @@
   /* Safe for colour-blind readers: real is grey, synthetic NHS blue (Okabe and Ito's palette after them). */
   const COLOURS = ["#768692", "#005eb8", "#e69f00", "#009e73", "#cc79a7", "#56b4e9"];
 
+  /*
+   * Plotly reads a few tags in any text it draws (<b>, <a href>): a category of the data that looks like one must stay text.
+   * Templates are ours, and line breaks harmless.
+   */
+  function plain(value, key) {
+    if (typeof value === "string") {
+      return String(key).endsWith("template") ? value : value.replace(/<(?!br>)/g, "&lt;");
+    }
+    if (Array.isArray(value)) {
+      return value.map(function (each) {
+        return plain(each, key);
+      });
+    }
+    if (value && typeof value === "object") {
+      return Object.fromEntries(
+        Object.entries(value).map(function ([name, each]) {
+          return [name, plain(each, name)];
+        }),
+      );
+    }
+    return value;
+  }
+
   function draw(place) {
     if (place.dataset.drawn) {
       return;
@@ -20,7 +43,7 @@
       place.hidden = true;
       return;
     }
-    const figure = JSON.parse(source.textContent);
+    const figure = plain(JSON.parse(source.textContent), "figure");
     const layout = Object.assign({}, figure.layout, { autosize: true });
     delete layout.width;
     delete layout.title; /* the figure's caption says it */
