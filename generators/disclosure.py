@@ -18,7 +18,7 @@ class DisclosurePolicy:
     """Thresholds under which aggregates may leave a table.
 
     minimum: fewest distinct persons any released figure may be about.
-    rounding: released counts are multiples of this (≥ 1).
+    rounding: released counts are multiples of this; at least `minimum`, so that a suppressed count is lost in the rounding of the others.
     minimum_table: fewest persons a table must have to be summarised at all.
     date_unit: calendar unit dates are coarsened to: "month", "quarter" or "year".
     maximum_steps: most quantile steps released for a numeric column.
@@ -36,8 +36,9 @@ class DisclosurePolicy:
         place = f'disclosure policy "{self.name}"'
         if self.minimum < 2:
             raise InputError(f"{place}: minimum must be at least 2 persons")
-        if self.rounding < 1:
-            raise InputError(f"{place}: rounding must be at least 1")
+        if self.rounding < self.minimum:
+            # Else a suppressed count could be worked out as the total less the released ones: see generators.summarise.
+            raise InputError(f"{place}: rounding must be at least the minimum, {self.minimum}")
         if self.minimum_table < 2 * self.minimum:
             raise InputError(f"{place}: minimum_table must be at least twice the minimum")
         if self.date_unit not in ("month", "quarter", "year"):
@@ -76,7 +77,8 @@ class DisclosurePolicy:
         if unknown:
             raise InputError(f"disclosure policy: unknown field {', '.join(unknown)}; known: {', '.join(sorted(known))}")
         try:
-            return DisclosurePolicy(**{k: (v if k in ("name", "date_unit") else int(v)) for k, v in raw.items()})
+            fields: dict[str, Any] = {k: (str(v) if k in ("name", "date_unit") else int(v)) for k, v in raw.items()}
+            return DisclosurePolicy(**fields)
         except (TypeError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
