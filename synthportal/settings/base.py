@@ -30,7 +30,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 APPEND_SLASH = True
 
-# Collected static files (`manage.py collectstatic`) have hashed names and are cached for ever; others come from the source tree.
+COLLECTED_STATIC = environment.flag("SYNTHPORTAL_COLLECTED_STATIC")
+"""Whether static files are served from where `manage.py collectstatic` put them, compressed, by hashed names, cached for ever."""
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if COLLECTED_STATIC
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 WHITENOISE_MAX_AGE = 300
 
 
@@ -55,15 +64,6 @@ def templates(zone: str, context_processors: list[str]) -> list[dict[str, Any]]:
 def static_folders(zone: str) -> list[tuple[str, Path]]:
     """Static files by the same names as templates: `shared/…` and the zone's own."""
     return [(name, BASE_DIR / "static" / name) for name in ("shared", zone)]
-
-
-def storages(static_root: Path) -> dict[str, dict[str, str]]:
-    """Hashed and compressed static files where they were collected into `static_root`; plain ones otherwise."""
-    collected = (static_root / "staticfiles.json").is_file()
-    backend = (
-        "whitenoise.storage.CompressedManifestStaticFilesStorage" if collected else "django.contrib.staticfiles.storage.StaticFilesStorage"
-    )
-    return {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}, "staticfiles": {"BACKEND": backend}}
 
 
 def logging(folder: Path) -> dict[str, Any]:

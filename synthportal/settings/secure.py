@@ -9,7 +9,7 @@ from synthportal.settings import base, environment
 from synthportal.settings.base import *  # noqa: F403 - the shared settings are settings of this module
 
 SYNTHPORTAL_SITE = "secure"
-ZONE_FOLDER = environment.private_folder(base.SYNTHPORTAL_VAR / SYNTHPORTAL_SITE)
+ZONE_FOLDER = environment.private_folder(environment.path("SYNTHPORTAL_SECURE_VAR", base.SYNTHPORTAL_VAR / SYNTHPORTAL_SITE))
 SECRET_KEY = environment.secret(ZONE_FOLDER / "secret_key")
 ALLOWED_HOSTS = environment.listed("SYNTHPORTAL_SECURE_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = environment.listed("SYNTHPORTAL_SECURE_ORIGINS")
@@ -63,8 +63,8 @@ TEMPLATES = base.templates(
 
 STATICFILES_DIRS = base.static_folders(SYNTHPORTAL_SITE)
 STATIC_ROOT = ZONE_FOLDER / "static"
-STORAGES = base.storages(STATIC_ROOT)
-WHITENOISE_USE_FINDERS = not (STATIC_ROOT / "staticfiles.json").is_file()
+STORAGES = base.STORAGES
+WHITENOISE_USE_FINDERS = not base.COLLECTED_STATIC
 
 DATABASES = {"default": environment.database(environment.text("SYNTHPORTAL_SECURE_DATABASE"), ZONE_FOLDER / "db.sqlite3")}
 

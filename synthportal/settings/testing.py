@@ -17,6 +17,8 @@ def own_var() -> Path:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.environ["SYNTHPORTAL_TEST_VAR"] = folder
     os.environ["SYNTHPORTAL_VAR"] = os.environ["SYNTHPORTAL_TEST_VAR"]
+    for name in ("SYNTHPORTAL_SECURE_VAR", "SYNTHPORTAL_PUBLIC_VAR", "SYNTHPORTAL_LAKE", "SYNTHPORTAL_COLLECTED_STATIC"):
+        os.environ.pop(name, None)
     return Path(os.environ["SYNTHPORTAL_VAR"])
 
 
