@@ -50,7 +50,6 @@ def engine(work: Path, place: str) -> Iterator[duckdb.DuckDBPyConnection]:
             "memory_limit": "2GB",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "TimeZone": "UTC",
         }
     )
     try:
