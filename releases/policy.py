@@ -157,15 +157,23 @@ def signed_capacities(request: ReleaseRequest) -> set[str]:
 def columns_of(request: ReleaseRequest) -> tuple[str, ...]:
     """Names of the columns a release of this request would hold, each of which needs a reason.
 
-    "table.column" when there are several tables.
+    The person key is left out: it is issued anew and says nothing. "table.column" when there are several tables.
     """
-    snapshot = request.version.snapshot if request.version else request.source.current_snapshot
-    if snapshot is None or not hasattr(snapshot, "working_copy"):
-        return ()
-    tables = snapshot.working_copy.schema["tables"]
-    if len(tables) == 1:
-        return tuple(c["name"] for c in tables[0]["columns"])
-    return tuple(f"{t['name']}.{c['name']}" for t in tables for c in t["columns"])
+    if request.version is not None:
+        schema = request.version.schema
+    else:
+        snapshot = request.source.current_snapshot
+        if snapshot is None:
+            return ()
+        schema = snapshot.working_copy.schema
+    tables = schema["tables"]
+    several = len(tables) > 1
+    return tuple(
+        f"{table['name']}.{column['name']}" if several else column["name"]
+        for table in tables
+        for column in table["columns"]
+        if column["name"] != table["person_key"]
+    )
 
 
 # Guards: one rule, one function, which returns the sentence of refusal or None.
@@ -202,8 +210,7 @@ def variables_justified(request: ReleaseRequest, context: Context) -> str | None
         shown = _listed([f"“{name}”" for name in missing[:5]])
         rest = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         return f"The request does not say why it needs {shown}{rest}."
-    surplus = [name for name in request.variables if name not in columns]
-    return f"The request asks for “{surplus[0]}”, which the chosen version does not hold." if surplus else None
+    return None
 
 
 def version_chosen(request: ReleaseRequest, context: Context) -> str | None:

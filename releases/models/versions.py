@@ -16,6 +16,7 @@ class SyntheticVersion(Keyed):
     generator = models.CharField(max_length=50)
     generator_version = models.CharField(max_length=20)
     tier = models.CharField(max_length=30)
+    schema = models.JSONField()  # DatasetSchema of the version: de-identified, and only the variables asked for
     mechanism = models.JSONField()
     mechanism_digest = models.CharField(max_length=64)
     summary = models.ForeignKey("releases.SummaryRecord", on_delete=models.PROTECT, null=True, blank=True, related_name="versions")

@@ -52,7 +52,7 @@ def recorded(action: str, *, by_system: bool = False) -> Callable[[Service], Ser
 def permit(actor: Any, action: str, target: models.Model | None = None, **context: Any) -> Account:
     """The actor as the database knows them now, if they may; Refused otherwise.
 
-    Call it inside the transaction: a role withdrawn a moment ago counts, and (PostgreSQL) the actor's own actions queue up behind each other.
+    Call it inside the transaction: a role withdrawn a moment ago counts, and on PostgreSQL the actor's own actions queue up.
     """
     _asked.set(_asked.get() + 1)
     account = Account.objects.select_for_update(no_key=True).filter(pk=getattr(actor, "pk", None)).first()

@@ -74,10 +74,17 @@ def request_generation(
         raise InputError(f"the generator {generator} works from a summary; choose one")
     if info.needs == "schema":
         summary = None
-    parameters = {"generator": generator, "rows": rows, "seed": seed, "summary": str(summary.pk) if summary else None}
     with transaction.atomic():
         request = locked(request)
         steward = permit(actor, "request_generation", request, summary=summary)
+        parameters = {
+            "generator": generator,
+            "rows": rows,
+            "seed": seed,
+            "summary": str(summary.pk) if summary else None,
+            "columns": sorted(request.variables),
+            "uses": [request.purpose] if request.purpose else [],
+        }
         snapshot = summary.snapshot if summary else request.source.current_snapshot
         same = request.runs.filter(kind=Run.Kind.GENERATE, snapshot=snapshot, parameters=parameters)
         if same.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists():
@@ -87,7 +94,7 @@ def request_generation(
         run = runs.begin(
             steward, Run.Kind.GENERATE, request.source, request=request, snapshot=snapshot, summary=summary, parameters=parameters
         )
-        audit.record(steward, "request_generation", request, run=run.pk, **parameters)
+        audit.record(steward, "request_generation", request, run=run.pk, parameters=parameters)
     return run
 
 
@@ -174,7 +181,7 @@ def revise(actor: Account, request: ReleaseRequest) -> ReleaseRequest:
 
 
 def _place(request: ReleaseRequest) -> tuple[str, int]:
-    """Public name and number of this release: the dataset's next version under its title, or a new name when another dataset has that one."""
+    """Public name and number of this release: the next version under its title; another name when another dataset has that one."""
     if request.slug and request.release_version:
         return request.slug, request.release_version
     slug = evidence.slug(request)

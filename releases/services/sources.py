@@ -77,7 +77,10 @@ def receive_upload(actor: Account, source: SourceDataset, *, name: str, chunks: 
 
 @recorded("point_at_file")
 def point_at_file(actor: Account, source: SourceDataset, *, path: str) -> Snapshot:
-    """Take a file under an allowed secure folder as the next snapshot, and have it profiled. The file stays where it is, and is not ours to destroy."""
+    """Take a file under an allowed secure folder as the next snapshot, and have it profiled.
+
+    The file stays where it is, and is not ours to destroy.
+    """
     with transaction.atomic():
         permit(actor, "point_at_file", source)
     resolved = files.allowed_file(path)
@@ -151,4 +154,4 @@ def _check_schema(proposed: DatasetSchema, confirmed: DatasetSchema) -> None:
         if not table.deidentified().columns:
             raise InputError(f'every column of table "{table.name}" is a direct identifier: nothing would be left')
         for rule in table.rules:
-            rules.parse(rule.text)
+            rules.check(rule, table.deidentified())

@@ -1,0 +1,114 @@
+"""The evidence of a submission: the unsigned capsule, and the digest that sign-offs are given to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.utils.text import slugify
+
+from evaluation import report
+from evaluation.gates import Verdict
+from generators.errors import InputError
+from generators.schema import DatasetSchema
+from generators.tables import write_csv
+from releases import files, selection, stored
+from releases.capsule import layout
+from releases.capsule.build import CapsuleTable, build
+from releases.capsule.layout import CapsuleRefused
+from releases.capsule.manifest import CapsuleDescription, Event, Made
+from releases.models import ReleaseRequest, SyntheticVersion
+
+
+def slug(request: ReleaseRequest) -> str:
+    """The public name a request's title gives."""
+    return slugify(request.title)[:79].strip("-_").replace("_", "-") or f"dataset-{str(request.pk)[:8]}"
+
+
+def digest(request: ReleaseRequest, manifest_sha256: str) -> str:
+    """The evidence digest: SHA-256 over what is reviewed (the manifest, and through it every file), the DPIA, the requester and the round."""
+    parts = {"manifest": manifest_sha256, "dpia": None, "requester": str(request.author_id), "round": request.round}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def intact(request: ReleaseRequest) -> bool:
+    """Whether the submitted capsule's manifest is still the one the evidence digest is over. (Publishing checks every file.)"""
+    manifest = files.folder("capsules") / str(request.capsule) / layout.MANIFEST
+    return manifest.is_file() and files.sha256(manifest) == request.manifest_sha256
+
+
+def build_capsule(request: ReleaseRequest, folder: Path, *, slug: str, version: int) -> str:
+    """Build the unsigned capsule of the chosen version into the new `folder`; the SHA-256 of its manifest. InputError when it cannot be."""
+    chosen = request.version
+    if chosen is None:
+        raise InputError("no version is chosen")
+    schema = DatasetSchema.from_dict(chosen.schema)
+    evaluation = stored.evaluation(chosen.evaluation)
+    public = report.public(evaluation, chosen.tier)
+    verdict = Verdict.from_dict(chosen.evaluation.verdict)
+    spare = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    spare.mkdir(parents=True, mode=0o700)
+    try:
+        tables = []
+        for name, parquet in stored.data(chosen).items():
+            rows = next(f["rows"] for f in chosen.files if f["table"] == name)
+            csv = spare / f"{len(tables)}.csv"
+            write_csv(parquet, csv, schema.table(name))
+            tables.append(CapsuleTable(name, parquet, csv, rows))
+        return build(
+            folder,
+            _description(request, chosen, slug, version),
+            tables=tables,
+            schema=schema.as_dict(),
+            report_json=public.to_json(),
+            report_html=report.html(public, verdict, "public", title=request.title),
+            summary=released_summary(chosen),
+        )
+    except CapsuleRefused as refusal:
+        raise InputError(f"the release cannot be put together: {refusal.reason}") from None
+    finally:
+        files.discard(spare)
+
+
+def released_summary(version: SyntheticVersion) -> str | None:
+    """The summary a version was made from, as it would be published: without the variables nobody asked for. None when it had none."""
+    if version.summary is None:
+        return None
+    whole = stored.working_schema(version.snapshot)
+    return selection.selected_summary(stored.summary(version.summary), whole, DatasetSchema.from_dict(version.schema)).to_json()
+
+
+def _description(request: ReleaseRequest, chosen: SyntheticVersion, slug: str, version: int) -> CapsuleDescription:
+    names = {name for table in chosen.schema["tables"] for name in (c["name"] for c in table["columns"])}
+    history = [Event("generated", _moment(chosen.made_at)), Event("evaluated", _moment(chosen.evaluation.made_at))]
+    if chosen.summary is not None:
+        history.insert(0, Event("summarised", _moment(chosen.summary.made_at)))
+    return CapsuleDescription(
+        slug=slug,
+        version=version,
+        title=request.title,
+        description=request.description,
+        subject=request.source.subject,
+        tier=request.tier,
+        access_level=request.access_level,
+        licence=request.licence,
+        purpose=request.purpose,
+        made=Made(
+            generator=chosen.generator,
+            version=chosen.generator_version,
+            mechanism_digest=chosen.mechanism_digest,
+            seed=chosen.seed,
+            rows=sum(f["rows"] for f in chosen.files),
+            disclosure_policy=chosen.summary.policy_name if chosen.summary else None,
+            attempts=request.versions.count(),
+        ),
+        variables={name: why for name, why in sorted(request.variables.items()) if name.rsplit(".", 1)[-1] in names or name in names},
+        history=tuple(history),
+    )
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,192 @@
+"""What a finished run leaves: stored with the run's own success in one transaction, so that there is both or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from evaluation.gates import Verdict
+from evaluation.results import Evaluation
+from generators.dataset import Finding
+from generators.errors import Cancelled
+from generators.mechanism import Mechanism
+from generators.schema import DatasetSchema
+from generators.summary import MetadataSummary
+from releases import audit, files
+from releases.models import (
+    DestructionRecord,
+    EvaluationRecord,
+    MetricRecord,
+    Run,
+    Snapshot,
+    SplitRecord,
+    SummaryRecord,
+    SyntheticVersion,
+    WorkingCopy,
+)
+from releases.services import runs
+from releases.services.recorded import locked, recorded
+
+
+@recorded("profile", by_system=True)
+def profiled(run: Run, token: str, *, schema: DatasetSchema, findings: Iterable[Finding], rows: int, drift: Sequence[str]) -> Run:
+    """Store the schema proposed for a snapshot, the findings behind it and how it differs from the last one."""
+    with transaction.atomic():
+        run = runs.finish(run, token)
+        snapshot = locked(_snapshot(run))
+        snapshot.proposed_schema, snapshot.findings = schema.as_dict(), [asdict(f) for f in findings]
+        snapshot.rows, snapshot.drift, snapshot.state = rows, list(drift), Snapshot.State.PROFILED
+        snapshot.save()
+        audit.record(None, "profile", snapshot, run=run.pk, schema_digest=schema.digest)
+    return run
+
+
+@recorded("prepare", by_system=True)
+def prepared(run: Run, token: str, *, schema: DatasetSchema, tables: list[dict[str, Any]], split: Mapping[str, Any]) -> WorkingCopy:
+    """Store the working copy and the split. The run goes on: it ends when the raw upload is destroyed (`raw_destroyed`)."""
+    with transaction.atomic():
+        run = locked(run)
+        if run.token != token or run.state != Run.State.RUNNING:
+            raise Cancelled
+        snapshot = locked(_snapshot(run))
+        now = timezone.now()
+        copy = WorkingCopy.objects.create(snapshot=snapshot, schema=schema.as_dict(), tables=tables, made_at=now, run=run)
+        SplitRecord.objects.create(snapshot=snapshot, made_at=now, **split)
+        snapshot.state = Snapshot.State.READY
+        snapshot.save()
+        audit.record(None, "prepare", snapshot, run=run.pk, split=split["digest"], schema_digest=schema.digest)
+    return copy
+
+
+@recorded("destroy_raw", by_system=True)
+def raw_destroyed(run: Run, token: str) -> Run:
+    """Destroy the raw uploads of this snapshot and of older ones nobody confirmed, keep a record of each, and end the run.
+
+    Files that were pointed at stay: they are not ours.
+    """
+    uploads = list(_snapshot(run).source.snapshots.filter(number__lte=_snapshot(run).number, origin=Snapshot.Origin.UPLOAD))
+    for snapshot in uploads:
+        files.discard((files.folder("uploads") / snapshot.location).parent)
+    with transaction.atomic():
+        run = runs.finish(run, token)
+        for snapshot in uploads:
+            if snapshot.destructions.exists():
+                continue
+            record = DestructionRecord.objects.create(
+                snapshot=snapshot,
+                what="raw upload",
+                sha256=snapshot.sha256,
+                size=snapshot.size,
+                reason=f"The working copy of snapshot {_snapshot(run).number} was made.",
+                destroyed_at=timezone.now(),
+                run=run,
+            )
+            audit.record(None, "destroy_raw", snapshot, record=record.pk, sha256=snapshot.sha256)
+    return run
+
+
+@recorded("summarise", by_system=True)
+def summarised(run: Run, token: str, *, summary: MetadataSummary, path: str, sha256: str) -> SummaryRecord:
+    """Store a summary."""
+    with transaction.atomic():
+        run = runs.finish(run, token)
+        record = SummaryRecord.objects.create(
+            source=run.source,
+            snapshot=run.snapshot,
+            policy_name=summary.policy.name,
+            policy=summary.policy.as_dict(),
+            digest=summary.digest,
+            path=path,
+            sha256=sha256,
+            requested_by=run.started_by,
+            made_at=timezone.now(),
+            run=run,
+        )
+        audit.record(None, "summarise", record, run=run.pk, digest=summary.digest, policy=summary.policy.name)
+    return record
+
+
+@recorded("generate", by_system=True)
+def generated(
+    run: Run,
+    token: str,
+    *,
+    mechanism: Mechanism,
+    tier: str,
+    schema: DatasetSchema,
+    produced: list[dict[str, Any]],
+    confinement: str,
+) -> SyntheticVersion:
+    """Store a version, and have it evaluated. Its number counts the attempts of its request."""
+    with transaction.atomic():
+        run = runs.finish(run, token)
+        request = locked(run.request)
+        last = request.versions.aggregate(last=Max("number"))["last"] or 0
+        version = SyntheticVersion.objects.create(
+            request=request,
+            number=last + 1,
+            generator=mechanism.generator,
+            generator_version=mechanism.version,
+            tier=tier,
+            schema=schema.as_dict(),
+            mechanism=mechanism.as_dict(),
+            mechanism_digest=mechanism.digest,
+            summary=run.summary,
+            snapshot=run.snapshot,
+            rows=run.parameters["rows"],
+            seed=run.parameters["seed"],
+            confinement=confinement,
+            files=produced,
+            made_by=run.started_by,
+            made_at=timezone.now(),
+            run=run,
+        )
+        evaluating = runs.begin(
+            run.started_by, Run.Kind.EVALUATE, run.source, request=request, snapshot=run.snapshot, version=version, summary=run.summary
+        )
+        audit.record(None, "generate", version, run=run.pk, mechanism=mechanism.digest, seed=version.seed, next=evaluating.pk)
+    return version
+
+
+@recorded("evaluate", by_system=True)
+def evaluated(run: Run, token: str, *, evaluation: Evaluation, verdict: Verdict, path: str, sha256: str) -> EvaluationRecord:
+    """Store an evaluation, its gates' verdict, and its metrics as rows."""
+    with transaction.atomic():
+        run = runs.finish(run, token)
+        record = EvaluationRecord.objects.create(
+            version=run.version,
+            path=path,
+            sha256=sha256,
+            gates_version=str(verdict.gates_version),
+            passed=verdict.passed,
+            verdict=verdict.as_dict(),
+            made_at=timezone.now(),
+            run=run,
+        )
+        MetricRecord.objects.bulk_create(
+            MetricRecord(
+                evaluation=record,
+                metric=r.metric,
+                scope_kind=r.scope.kind,
+                scope_names=list(r.scope.names),
+                value=r.value,
+                floor=r.floor,
+                ceiling=r.ceiling,
+                audience=r.audience,
+                failed=r.failed or "",
+            )
+            for r in evaluation.results
+        )
+        audit.record(None, "evaluate", record, run=run.pk, passed=verdict.passed, gates=str(verdict.gates_version), sha256=sha256)
+    return record
+
+
+def _snapshot(run: Run) -> Snapshot:
+    if run.snapshot is None:
+        raise ValueError("this run has no snapshot")
+    return run.snapshot

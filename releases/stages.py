@@ -1,0 +1,189 @@
+"""The five kinds of long work, one function each: read rows and files, compute, write into the attempt's own folder, hand over to a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from evaluation.basket import evaluate as evaluate_table
+from evaluation.gates import judge
+from generators import drift
+from generators.atomic import writing
+from generators.deidentify import deidentify
+from generators.disclosure import POLICIES, DisclosurePolicy
+from generators.errors import InputError
+from generators.progress import Progress
+from generators.registry import GENERATORS, mechanism_for
+from generators.sandbox import generate_confined
+from generators.schema import DatasetSchema, TableSchema
+from generators.split import split
+from generators.summarise import summarise as summarise_train
+from generators.tables import read_dataset
+from releases import files, selection, stored
+from releases.models import Run, Snapshot
+from releases.services import outcomes, sources
+
+Stage = Callable[[Run, str, Progress], Any]
+
+
+def profile(run: Run, token: str, progress: Progress) -> None:
+    """Read the file, propose a schema, compare it with the last confirmed one. What was read is thrown away again."""
+    snapshot = _snapshot(run)
+    earlier = _last_confirmed(snapshot)
+    path = sources.raw_file(snapshot)
+    names = {path.name: earlier.tables[0].name} if earlier and len(earlier.tables) == 1 else None
+    with _scratch(run) as work:
+        dataset = read_dataset(path, work, progress=progress, names=names)
+    schema, changes = dataset.schema, []
+    if earlier is not None:
+        schema = _carried_over(earlier, dataset.schema)
+        changes = [str(change) for change in drift.compare(earlier, schema)]
+    outcomes.profiled(run, token, schema=schema, findings=dataset.findings, rows=sum(t.rows for t in dataset.tables), drift=changes)
+
+
+def prepare(run: Run, token: str, progress: Progress) -> None:
+    """Make the de-identified working copy and the split, then destroy the raw upload."""
+    snapshot = _snapshot(run)
+    if not hasattr(snapshot, "working_copy"):
+        schema = DatasetSchema.from_dict(snapshot.confirmed_schema)
+        with files.attempt_folder("working", run.pk, run.attempt) as (part, final):
+            with _scratch(run) as work:
+                dataset = read_dataset(sources.raw_file(snapshot), work, schema=schema, progress=_share(progress, 0.0, 0.6))
+                progress("removing what identifies people", 0.6)
+                copies = tuple(
+                    deidentify(table, schema.table(table.name), files.key("tokens"), part / f"{table.name}.parquet")
+                    for table in dataset.tables
+                )
+            progress("splitting by person", 0.8)
+            sides = split(copies, schema.deidentified(), key=files.key("split"), out=part / "split")
+            tables = [{"name": t.name, "rows": t.rows, **_recorded(t.path, part, final, "working")} for t in copies]
+            record = {
+                "digest": sides.digest,
+                "by_person": sides.by_person,
+                "train": {name: _recorded(path, part, final, "working") for name, path in sides.train.items()},
+                "holdout": {name: _recorded(path, part, final, "working") for name, path in sides.holdout.items()},
+                "train_persons": sides.persons["train"],
+                "holdout_persons": sides.persons["holdout"],
+                "train_rows": sides.rows["train"],
+                "holdout_rows": sides.rows["holdout"],
+            }
+        outcomes.prepared(run, token, schema=schema.deidentified(), tables=tables, split=record)
+    progress("destroying the raw upload", 0.95)
+    outcomes.raw_destroyed(run, token)
+
+
+def summarise(run: Run, token: str, progress: Progress) -> None:
+    """Summarise train under the policy that was asked for."""
+    snapshot = _snapshot(run)
+    policy = DisclosurePolicy.from_dict(run.parameters["policy"])
+    summary = summarise_train(stored.side(snapshot, "train"), stored.working_schema(snapshot), policy, progress=progress)
+    with files.attempt_folder("summaries", run.pk, run.attempt) as (part, final):
+        written = _written(part / "summary.json", summary.to_json(), part, final, "summaries")
+    outcomes.summarised(run, token, summary=summary, **written)
+
+
+def generate(run: Run, token: str, progress: Progress) -> None:
+    """Generate a version in a process that cannot open the source."""
+    snapshot, wanted = _snapshot(run), run.parameters
+    info = GENERATORS[wanted["generator"]]
+    whole = stored.working_schema(snapshot)
+    schema = selection.selected(whole, wanted["columns"])
+    summary = selection.selected_summary(stored.summary(run.summary), whole, schema) if run.summary else None
+    mechanism = mechanism_for(info.name, schema, summary, allowed_uses=tuple(wanted["uses"]))
+    with files.attempt_folder("runs", run.pk, run.attempt) as (part, final):
+        confined = generate_confined(mechanism, schema, summary, wanted["rows"], wanted["seed"], part, progress=progress)
+        produced = [{"table": f.table, "rows": f.rows, "size": f.bytes, **_recorded(f.path, part, final, "runs")} for f in confined.files]
+    outcomes.generated(
+        run, token, mechanism=mechanism, tier=info.tier, schema=schema, produced=produced, confinement=str(confined.confinement)
+    )
+
+
+def evaluate(run: Run, token: str, progress: Progress) -> None:
+    """Measure a version against train and holdout, and judge it by its tier's gates."""
+    version = run.version
+    if version is None:
+        raise InputError("this run has no version to evaluate")
+    schema = DatasetSchema.from_dict(version.schema)
+    policy = DisclosurePolicy.from_dict(version.summary.policy) if version.summary else POLICIES["internal"]
+    train, holdout, synthetic = stored.side(version.snapshot, "train"), stored.side(version.snapshot, "holdout"), stored.data(version)
+    table = schema.tables[0]
+    evaluation = evaluate_table(
+        train[table.name], holdout[table.name], synthetic[table.name], table, policy=policy, seed=0, progress=progress
+    )
+    with files.attempt_folder("runs", run.pk, run.attempt) as (part, final):
+        written = _written(part / "evaluation.json", evaluation.to_json(), part, final, "runs")
+    outcomes.evaluated(run, token, evaluation=evaluation, verdict=judge(evaluation, version.tier), **written)
+
+
+STAGES: dict[str, Stage] = {
+    Run.Kind.PROFILE: profile,
+    Run.Kind.PREPARE: prepare,
+    Run.Kind.SUMMARISE: summarise,
+    Run.Kind.GENERATE: generate,
+    Run.Kind.EVALUATE: evaluate,
+}
+
+
+def _snapshot(run: Run) -> Snapshot:
+    if run.snapshot is None:
+        raise InputError("this run has no snapshot")
+    return run.snapshot
+
+
+class _scratch:
+    """A folder for what is read and thrown away: beside the attempt's own folder, so never outside the zone."""
+
+    def __init__(self, run: Run) -> None:
+        self.path = files.folder("working") / str(run.pk) / f"{run.attempt}.scratch"
+
+    def __enter__(self) -> Path:
+        files.discard(self.path)
+        self.path.mkdir(parents=True, mode=0o700)
+        return self.path
+
+    def __exit__(self, *exception: object) -> None:
+        files.discard(self.path)
+
+
+def _recorded(path: Path, part: Path, final: Path, area: str) -> dict[str, str]:
+    """The file as rows record it: where it will be, relative to its area, and its SHA-256."""
+    return {"path": str((final / path.relative_to(part)).relative_to(files.folder(area))), "sha256": files.sha256(path)}
+
+
+def _written(path: Path, text: str, part: Path, final: Path, area: str) -> dict[str, str]:
+    with writing(path) as stream:
+        stream.write(text.encode("utf-8"))
+    return _recorded(path, part, final, area)
+
+
+def _share(progress: Progress, start: float, share: float) -> Progress:
+    def inner(stage: str, fraction: float, rows: int | None = None, total: int | None = None) -> None:
+        progress(stage, start + share * fraction, rows, total)
+
+    return inner
+
+
+def _last_confirmed(snapshot: Snapshot) -> DatasetSchema | None:
+    earlier = snapshot.source.snapshots.filter(number__lt=snapshot.number, confirmed_schema__isnull=False).order_by("-number").first()
+    return DatasetSchema.from_dict(earlier.confirmed_schema) if earlier else None
+
+
+def _carried_over(earlier: DatasetSchema, proposed: DatasetSchema) -> DatasetSchema:
+    """The proposal with what a steward decided before about tables and columns that are still stored in the same way."""
+    known = {table.name: table for table in earlier.tables}
+    return replace(proposed, tables=tuple(_carried_table(known[t.name], t) if t.name in known else t for t in proposed.tables))
+
+
+def _carried_table(earlier: TableSchema, proposed: TableSchema) -> TableSchema:
+    before = {c.name: c for c in earlier.columns}
+    columns = tuple(before[c.name] if c.name in before and before[c.name].storage == c.storage else c for c in proposed.columns)
+    names = {c.name for c in columns}
+    return replace(
+        proposed,
+        columns=columns,
+        person_key=earlier.person_key if earlier.person_key in names else proposed.person_key,
+        primary_key=earlier.primary_key if set(earlier.primary_key) <= names else proposed.primary_key,
+        rules=earlier.rules if set(earlier.names) <= names else (),
+    )

@@ -1,0 +1,48 @@
+"""Reading back what the rows point at, each file checked against the SHA-256 its row recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evaluation.results import Evaluation
+from generators.errors import InputError
+from generators.schema import DatasetSchema
+from generators.summary import MetadataSummary
+from releases import files
+from releases.models import EvaluationRecord, Snapshot, SummaryRecord, SyntheticVersion
+
+
+def checked(area: str, path: str, sha256: str) -> Path:
+    """The file at `path` of one of the zone's folders; InputError when it is missing or not the one that was recorded."""
+    whole = files.folder(area) / path
+    if not whole.is_file():
+        raise InputError(f"a file this needs ({whole.name}) is missing from the secure zone; ask an administrator")
+    if files.sha256(whole) != sha256:
+        raise InputError(f"a file this needs ({whole.name}) was changed after it was recorded; ask an administrator")
+    return whole
+
+
+def working_schema(snapshot: Snapshot) -> DatasetSchema:
+    """The de-identified schema of the snapshot's working copy."""
+    return DatasetSchema.from_dict(snapshot.working_copy.schema)
+
+
+def side(snapshot: Snapshot, which: str) -> dict[str, Path]:
+    """The files of one side ("train", "holdout") of the snapshot's split, by table."""
+    return {table: checked("working", f["path"], f["sha256"]) for table, f in getattr(snapshot.split, which).items()}
+
+
+def summary(record: SummaryRecord) -> MetadataSummary:
+    """The summary itself."""
+    text = checked("summaries", record.path, record.sha256).read_text(encoding="utf-8")
+    return MetadataSummary.from_json(text, record.digest)
+
+
+def evaluation(record: EvaluationRecord) -> Evaluation:
+    """The evaluation itself, as reviewers may see it."""
+    return Evaluation.from_json(checked("runs", record.path, record.sha256).read_text(encoding="utf-8"))
+
+
+def data(version: SyntheticVersion) -> dict[str, Path]:
+    """The generated files by table."""
+    return {f["table"]: checked("runs", f["path"], f["sha256"]) for f in version.files}
