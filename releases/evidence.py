@@ -29,7 +29,7 @@ def slug(request: ReleaseRequest) -> str:
 
 
 def digest(request: ReleaseRequest, manifest_sha256: str) -> str:
-    """The evidence digest: SHA-256 over what is reviewed (the manifest, and through it every file), the DPIA, the requester and the round."""
+    """The evidence digest: SHA-256 over the manifest (and through it every file), the DPIA, the requester and the round."""
     parts = {"manifest": manifest_sha256, "dpia": None, "requester": str(request.author_id), "round": request.round}
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 

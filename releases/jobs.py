@@ -55,6 +55,7 @@ def perform(run_id: str, token: str, *, beating: bool = True) -> None:
     try:
         with _heartbeat(run_id, token, beating):
             STAGES[run.kind](run, token, Reporter(run_id, token))
+        runs.tidy(Run.objects.get(pk=run_id))
     except Cancelled:
         runs.stopped(run_id, token)
     except (InputError, Refused) as error:

@@ -1,4 +1,4 @@
-"""The five kinds of long work, one function each: read rows and files, compute, write into the attempt's own folder, hand over to a service."""
+"""The five kinds of long work, one function each: read, compute, write into the attempt's own folder, hand over to a service."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from generators.sandbox import generate_confined
 
 from evaluation.basket import evaluate as evaluate_table
 from evaluation.gates import judge
@@ -16,7 +18,6 @@ from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import InputError
 from generators.progress import Progress
 from generators.registry import GENERATORS, mechanism_for
-from generators.sandbox import generate_confined
 from generators.schema import DatasetSchema, TableSchema
 from generators.split import split
 from generators.summarise import summarise as summarise_train
@@ -53,24 +54,23 @@ def prepare(run: Run, token: str, progress: Progress) -> None:
                 dataset = read_dataset(sources.raw_file(snapshot), work, schema=schema, progress=_share(progress, 0.0, 0.6))
                 progress("removing what identifies people", 0.6)
                 copies = tuple(
-                    deidentify(table, schema.table(table.name), files.key("tokens"), part / f"{table.name}.parquet")
+                    deidentify(table, schema.table(table.name), files.key("tokens"), part, progress=_share(progress, 0.6, 0.2))
                     for table in dataset.tables
                 )
-            progress("splitting by person", 0.8)
-            sides = split(copies, schema.deidentified(), key=files.key("split"), out=part / "split")
+            sides = split(copies, schema.deidentified(), key=files.key("split"), out=part / "split", progress=_share(progress, 0.8, 0.15))
             tables = [{"name": t.name, "rows": t.rows, **_recorded(t.path, part, final, "working")} for t in copies]
             record = {
                 "digest": sides.digest,
-                "by_person": sides.by_person,
+                "by_person": all(t.person_key is not None for t in schema.tables),
                 "train": {name: _recorded(path, part, final, "working") for name, path in sides.train.items()},
                 "holdout": {name: _recorded(path, part, final, "working") for name, path in sides.holdout.items()},
-                "train_persons": sides.persons["train"],
-                "holdout_persons": sides.persons["holdout"],
-                "train_rows": sides.rows["train"],
-                "holdout_rows": sides.rows["holdout"],
+                "train_persons": sides.train_persons,
+                "holdout_persons": sides.holdout_persons,
+                "train_rows": sum(sides.train_rows.values()),
+                "holdout_rows": sum(sides.holdout_rows.values()),
             }
         outcomes.prepared(run, token, schema=schema.deidentified(), tables=tables, split=record)
-    progress("destroying the raw upload", 0.95)
+    # From here on nothing gives way to a cancellation: there is a working copy, so the raw upload must go.
     outcomes.raw_destroyed(run, token)
 
 

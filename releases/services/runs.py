@@ -14,7 +14,6 @@ from typing import Any
 import django_rq
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 from redis.exceptions import RedisError
 from rq.command import send_stop_job_command
@@ -23,7 +22,7 @@ from rq.job import Job
 
 from generators.errors import Cancelled
 from releases import audit, files
-from releases.models import Account, Run
+from releases.models import Account, Run, WorkingCopy
 from releases.services.recorded import locked, permit, recorded
 
 log = logging.getLogger(__name__)
@@ -140,19 +139,27 @@ def lost(run_id: str, token: str) -> Run | None:
         run = Run.objects.select_for_update(no_key=True).filter(pk=run_id, token=token, state=Run.State.RUNNING).first()
         if run is None:
             return None
-        attempt = run.attempt
-        run.lost = F("lost") + 1
-        run.save(update_fields=["lost"])
-        run.refresh_from_db()
-        if run.cancel_requested_at is not None:
+        attempt, run.lost = run.attempt, run.lost + 1
+        if WorkingCopy.objects.filter(run=run).exists():
+            _again(run)  # the raw upload is still to be destroyed, whatever else was asked
+        elif run.cancel_requested_at is not None:
             _end(run, Run.State.CANCELLED, "Cancelled while it ran; nothing half-made was kept.")
         elif run.lost <= RESTARTS:
             _again(run)
         else:
             _end(run, Run.State.FAILED, DIED)
         audit.record(None, "lose_run", run, kind=run.kind, attempt=attempt, now=run.state)
-    files.discard_attempts(run.pk)
+    tidy(run)
     return run
+
+
+def tidy(run: Run) -> None:
+    """Remove what attempts left behind, all but the files that rows point at."""
+    copy = WorkingCopy.objects.filter(run=run).first()
+    if copy is not None:
+        files.discard_attempts(run.pk, keep=int(copy.tables[0]["path"].split("/")[1]))
+    else:
+        files.discard_attempts(run.pk, keep=run.attempt if run.state == Run.State.SUCCEEDED else None)
 
 
 def reconcile(*, lost_after: float | None = None) -> list[Run]:
@@ -194,7 +201,7 @@ def _ended(run_id: str, token: str, state: str, reason: str, action: str) -> Run
             return None
         _end(run, state, reason)
         audit.record(None, action, run, kind=run.kind, attempt=run.attempt)
-    files.discard_attempts(run.pk)
+    tidy(run)
     return run
 
 

@@ -1,0 +1,54 @@
+"""`manage.py publisher`: signs and publishes what was approved. The only process that is told where the signing key is."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+
+from releases.capsule.feed import heartbeat
+from releases.capsule.signing import KeyRefused, Signer
+from releases.services.publishing import publish_next
+
+log = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Publishes approved requests into the lake and beats the notice feed's heart. Needs SYNTHPORTAL_SIGNING_KEY."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--loop", type=float, metavar="SECONDS", help="look again every so many seconds, until stopped")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.SYNTHPORTAL_SIGNING_KEY:
+            raise CommandError("set SYNTHPORTAL_SIGNING_KEY to the signing key's file")
+        try:
+            signer = Signer.load(Path(settings.SYNTHPORTAL_SIGNING_KEY))
+        except KeyRefused as refusal:
+            raise CommandError(str(refusal)) from None
+        stop = threading.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: stop.set())
+        every = options["loop"]
+        while True:
+            try:
+                self.publish(signer, stop)
+            except (OSError, DatabaseError) as error:
+                if every is None:
+                    raise
+                log.error("publishing failed: %s; trying again", type(error).__name__)
+            connection.close()
+            if every is None or stop.wait(every):
+                return
+
+    def publish(self, signer: Signer, stop: threading.Event) -> None:
+        lake = Path(settings.SYNTHPORTAL_LAKE)
+        while not stop.is_set() and (publication := publish_next(signer, lake)) is not None:
+            self.stdout.write(f"published {publication.slug}, version {publication.release_version}")
+        heartbeat(lake, signer)
