@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 
 from evaluation.coding import Coder
 from evaluation.columns import ORDERED, Floats, Rows, numbers
+from evaluation.results import Incomputable
 
 LIMIT = 250_000
 """Most rows per side: associations of more rows differ in the third decimal."""
@@ -138,8 +139,8 @@ def associations(rows: Rows, coders: Sequence[Coder]) -> Associations:
 
 
 def rmse(real: Floats, synthetic: Floats) -> float:
-    """√ mean over pairs (R − S)² of two square matrices, upper triangle: 0 the same … 2. Lower is better. ValueError without a pair."""
+    """√ mean over pairs (R − S)² of two square matrices, upper triangle: 0 the same … 2. Lower is better. Incomputable without a pair."""
     if len(real) < 2:
-        raise ValueError("there is no pair of such columns")
+        raise Incomputable("there is no pair of such columns")
     upper = np.triu_indices(len(real), 1)
     return float(np.sqrt(np.mean((real[upper] - synthetic[upper]) ** 2)))

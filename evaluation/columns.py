@@ -152,18 +152,19 @@ class ShuffledRows:
 
 
 class SampledRows:
-    """At most `limit` rows of `source`, drawn once with `seed`, in their order."""
+    """At most `limit` rows of `source`, drawn once with `seed`, in their order. chosen: their places in `source`."""
 
     def __init__(self, source: Rows, limit: int, seed: int) -> None:
         self.source, self.name = source, source.name
         self.rows = min(limit, source.rows)
         whole = self.rows == source.rows
         chosen = None if whole else np.sort(np.random.default_rng(seed).choice(source.rows, self.rows, replace=False))
-        self._chosen = None if chosen is None else pa.array(chosen)
+        self.chosen: Ints = np.arange(source.rows) if chosen is None else chosen
+        self._whole = whole
 
     def column(self, column: ColumnSchema) -> pa.Array:
         array = self.source.column(column)
-        return array if self._chosen is None else array.take(self._chosen)
+        return array if self._whole else array.take(pa.array(self.chosen))
 
 
 def numbers(column: ColumnSchema, array: pa.Array) -> Floats:
@@ -181,7 +182,8 @@ def numbers(column: ColumnSchema, array: pa.Array) -> Floats:
         array = array.cast(pa.int64())
     elif pa.types.is_date(array.type):
         array = array.cast(pa.int32())
-    return np.asarray(pc.fill_null(array.cast(pa.float64(), safe=False), np.nan).to_numpy(zero_copy_only=False), np.float64)
+    # a copy: Arrow lends its own memory, which may not be written
+    return np.array(pc.fill_null(array.cast(pa.float64(), safe=False), np.nan).to_numpy(zero_copy_only=False), np.float64)
 
 
 def categories(array: pa.Array) -> tuple[Ints, list[Any]]:

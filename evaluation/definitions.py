@@ -207,22 +207,31 @@ DEFINITIONS: dict[str, Definition] = {
 
 
 def result(metric: str, scope: Scope, value: float | None, **more: Any) -> MetricResult:
-    """A `MetricResult` with the metric's definition filled in; figures to ten significant digits, so that the same run gives the same text."""
+    """A `MetricResult` with the metric's definition filled in.
+
+    Figures are kept to ten significant digits: the last bits depend on the order of additions, and the same run must give the same text.
+    """
     definition = DEFINITIONS[metric]
-    figures = {k: _figure(more.pop(k, None)) for k in ("floor", "ceiling")}
+    floor, ceiling = more.pop("floor", None), more.pop("ceiling", None)
     interval = more.pop("interval", None)
     return MetricResult(
         metric=metric,
         scope=scope,
         value=_figure(value),
-        interval=None if interval is None else (float(f"{interval[0]:.10g}"), float(f"{interval[1]:.10g}")),
+        interval=None if interval is None else rounded(interval),
         direction=definition.direction,
         meaning=definition.meaning,
         source=definition.source,
         audience="public" if definition.public and scope.kind != "pair" else "reviewers",
-        **figures,
+        floor=_figure(floor),
+        ceiling=_figure(ceiling),
         **more,
     )
+
+
+def rounded(interval: tuple[float, float]) -> tuple[float, float]:
+    """An interval to ten significant digits, as `result` writes figures."""
+    return float(f"{interval[0]:.10g}"), float(f"{interval[1]:.10g}")
 
 
 def _figure(value: float | None) -> float | None:

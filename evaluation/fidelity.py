@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from evaluation.coding import CodedTable, Coder, Codes
 from evaluation.columns import Floats
+from evaluation.results import Incomputable
 
 SMOOTHING = 0.5
 """Added to every cell before a Kullback–Leibler divergence, which is infinite on empty cells otherwise."""
@@ -19,11 +19,11 @@ SMOOTHING = 0.5
 def tvd(real: npt.NDArray[Any], synthetic: npt.NDArray[Any]) -> float:
     """Total variation distance ½ Σ |p − q| of two tables of counts of one shape: 0 the same … 1 disjoint. Lower is better.
 
-    Raises ValueError when either table is empty.
+    Raises Incomputable when either table is empty.
     """
     a, b = real.sum(), synthetic.sum()
     if a == 0 or b == 0:
-        raise ValueError("an empty table has no shares")
+        raise Incomputable("an empty table has no shares")
     return float(np.abs(real / a - synthetic / b).sum() / 2)
 
 
@@ -37,24 +37,14 @@ def kl(real: npt.NDArray[Any], synthetic: npt.NDArray[Any], smoothing: float = S
 def ks_complement(real: Floats, synthetic: Floats) -> float:
     """1 − sup |F − G| over the values present (NaN left out): 1 the same … 0 apart. Higher is better.
 
-    Raises ValueError when either side has no value.
+    Raises Incomputable when either side has no value.
     """
     a, b = np.sort(real[~np.isnan(real)]), np.sort(synthetic[~np.isnan(synthetic)])
     if not len(a) or not len(b):
-        raise ValueError("no values present")
+        raise Incomputable("no values present")
     points = np.concatenate((a, b))
     gaps = np.searchsorted(a, points, side="right") / len(a) - np.searchsorted(b, points, side="right") / len(b)
     return float(1 - np.abs(gaps).max())
-
-
-def pairs_of(names: Sequence[str], limit: int, seed: int) -> tuple[list[tuple[str, str]], str | None]:
-    """All pairs of columns; beyond `limit`, a sample of them drawn with `seed`, and the sentence that says so."""
-    total = len(names) * (len(names) - 1) // 2
-    if total <= limit:
-        return list(combinations(names, 2)), None
-    first, second = np.triu_indices(len(names), 1)
-    chosen = np.sort(np.random.default_rng(seed).choice(total, limit, replace=False))
-    return [(names[first[i]], names[second[i]]) for i in chosen], f"{limit:,} of {total:,} pairs, drawn at random"
 
 
 def pairwise_accuracy(

@@ -17,14 +17,18 @@ from generators.errors import InputError
 FORMAT = 1
 """Version of the JSON layout; a reader refuses a newer one."""
 
-SCOPES = ("dataset", "table", "column", "pair", "subgroup")
+SCOPES = ("dataset", "table", "column", "pair", "rule", "subgroup")
 DIRECTIONS = ("higher", "lower", "half")
 AUDIENCES = ("public", "reviewers")
 
 
+class Incomputable(ValueError):
+    """A metric has no value here; the message is one line for a reader and holds no record's value."""
+
+
 @dataclass(frozen=True)
 class Scope:
-    """What a figure is about. names: table, then column(s) or the sub-group's label; empty for a dataset."""
+    """What a figure is about. names: the table, then its column(s), rule or sub-group; empty for a dataset."""
 
     kind: str
     names: tuple[str, ...] = ()
@@ -35,8 +39,8 @@ class Scope:
 
     @property
     def label(self) -> str:
-        """The scope in words: the column's name, "a and b" for a pair, "whole table" otherwise."""
-        return " and ".join(self.names) if self.kind in ("column", "pair", "subgroup") else "whole table"
+        """The scope in words: the column's name, "a and b" for a pair, "whole table" for a table."""
+        return " and ".join(self.names[1:]) or "whole table"
 
 
 @dataclass(frozen=True)
@@ -129,11 +133,8 @@ class Evaluation:
     format: int = field(default=FORMAT)
 
     def find(self, metric: str, *names: str) -> MetricResult | None:
-        """The result of `metric`: for the whole table, or for the named column or pair of columns; None when there is none."""
-        for result in self.results:
-            if result.metric == metric and (result.scope.names == names if names else result.scope.kind in ("dataset", "table")):
-                return result
-        return None
+        """The result of `metric`: for the whole table, or for the named column, pair of columns or rule; None when there is none."""
+        return next((r for r in self.results if r.metric == metric and r.scope.names[1:] == names), None)
 
     def of(self, metric: str, scope: str | None = None) -> tuple[MetricResult, ...]:
         """All results of `metric`, of one kind of scope when given."""
