@@ -90,7 +90,9 @@ def _numbers(column: ColumnSchema, summary: ColumnSummary, null: Nulls) -> Sampl
     cells: tuple[Cell | Step, ...] = (*summary.distribution.values, *summary.distribution.steps)
     weights = _weights(cells)
     places = summary.decimals if column.kind is Kind.REAL else 0
-    if places is not None:
+    if places is not None and (
+        column.storage == "int64" or all(abs(float(_edge(c)) * 10**places) < _WIDEST for c in cells for _edge in (_low, _high))
+    ):
         low, width = _grid([_low(c) for c in cells], [_high(c) for c in cells], places)
         unit = 10.0**places
 
@@ -101,11 +103,12 @@ def _numbers(column: ColumnSchema, summary: ColumnSummary, null: Nulls) -> Sampl
 
         return on_grid
     start = np.array([_low(c) for c in cells], dtype=np.float64)
-    span = np.array([_high(c) for c in cells], dtype=np.float64) - start
+    end = np.array([_high(c) for c in cells], dtype=np.float64)
 
     def anywhere(first: int, rows: int, rng: np.random.Generator) -> pa.Array:
         chosen = drawn(weights, rows, rng)
-        return stored(start[chosen] + rng.random(rows) * span[chosen], column, null(rows, rng))
+        u = rng.random(rows)
+        return stored(start[chosen] * (1 - u) + end[chosen] * u, column, null(rows, rng))
 
     return anywhere
 

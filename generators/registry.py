@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from generators import marginal, structural
+from generators.atomic import writing
 from generators.errors import InputError
 from generators.mechanism import Mechanism, mechanism
 from generators.progress import Progress, silent
@@ -173,41 +173,25 @@ def _partitions(fill: Fill, rows: int, seed: tuple[int, int]) -> Generator[pa.Ta
 
 
 def _write(path: Path, table: str, fill: Fill, rows: int, seed: tuple[int, int], tell: Callable[[int], None]) -> GeneratedFile:
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        tell(0)
-        written, writer = 0, None
-        with contextlib.closing(_partitions(fill, rows, seed)) as parts, temporary.open("wb") as sink:
-            for part in parts:
-                if writer is None:
-                    # Without the Arrow schema a text column is read back as text, also where it was written from a dictionary.
-                    writer = pq.ParquetWriter(
-                        sink, part.schema, compression="zstd", compression_level=1, use_dictionary=_repetitive(part), store_schema=False
-                    )
-                writer.write_table(part, row_group_size=PARTITION)
-                written += part.num_rows
-                tell(written)
-            if writer is not None:
-                writer.close()
-            sink.flush()
-            os.fsync(sink.fileno())
-        with temporary.open("rb") as whole:
-            digest = hashlib.file_digest(whole, "sha256").hexdigest()
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    tell(0)
+    written, writer = 0, None
+    with writing(path) as sink, contextlib.closing(_partitions(fill, rows, seed)) as parts:
+        for part in parts:
+            if writer is None:
+                # Without the Arrow schema a text column is read back as text, also where it was written from a dictionary.
+                writer = pq.ParquetWriter(
+                    sink, part.schema, compression="zstd", compression_level=1, use_dictionary=_repetitive(part), store_schema=False
+                )
+            writer.write_table(part, row_group_size=PARTITION)
+            written += part.num_rows
+            tell(written)
+        if writer is not None:
+            writer.close()
+    with path.open("rb") as whole:
+        digest = hashlib.file_digest(whole, "sha256").hexdigest()
     return GeneratedFile(table, path, rows, path.stat().st_size, digest)
 
 
 def _repetitive(part: pa.Table) -> list[str]:
-    """Columns worth a Parquet dictionary: those that come as Arrow dictionaries or booleans, and integers of few values."""
+    """Columns worth a Parquet dictionary: those that come as Arrow dictionaries."""
     return [f.name for f in part.schema if pa.types.is_dictionary(f.type)]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,251 @@
+"""From exact person counts to figures that may leave: suppression, rounding, pooling, protected steps.
+
+Why nothing suppressed can be worked out from what leaves. (1) A cell leaves only when at least `minimum` distinct persons are behind
+it, by its true count; then it is rounded, and the policy's rounding is at least its minimum. (2) Rare values are pooled; the pool
+itself must reach the minimum and hold two values, else it takes in the next most common, else it is left out. (3) What is left out
+is thus always fewer than `minimum` ≤ `rounding` persons, and whoever subtracts the released cells from the released total knows
+each of them only to ± rounding / 2: the difference cannot tell such a remainder exactly. Zero and "fewer than the minimum" look the
+same. (4) Rows leave only where no person makes up half of them or more (the dominance rule with one respondent and 50 %).
+(5) Step edges are means over windows of at least `minimum` persons, inside the outermost `minimum` persons at either end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from generators.disclosure import DisclosurePolicy
+from generators.person_counts import Groups, Ints, Persons
+from generators.summary import OTHER, Cell, Distribution, Scalar, Step
+
+Bools = npt.NDArray[np.bool_]
+
+DEMOTIONS = 5
+"""How many single values may be given up so that the values between them can leave as steps."""
+
+
+@dataclass(frozen=True)
+class Edges:
+    """How codes become released values. value: of one code's number; low, mean, high: of an average of numbers, rounded up, to nearest,
+    down. numbers: what each code stands for when averaging (ascending); None: the code itself.
+    """
+
+    value: Callable[[Any], Scalar]
+    low: Callable[[float], Scalar]
+    mean: Callable[[float], Scalar]
+    high: Callable[[float], Scalar]
+    numbers: npt.NDArray[Any] | None = None
+
+    def of(self, codes: Ints) -> npt.NDArray[Any]:
+        return codes if self.numbers is None else self.numbers[codes]
+
+
+def figures(policy: DisclosurePolicy, persons: int, rows: int, largest: int) -> tuple[int | None, int | None]:
+    """(persons, rows) that may leave, or (None, None); rows alone None where the largest contributor has half of them or more."""
+    if persons < policy.minimum:
+        return None, None
+    return policy.rounded(persons), policy.rounded(rows) if 2 * largest < rows else None
+
+
+def cell(policy: DisclosurePolicy, value: Scalar, persons: int, rows: int, largest: int) -> Cell | None:
+    """A cell that may leave, or None."""
+    released, count = figures(policy, persons, rows, largest)
+    return None if released is None else Cell(value, released, count)
+
+
+def protected_categories(
+    groups: Groups, labels: Sequence[str], persons: Persons, policy: DisclosurePolicy, *, grow: bool = True, unit: str = "value"
+) -> Distribution:
+    """Values one by one where enough persons have them, the rest pooled; values in the order of their labels.
+
+    labels: of each code. grow: whether a pool that is too small takes in the next most common value; else it is left out. A real
+    value called "Other" counts with the pool. Codes with a label twice must have been merged before.
+    """
+    names = np.array([labels[int(c)] for c in groups.codes], dtype=object)
+    common = groups.persons >= policy.minimum
+    named_other = names == OTHER if grow else np.zeros(len(names), dtype=np.bool_)
+    pool = ~common | named_other
+    rare = int(np.count_nonzero(~common))
+    grown = False
+    other = None
+    if pool.any():
+        people, largest = persons.among(groups.people_of(pool))
+        alone = pool.sum() == 1 and rare > 0
+        if (people < policy.minimum or alone) and grow and np.count_nonzero(~pool) > 1:
+            candidates = np.flatnonzero(~pool)
+            pool[min(candidates, key=lambda i: (groups.persons[i], names[i]))] = True
+            grown = True
+            people, largest = persons.among(groups.people_of(pool))
+        other = cell(policy, OTHER, people, int(groups.rows[pool].sum()), largest)
+    kept = sorted(np.flatnonzero(~pool), key=lambda i: str(names[i]))
+    values = [cell(policy, names[i], int(groups.persons[i]), int(groups.rows[i]), int(groups.largest[i])) for i in kept]
+    if not kept and not (named_other & common).any():
+        other = None  # a pool of everything says nothing but the total
+    told = rare if other is not None and not grown and rare > 2 and not named_other.any() else None
+    return Distribution(values=tuple(v for v in values if v is not None), other=other, pooled=told, unit=unit)
+
+
+def protected_numbers(groups: Groups, edges: Edges, persons: Persons, policy: DisclosurePolicy, unit: str = "value") -> Distribution:
+    """Exact values where enough persons share them ("spiky" ones), steps for all between.
+
+    When more than twice `maximum_steps` values have enough persons, only those with at least 1 / `maximum_steps` of the rows stand by
+    themselves. What is left of fewer persons than the minimum is left out.
+    """
+    single = groups.persons >= policy.minimum
+    if np.count_nonzero(single) > 2 * policy.maximum_steps:
+        single &= groups.rows * policy.maximum_steps >= int(groups.rows.sum())
+    points, steps = single.copy(), _steps(groups, ~single, edges, persons, policy)
+    for _ in range(DEMOTIONS):
+        if steps is not None or np.count_nonzero(points) < 2 or persons.among(groups.people_of(~points))[0] < policy.minimum:
+            break
+        fewest = min(np.flatnonzero(points), key=lambda i: (groups.persons[i], groups.codes[i]))
+        points[fewest] = False
+        steps = _steps(groups, ~points, edges, persons, policy)
+    if steps is None:
+        points, steps = single, ()
+    numbers = edges.of(groups.codes)
+    cells = [
+        cell(policy, edges.value(numbers[i].item()), int(groups.persons[i]), int(groups.rows[i]), int(groups.largest[i]))
+        for i in np.flatnonzero(points)
+    ]
+    return Distribution(values=tuple(c for c in cells if c is not None), steps=steps, unit=unit)
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """The values that do not stand by themselves: as numbers, row starts, persons a value, and the person of each row."""
+
+    numbers: npt.NDArray[Any]
+    starts: Ints
+    weights: Ints
+    people: Ints
+    whole: bool
+
+    def persons(self, first: int, after: int, persons: Persons) -> int:
+        """Distinct persons of the values first … after − 1."""
+        return persons.among(self.people[self.starts[first] : self.starts[after]])[0]
+
+    def mean(self, first: int, after: int) -> float:
+        """Mean of the values first … after − 1, each as often as it has persons: repeats of one person do not pull it."""
+        weights, numbers = self.weights[first:after], self.numbers[first:after]
+        if self.whole:
+            return int((numbers * weights).sum()) / int(weights.sum())
+        mean = float((numbers.astype(np.float64) * (weights / weights.sum())).sum())
+        return min(max(mean, float(numbers[0])), float(numbers[-1]))
+
+
+def _steps(groups: Groups, rest: Bools, edges: Edges, persons: Persons, policy: DisclosurePolicy) -> tuple[Step, ...] | None:
+    """Steps over the values in `rest`, () when there are none, None when too few persons have them."""
+    if not rest.any():
+        return ()
+    rows = groups.rows[rest]
+    if rest.all():
+        people = groups.people
+    else:
+        people = groups.people_of(rest)
+    numbers = edges.of(groups.codes[rest])
+    part = _Rest(numbers, np.concatenate(([0], np.cumsum(rows))), groups.persons[rest], people, whole=edges.numbers is None)
+    least, values = policy.minimum, len(numbers)
+    inside = _forward(part, 0, values, least, persons)
+    until = _backward(part, 0, values, least, persons)
+    if inside is None or until is None or inside >= until:
+        return None
+    first_window = _forward(part, inside, until, least, persons)
+    last_window = _backward(part, inside, until, least, persons)
+    if first_window is None or last_window is None:
+        return None
+    cuts = _cuts(part, inside, until, persons, policy)
+    bounds = [
+        part.mean(inside, first_window),
+        *(_edge(part, c, inside, until, least, persons) for c in cuts[1:-1]),
+        part.mean(last_window, until),
+    ]
+    bounds = list(accumulate(bounds, max))
+    highest = edges.high(bounds[-1])
+    lowest = _lesser(edges.low(bounds[0]), highest)
+    # Rounding to nearest must not carry an inner edge beyond the outer ones.
+    ends = [lowest, *(_lesser(_greater(edges.mean(b), lowest), highest) for b in bounds[1:-1]), highest]
+    steps = []
+    for low, high, start, after in zip(ends[:-1], ends[1:], cuts[:-1], cuts[1:], strict=True):
+        count = int(part.starts[after] - part.starts[start])
+        if 2 * persons.most < count:
+            steps.append(Step(low, high, None, policy.rounded(count)))
+        else:
+            among, largest = persons.among(part.people[part.starts[start] : part.starts[after]])
+            released, rounded = figures(policy, among, count, largest)
+            steps.append(Step(low, high, released, rounded))
+    return tuple(steps)
+
+
+def _lesser(a: Scalar, b: Scalar) -> Scalar:
+    return b if b < a else a  # type: ignore[operator]
+
+
+def _greater(a: Scalar, b: Scalar) -> Scalar:
+    return b if b > a else a  # type: ignore[operator]
+
+
+def _forward(part: _Rest, first: int, after: int, least: int, persons: Persons) -> int | None:
+    """The first value index beyond `first` such that the values before it have `least` persons; None when not even all have."""
+    rows = least
+    while True:
+        end = int(np.searchsorted(part.starts, part.starts[first] + rows))
+        end = min(max(end, first + 1), after)
+        if part.persons(first, end, persons) >= least:
+            return end
+        if end >= after:
+            return None
+        rows *= 2
+
+
+def _backward(part: _Rest, first: int, after: int, least: int, persons: Persons) -> int | None:
+    """The last value index such that the values from it to `after` have `least` persons; None when not even all have."""
+    rows = least
+    while True:
+        begin = int(np.searchsorted(part.starts, part.starts[after] - rows, side="right")) - 1
+        begin = max(min(begin, after - 1), first)
+        if part.persons(begin, after, persons) >= least:
+            return begin
+        if begin <= first:
+            return None
+        rows *= 2
+
+
+def _cuts(part: _Rest, inside: int, until: int, persons: Persons, policy: DisclosurePolicy) -> list[int]:
+    """Value indices at which steps begin and end: near quantiles of the rows, between them at least `minimum` persons each."""
+    values, total = len(part.numbers), int(part.starts[-1])
+    everyone = persons.among(part.people)[0]
+    wanted = max(1, min(policy.maximum_steps, everyone // (2 * policy.minimum)))
+    targets = np.linspace(0, total, wanted + 1)[1:-1]
+    candidates = np.unique(np.searchsorted(part.starts, targets))
+    cuts = [0]
+    for candidate in (int(c) for c in candidates if inside < c < until):
+        if _enough(part, cuts[-1], candidate, persons, policy.minimum):
+            cuts.append(candidate)
+    while len(cuts) > 1 and not _enough(part, cuts[-1], values, persons, policy.minimum):
+        cuts.pop()
+    return [*cuts, values]
+
+
+def _enough(part: _Rest, first: int, after: int, persons: Persons, least: int) -> bool:
+    rows = int(part.starts[after] - part.starts[first])
+    if rows >= least * persons.most:
+        return True  # nobody has more than `most` rows, so there must be `least` persons
+    return rows >= least and part.persons(first, after, persons) >= least
+
+
+def _edge(part: _Rest, cut: int, inside: int, until: int, least: int, persons: Persons) -> float:
+    """Mean of a window of at least `least` persons around the cut, widened until it has them, never beyond inside … until."""
+    rows = (least + 1) // 2
+    while True:
+        begin = int(np.searchsorted(part.starts, part.starts[cut] - rows, side="right")) - 1
+        after = int(np.searchsorted(part.starts, part.starts[cut] + rows))
+        begin, after = max(begin, inside), min(max(after, begin + 1), until)
+        if part.persons(begin, after, persons) >= least or (begin == inside and after == until):
+            return part.mean(begin, after)
+        rows *= 2
