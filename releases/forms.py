@@ -1,0 +1,317 @@
+"""The forms of the secure site. They check shape only; what may be done is for the services to say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django import forms
+
+from generators.disclosure import POLICIES
+from generators.registry import GENERATORS
+from generators.schema import TableSchema
+from releases.models import Account, ReleaseRequest, RoleName, SignOff, SummaryRecord
+
+MAXIMUM_ROWS = 1_000_000_000
+REASON_LENGTH = 500
+
+
+class SignInForm(forms.Form):
+    """E-mail address and password."""
+
+    username = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": False}))
+    password = forms.CharField(label="Password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}))
+
+
+class SourceForm(forms.Form):
+    """A new source dataset."""
+
+    title = forms.CharField(label="Name of the dataset", max_length=200, help_text="For example: Emergency department visits 2019 to 2024.")
+    description = forms.CharField(
+        label="What is in it?",
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="One or two sentences a colleague from another hospital would understand. Write nothing about any one patient.",
+    )
+    controller = forms.CharField(
+        label="Data controller", max_length=200, help_text="The organisation that answers for these records, for example your NHS trust."
+    )
+    subject = forms.CharField(
+        label="Subject", max_length=100, help_text="The field of care, for example: emergency care, maternity, cancer."
+    )
+
+
+class UploadForm(forms.Form):
+    """A file sent through the browser."""
+
+    file = forms.FileField(label="CSV or Parquet file", allow_empty_file=True)
+
+
+class PointForm(forms.Form):
+    """A file that already lies under an allowed secure folder."""
+
+    path = forms.CharField(label="Path of the file", max_length=1000, strip=True)
+
+
+class StewardForm(forms.Form):
+    """Another steward for a source."""
+
+    person = forms.ModelChoiceField(label="Colleague", queryset=Account.objects.none(), empty_label="Choose a colleague")
+
+    def __init__(self, *args: Any, people: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["person"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - narrows the type
+        field.queryset = people
+
+
+def policy_words(name: str) -> str:
+    """One line on what a disclosure policy does."""
+    policy = POLICIES[name]
+    return (
+        f"No figure is about fewer than {policy.minimum} people; counts are rounded to the nearest {policy.rounding}; "
+        f"dates are given by {policy.date_unit}; the table must hold at least {policy.minimum_table:,} people."
+    )
+
+
+class SummaryForm(forms.Form):
+    """Which disclosure policy to summarise under."""
+
+    policy = forms.ChoiceField(
+        label="Which disclosure policy?",
+        choices=[(name, name.capitalize()) for name in POLICIES],
+        initial="public",
+        widget=forms.RadioSelect,
+        help_text="Open access needs the public policy.",
+    )
+
+
+class RequestForm(forms.Form):
+    """A new request: its title."""
+
+    title = forms.CharField(label="Name of the release you are asking for", max_length=200, help_text="It can be changed until you submit.")
+
+
+class PurposeForm(forms.Form):
+    """Purpose, tier, access level, licence."""
+
+    title = forms.CharField(label="Name of the release", max_length=200)
+    purpose = forms.ChoiceField(label="What is it for?", choices=ReleaseRequest.Purpose.choices, widget=forms.RadioSelect)
+    use_case = forms.CharField(
+        label="Who will use it, and what for?",
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="One specific use. Reviewers read this first.",
+    )
+    description = forms.CharField(
+        label="Description shown to the public",
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="What the data are about, in plain English. It is published with the data.",
+    )
+    tier = forms.ChoiceField(
+        label="Which kind of synthetic data?",
+        choices=[
+            (ReleaseRequest.Tier.STRUCTURAL, "Structural: names, kinds and formats only; nothing observed"),
+            (ReleaseRequest.Tier.PUBLICLY_SOURCED, "Publicly-sourced: made from a metadata summary, each column by itself"),
+        ],
+        widget=forms.RadioSelect,
+    )
+    access_level = forms.ChoiceField(
+        label="Who may have it?",
+        choices=[(ReleaseRequest.AccessLevel.OPEN, "Open: anybody, no account")],
+        initial=ReleaseRequest.AccessLevel.OPEN,
+        widget=forms.RadioSelect,
+        help_text="Open access needs the public disclosure policy, or structural data.",
+    )
+    licence = forms.ChoiceField(label="Licence", choices=ReleaseRequest.Licence.choices, initial=ReleaseRequest.Licence.OGL)
+
+
+class VariablesForm:
+    """Which variables are asked for and why; a row per column, read directly since a table may have thousands.
+
+    The person key is not asked for: it is always issued anew.
+    rows: dicts with prefix (of the field's name), name, column, asked, why, error.
+    """
+
+    def __init__(self, tables: Iterable[TableSchema], reasons: dict[str, str], sent: Any = None) -> None:
+        self.sent = sent
+        self.errors: list[tuple[str, str]] = []
+        self.variables: dict[str, str] = {}
+        self.rows: list[dict[str, Any]] = []
+        self.for_all = "" if sent is None else sent.get("why-all", "").strip()[:REASON_LENGTH]
+        self.every = sent is not None and "every" in sent
+        several = list(tables)
+        for t, table in enumerate(several):
+            for c, column in enumerate(table.columns):
+                if column.name == table.person_key:
+                    continue
+                prefix = f"t{t}-c{c}"
+                name = column.name if len(several) == 1 else f"{table.name}.{column.name}"
+                if sent is None:
+                    asked, why = name in reasons, reasons.get(name, "")
+                else:
+                    asked = self.every or f"{prefix}-asked" in sent
+                    why = sent.get(f"{prefix}-why", "").strip()[:REASON_LENGTH]
+                self.rows.append({"prefix": prefix, "name": name, "column": column, "asked": asked, "why": why, "error": ""})
+
+    def is_valid(self) -> bool:
+        """Every variable asked for needs a reason of its own, or the one given for all the others."""
+        if self.sent is None:
+            return False
+        for row in self.rows:
+            if not row["asked"]:
+                continue
+            why = row["why"] or self.for_all
+            self.variables[row["name"]] = why
+            if not why:
+                row["error"] = f"Say why “{row['name']}” is needed, or give a reason for all the others."
+                self.errors.append((f"{row['prefix']}-why", row["error"]))
+        if not self.variables:
+            self.errors.append(("every", "Choose at least one variable."))
+        return not self.errors
+
+
+class GenerateForm(forms.Form):
+    """Which generator, how many rows, which seed, from which summary."""
+
+    generator = forms.ChoiceField(label="Which method?", widget=forms.RadioSelect)
+    summary = forms.ModelChoiceField(
+        label="Made from which summary?",
+        queryset=SummaryRecord.objects.none(),
+        required=False,
+        empty_label="No summary (structural data)",
+        help_text="The marginal method sees this summary and nothing else.",
+    )
+    rows = forms.IntegerField(
+        label="How many rows?", min_value=1, max_value=MAXIMUM_ROWS, initial=1000, widget=forms.TextInput(attrs={"inputmode": "numeric"})
+    )
+    seed = forms.IntegerField(
+        label="Seed",
+        min_value=0,
+        max_value=2**53,
+        initial=1,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+        help_text="Any whole number. The same seed gives the same data again.",
+    )
+
+    def __init__(self, *args: Any, generators: Sequence[str], summaries: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        method, summary = self.fields["generator"], self.fields["summary"]
+        assert isinstance(method, forms.ChoiceField)  # noqa: S101 - narrows the type
+        assert isinstance(summary, forms.ModelChoiceField)  # noqa: S101
+        method.choices = [(name, GENERATORS[name].title) for name in generators]
+        summary.queryset = summaries
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        info = GENERATORS.get(str(cleaned.get("generator")))
+        if info is not None and info.needs == "summary" and "summary" in cleaned and cleaned["summary"] is None:
+            self.add_error("summary", "Choose the summary the data are made from; this method needs one.")
+        if info is not None and info.needs == "schema":
+            cleaned["summary"] = None
+        return cleaned
+
+
+class ConfirmForm(forms.Form):
+    """A confirmation: only the press of the button matters."""
+
+
+class ReasonForm(forms.Form):
+    """Why a request is cancelled."""
+
+    reason = forms.CharField(
+        label="Why?", max_length=500, widget=forms.Textarea(attrs={"rows": 3}), help_text="It is kept with the request."
+    )
+
+
+ANSWERS = (("yes", "Yes"), ("no", "No"), ("not applicable", "Does not apply"))
+
+
+class DecisionForm(forms.Form):
+    """A reviewer's checklist and decision. The evidence digest is the one of the page the reviewer read."""
+
+    decision = forms.ChoiceField(label="What do you decide?", choices=SignOff.Decision.choices, widget=forms.RadioSelect)
+    reason_code = forms.ChoiceField(
+        label="Main reason",
+        choices=[("", "Choose a reason"), *SignOff.Reason.choices],
+        required=False,
+        help_text="Needed to return or reject.",
+    )
+    comment = forms.CharField(
+        label="Comment",
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="The requester reads this. Needed to return or reject.",
+    )
+    capacity = forms.ChoiceField(label="In which capacity do you sign?", widget=forms.RadioSelect)
+    evidence_digest = forms.CharField(widget=forms.HiddenInput, max_length=64)
+
+    def __init__(self, *args: Any, capacities: Sequence[tuple[str, str]], checklist: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        capacity = self.fields["capacity"]
+        assert isinstance(capacity, forms.ChoiceField)  # noqa: S101 - narrows the type
+        capacity.choices = list(capacities)
+        if len(capacities) == 1:
+            capacity.initial = capacities[0][0]
+            capacity.widget = forms.HiddenInput()
+        self.items = [f"check-{key}" for key, _ in checklist]
+        for key, words in checklist:
+            self.fields[f"check-{key}"] = forms.ChoiceField(label=words, choices=ANSWERS, widget=forms.RadioSelect)
+        self.order_fields([*self.items, "decision", "reason_code", "comment", "capacity", "evidence_digest"])
+
+    @property
+    def questions(self) -> list[forms.BoundField]:
+        """The checklist's fields."""
+        return [self[name] for name in self.items]
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """The checklist's answers by item."""
+        return {name.removeprefix("check-"): self.cleaned_data[name] for name in self.items}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("decision") in (SignOff.Decision.RETURN, SignOff.Decision.REJECT):
+            if not cleaned.get("reason_code"):
+                self.add_error("reason_code", "Choose the main reason for returning or rejecting this request.")
+            if not cleaned.get("comment"):
+                self.add_error("comment", "Say what must change, or why this cannot be released.")
+        return cleaned
+
+
+class AccountForm(forms.Form):
+    """A new account."""
+
+    full_name = forms.CharField(label="Full name", max_length=200)
+    email = forms.EmailField(label="E-mail address")
+    password = forms.CharField(
+        label="First password",
+        min_length=12,
+        max_length=200,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="At least 12 characters. Hand it over in person; it can be changed after signing in.",
+    )
+
+
+class RoleForm(forms.Form):
+    """A role for an account."""
+
+    role = forms.ChoiceField(label="Role", choices=RoleName.choices)
+
+
+class AuditFilterForm(forms.Form):
+    """What the audit list shows."""
+
+    actor = forms.ModelChoiceField(label="Who", queryset=Account.objects.order_by("full_name"), required=False, empty_label="Anybody")
+    action = forms.ChoiceField(label="What", required=False)
+    outcome = forms.ChoiceField(
+        label="Outcome", choices=[("", "Done or refused"), ("done", "Done"), ("refused", "Refused")], required=False
+    )
+    since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label="Until", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, *args: Any, actions: Iterable[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["action"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - narrows the type
+        field.choices = [("", "Anything"), *((name, name) for name in actions)]

@@ -1,0 +1,43 @@
+"""The menu of the secure site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django import template
+from django.template import Context
+from django.urls import reverse
+
+register = template.Library()
+
+ENTRIES: tuple[tuple[str, str, frozenset[str]], ...] = (
+    ("Home", "home", frozenset()),
+    ("Datasets", "sources", frozenset({"steward", "auditor"})),
+    ("Requests", "requests", frozenset({"steward", "sdat", "ig", "ppi", "auditor"})),
+    ("Audit trail", "audit", frozenset({"auditor"})),
+    ("Accounts", "accounts", frozenset({"administrator", "auditor"})),
+)
+"""(words, name of the address, roles that see it; none: everybody who signed in)."""
+
+
+@dataclass(frozen=True)
+class MenuEntry:
+    """One entry; `current` on the pages under its address."""
+
+    text: str
+    href: str
+    current: bool
+
+
+@register.simple_tag(takes_context=True)
+def menu(context: Context) -> list[MenuEntry]:
+    """The entries this person's roles show."""
+    request = context["request"]
+    here, roles = request.path, request.user.roles
+    entries = []
+    for text, name, shown_to in ENTRIES:
+        if shown_to and not shown_to & roles:
+            continue
+        href = reverse(name)
+        entries.append(MenuEntry(text, href, here == href if name == "home" else here.startswith(href)))
+    return entries

@@ -1,0 +1,50 @@
+"""Every address of the secure site. Each has an entry in the permission matrix (`tests/secure/test_permission_matrix.py`)."""
+
+from django.urls import path
+
+from releases.views import accounts, audit, evidence, home, requests, reviews, runs, schemas, session, sources, summaries
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("sign-in/", session.sign_in, name="sign-in"),
+    path("sign-out/", session.sign_out, name="sign-out"),
+    path("password/", session.password, name="password"),
+    # Sources: what do we hold?
+    path("sources/", sources.source_list, name="sources"),
+    path("sources/new/", sources.register, name="register-source"),
+    path("sources/<uuid:key>/", sources.source, name="source"),
+    path("sources/<uuid:key>/data/", sources.data, name="source-data"),
+    path("sources/<uuid:key>/stewards/", sources.stewards, name="source-stewards"),
+    path("snapshots/<uuid:key>/schema/", schemas.schema, name="schema"),
+    # Summaries: what exactly would leave?
+    path("sources/<uuid:key>/summaries/new/", summaries.new, name="new-summary"),
+    path("summaries/<uuid:key>/", summaries.summary, name="summary"),
+    # Requests: the task list.
+    path("requests/", requests.request_list, name="requests"),
+    path("sources/<uuid:key>/requests/new/", requests.new, name="new-request"),
+    path("requests/<uuid:key>/", requests.request_page, name="request"),
+    path("requests/<uuid:key>/purpose/", requests.purpose, name="purpose"),
+    path("requests/<uuid:key>/variables/", requests.variables, name="variables"),
+    path("requests/<uuid:key>/generate/", requests.generate, name="generate"),
+    path("requests/<uuid:key>/submit/", requests.submit, name="submit"),
+    path("requests/<uuid:key>/cancel/", requests.cancel, name="cancel-request"),
+    path("requests/<uuid:key>/revise/", requests.revise, name="revise"),
+    # Evidence and review: may this be released?
+    path("versions/<uuid:key>/", evidence.version, name="version"),
+    path("versions/<uuid:key>/choose/", evidence.choose, name="choose-version"),
+    path("requests/<uuid:key>/review/", reviews.review, name="review"),
+    path("requests/<uuid:key>/review/confirm/", reviews.confirm, name="confirm-review"),
+    # Runs: is it working?
+    path("runs/<uuid:key>/", runs.run, name="run"),
+    path("runs/<uuid:key>/progress/", runs.progress, name="run-progress"),
+    path("runs/<uuid:key>/cancel/", runs.cancel, name="cancel-run"),
+    path("runs/<uuid:key>/retry/", runs.retry, name="retry-run"),
+    # The audit trail and the accounts.
+    path("audit/", audit.trail, name="audit"),
+    path("audit/verify/", audit.verify, name="verify-audit"),
+    path("audit/export.csv", audit.export, name="export-audit"),
+    path("accounts/", accounts.account_list, name="accounts"),
+    path("accounts/new/", accounts.new, name="new-account"),
+    path("accounts/<uuid:key>/", accounts.account, name="account"),
+    path("accounts/<uuid:key>/roles/", accounts.roles, name="account-roles"),
+]

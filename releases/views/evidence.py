@@ -1,0 +1,104 @@
+"""A version and its evidence: how safe, how good, which gates; and choosing it for release."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from generators.errors import InputError
+from releases import permissions, stored
+from releases.models import SyntheticVersion
+from releases.permissions import Refused
+from releases.services import requests as service
+from releases.templatetags.plain_words import moment, number, short
+from releases.views import findings
+from releases.views.pages import SignedInRequest, page, status_of, visible
+from releases.views.words import TIER_WORDS
+
+LEVELS = {"hard": "must pass", "soft": "should pass", "advisory": "for information"}
+
+
+@page()
+def version(request: SignedInRequest, key: str) -> HttpResponse:
+    """One version with everything that was measured about it."""
+    return _page(request, _found(request, key))
+
+
+@page("POST")
+def choose(request: SignedInRequest, key: str) -> HttpResponse:
+    """Choose this version for the release."""
+    found = _found(request, key)
+    try:
+        service.choose_version(request.user, found.request, version=found)
+    except (Refused, InputError) as error:
+        return _page(request, found, error)
+    messages.success(request, f"Version {found.number} is chosen for the release.")
+    return redirect("request", found.request_id)
+
+
+def gates(verdict: dict[str, Any]) -> list[dict[str, Any]]:
+    """The outcomes of a verdict with their level in words; failures first, the gravest first."""
+    order = list(LEVELS)
+    outcomes = sorted(verdict["outcomes"], key=lambda o: (o["passed"], order.index(o["level"]) if o["level"] in order else len(order)))
+    return [
+        {
+            "sentence": o["sentence"],
+            "level": LEVELS.get(o["level"], o["level"]),
+            "passed": o["passed"],
+            "words": "passed" if o["passed"] else "failed",
+            "colour": "green" if o["passed"] else "red" if o["level"] == "hard" else "orange",
+        }
+        for o in outcomes
+    ]
+
+
+def _found(request: SignedInRequest, key: str) -> SyntheticVersion:
+    related = ("request__source", "evaluation", "summary", "made_by", "snapshot")
+    found: SyntheticVersion = visible(permissions.visible_versions(request.user).select_related(*related), key)
+    return found
+
+
+def _page(request: SignedInRequest, found: SyntheticVersion, error: Exception | None = None) -> HttpResponse:
+    me, asked = request.user, found.request
+    record = getattr(found, "evaluation", None)
+    evaluation = stored.evaluation(record) if record else None
+    attempts = asked.versions.count()
+    facts = [
+        ("Method", f"{found.generator}, version {found.generator_version}"),
+        ("Rows", number(found.rows)),
+        ("Seed", str(found.seed)),
+        ("Attempt", f"{found.number} of {attempts}"),
+        ("Made", f"{moment(found.made_at)} by {found.made_by}"),
+        ("Kept from the records by", found.confinement or "not recorded"),
+        ("Mechanism", short(found.mechanism_digest)),
+    ]
+    if found.summary is not None:
+        facts.insert(1, ("Made from", f"the summary under the {found.summary.policy_name} policy, {short(found.summary.digest)}"))
+    context = {
+        "version": found,
+        "asked": asked,
+        "facts": facts,
+        "summary_href": reverse("summary", args=[found.summary_id]) if found.summary_id else "",
+        "tier_words": TIER_WORDS.get(found.tier, ""),  # type: ignore[call-overload]
+        "record": record,
+        "verdict": record.verdict if record else None,
+        "gates": gates(record.verdict) if record else [],
+        "safe": findings.group(evaluation, "safe") if evaluation else [],
+        "good": findings.group(evaluation, "good") if evaluation else [],
+        "structure": findings.group(evaluation, "structure") if evaluation else [],
+        "by_column": findings.by_column(evaluation) if evaluation else None,
+        "worst_pairs": findings.worst_pairs(evaluation) if evaluation else None,
+        "charts": evaluation.charts if evaluation else (),
+        "notes": evaluation.notes if evaluation else (),
+        "sentence": str(error) if error else "",
+        "chosen": asked.version_id == found.pk,
+        "steward": permissions.steward_of(me, asked.source) is None,
+        "choose_refusal": permissions.explain(me, "choose_version", asked, version=found),
+        "run": found.runs.filter(kind="evaluate").order_by("-queued_at").first(),
+        "crumbs": [("Requests", reverse("requests")), (asked.title, reverse("request", args=[asked.pk]))],
+    }
+    return render(request, "secure/version.html", context, status=status_of(error) if error else 200)

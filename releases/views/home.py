@@ -1,0 +1,214 @@
+"""Home: what is waiting for me? Cards in order of urgency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+
+from releases import permissions
+from releases.models import Account, ReleaseRequest, RoleGrant, Run, SignOff, Snapshot
+from releases.templatetags.plain_words import age, day, number
+from releases.views.pages import SignedInRequest, page
+from releases.views.words import progress_words, risk_line
+
+MOST = 20
+"""Cards of one group; more would hide the next group."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One thing that waits. percent: of a running job, else None."""
+
+    heading: str
+    href: str
+    text: str
+    meta: str
+    tag: str = ""
+    colour: str = ""
+    percent: int | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cards of one urgency."""
+
+    title: str
+    cards: list[Card]
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """The next sensible thing, when nothing waits or at the top of a page."""
+
+    text: str
+    href: str = ""
+    link: str = ""
+
+
+@page()
+def home(request: SignedInRequest) -> HttpResponse:
+    """What waits for this person, their datasets, the last decisions."""
+    me = request.user
+    candidates = (
+        Group("To review", _to_review(me)),
+        Group("Returned to me", _returned(me)),
+        Group("Schemas to confirm", _schemas(me)),
+        Group("Roles to confirm", _roles(me)),
+        Group("Stopped", _stopped(me)),
+        Group("Running", _running(me)),
+        Group("My drafts", _drafts(me)),
+    )
+    decisions = SignOff.objects.filter(request__in=permissions.visible_requests(me)).select_related("request").order_by("-decided_at")[:5]
+    context = {
+        "groups": [group for group in candidates if group.cards],
+        "next_step": _next_step(me),
+        "datasets": list(me.sources.all()) if "steward" in me.roles else None,
+        "decisions": decisions,
+    }
+    return render(request, "secure/home.html", context)
+
+
+def _to_review(me: Account) -> list[Card]:
+    if not me.roles & set(permissions.REVIEWERS):
+        return []
+    waiting = permissions.visible_requests(me).filter(state=ReleaseRequest.State.SUBMITTED).order_by("submitted_at")
+    cards = []
+    for asked in waiting.select_related("author", "version__summary", "source")[: 2 * MOST]:
+        if permissions.explain(me, "sign_off", asked) is None:
+            cards.append(
+                Card(
+                    heading=asked.title,
+                    href=reverse("review", args=[asked.pk]),
+                    tag=asked.get_tier_display(),
+                    colour="blue",
+                    text=risk_line(asked),
+                    meta=f"Waiting for {age(asked.submitted_at)}, from {asked.author.full_name}",
+                )
+            )
+    return cards[:MOST]
+
+
+def _mine(me: Account) -> QuerySet[ReleaseRequest]:
+    return permissions.visible_requests(me).filter(author=me).select_related("source")
+
+
+def _returned(me: Account) -> list[Card]:
+    cards = []
+    for asked in _mine(me).filter(state=ReleaseRequest.State.RETURNED).prefetch_related("signoffs")[:MOST]:
+        last = max(asked.signoffs.all(), key=lambda s: s.decided_at, default=None)
+        reason = f"{last.get_reason_code_display()}: {last.comment}" if last else "See the request."
+        meta = f"Returned {age(last.decided_at)} ago by {last.get_capacity_display()}" if last else asked.source.title
+        cards.append(Card(asked.title, reverse("request", args=[asked.pk]), _line(reason), meta, "returned", "yellow"))
+    return cards
+
+
+def _schemas(me: Account) -> list[Card]:
+    waiting = permissions.visible_snapshots(me).filter(state=Snapshot.State.PROFILED, source__stewards=me).select_related("source")
+    return [
+        Card(
+            snapshot.source.title,
+            reverse("schema", args=[snapshot.pk]),
+            "The file was read. Say whether we understood it, then the working copy is made and the raw upload destroyed.",
+            f"Snapshot {snapshot.number}, received {day(snapshot.received_at)}, {number(snapshot.rows)} rows",
+            "confirm the schema",
+            "blue",
+        )
+        for snapshot in waiting[:MOST]
+        if permissions.explain(me, "confirm_schema", snapshot) is None
+    ]
+
+
+def _roles(me: Account) -> list[Card]:
+    if "administrator" not in me.roles:
+        return []
+    proposed = RoleGrant.objects.filter(confirmed_at__isnull=True, removed_at__isnull=True).select_related("account", "proposed_by")
+    return [
+        Card(
+            str(grant.account),
+            reverse("account", args=[grant.account_id]),
+            f"Proposed as {grant.get_role_display()}. A reviewer role takes two administrators.",
+            f"Proposed {age(grant.proposed_at)} ago by {grant.proposed_by}",
+            "confirm or remove",
+            "blue",
+        )
+        for grant in proposed[:MOST]
+        if permissions.explain(me, "confirm_role", grant) is None
+    ]
+
+
+def _stopped(me: Account) -> list[Card]:
+    """Failed runs of the last fortnight that nothing newer of the same kind has replaced."""
+    since = timezone.now() - timedelta(days=14)
+    failed = Run.objects.filter(started_by=me, state=Run.State.FAILED, finished_at__gte=since).select_related("source", "request")
+    cards = []
+    for run in failed[:MOST]:
+        newer = Run.objects.filter(
+            kind=run.kind, source=run.source, snapshot=run.snapshot, request=run.request, version=run.version, queued_at__gt=run.queued_at
+        )
+        if not newer.exists():
+            cards.append(
+                Card(
+                    _run_title(run), reverse("run", args=[run.pk]), _line(run.reason), f"Failed {age(run.finished_at)} ago", "failed", "red"
+                )
+            )
+    return cards
+
+
+def _running(me: Account) -> list[Card]:
+    active = Run.objects.filter(started_by=me, state__in=(Run.State.QUEUED, Run.State.RUNNING)).select_related("source", "request")
+    return [
+        Card(
+            _run_title(run),
+            reverse("run", args=[run.pk]),
+            progress_words(run),
+            f"Started {age(run.queued_at)} ago",
+            run.get_state_display(),
+            "blue",
+            int(run.fraction * 100),
+        )
+        for run in active[:MOST]
+    ]
+
+
+def _drafts(me: Account) -> list[Card]:
+    return [
+        Card(
+            asked.title,
+            reverse("request", args=[asked.pk]),
+            f"For {asked.source.title}",
+            f"Last changed {age(asked.changed_at)} ago",
+            "draft",
+            "grey",
+        )
+        for asked in _mine(me).filter(state=ReleaseRequest.State.DRAFT)[:MOST]
+    ]
+
+
+def _next_step(me: Account) -> NextStep:
+    if "steward" in me.roles:
+        if me.sources.exists():
+            return NextStep("You can ask for a release of one of your datasets.", reverse("sources"), "See your datasets")
+        return NextStep("Begin by registering a dataset.", reverse("register-source"), "Register a dataset")
+    if me.roles & set(permissions.REVIEWERS):
+        return NextStep("New requests appear here when a steward submits one.", reverse("requests"), "See what was decided before")
+    if "administrator" in me.roles:
+        return NextStep("Accounts and roles are yours to look after.", reverse("accounts"), "See the accounts")
+    if "auditor" in me.roles:
+        return NextStep("You can read everything here.", reverse("audit"), "See the audit trail")
+    return NextStep("Your account has no role yet; ask an administrator for one.")
+
+
+def _run_title(run: Run) -> str:
+    return f"{run.get_kind_display()}: {run.request.title if run.request else run.source.title}"
+
+
+def _line(text: str) -> str:
+    """The first line of `text`, short enough for a card."""
+    first = text.strip().splitlines()[0] if text.strip() else "No reason was recorded."
+    return first if len(first) <= 160 else f"{first[:159]}…"

@@ -1,0 +1,380 @@
+"""Requests: the list, and one request as a task list that can be left and resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.forms import BaseForm
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from generators.errors import InputError
+from generators.registry import GENERATORS
+from releases import permissions, policy, stored
+from releases.forms import ConfirmForm, GenerateForm, PurposeForm, ReasonForm, RequestForm, VariablesForm
+from releases.models import ReleaseRequest, Run, SourceDataset
+from releases.permissions import Refused
+from releases.services import requests as service
+from releases.templatetags.plain_words import counted, day, moment, short
+from releases.views.pages import INVALID, SignedInRequest, ordering, page, paged, refused_on, status_of, visible
+
+SORTS: dict[str, tuple[str, ...]] = {"last changed": ("-changed_at",), "name": ("title",), "state": ("state", "-changed_at")}
+READERS = ("steward", "sdat", "ig", "ppi", "auditor")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A line of the task list. hint: the reason when it cannot start yet, or what was done."""
+
+    title: str
+    status: str
+    hint: str = ""
+    href: str = ""
+    colour: str = ""
+
+
+@page(role=READERS)
+def request_list(request: SignedInRequest) -> HttpResponse:
+    """The requests this person may know of."""
+    sort, fields = ordering(request, SORTS)
+    state = request.GET.get("state", "")
+    rows = permissions.visible_requests(request.user).select_related("source", "author").order_by(*fields)
+    if state in ReleaseRequest.State.values:
+        rows = rows.filter(state=state)
+    context = {
+        "found": paged(request, rows, 25),
+        "sort": sort,
+        "sorts": list(SORTS),
+        "state": state,
+        "states": [c for c in ReleaseRequest.State.choices if c[0] not in ("proposed", "agreed", "suspended", "withdrawn")],
+        "query": f"{urlencode({'sort': sort, 'state': state})}&",
+    }
+    return render(request, "secure/requests.html", context)
+
+
+@page("GET", "HEAD", "POST", role="steward")
+def new(request: SignedInRequest, key: str) -> HttpResponse:
+    """Begin a request for a release of a dataset."""
+    source: SourceDataset = visible(permissions.visible_sources(request.user), key)
+    context = {
+        "caption": source.title,
+        "heading": "Ask for a release",
+        "lead": "One request is for one use. You get a list of tasks, which you can leave and come back to.",
+        "action": "Begin",
+        "refusal": permissions.explain(request.user, "create_request", source),
+        "crumbs": [("Datasets", reverse("sources")), (source.title, reverse("source", args=[source.pk]))],
+        "back": reverse("source", args=[source.pk]),
+    }
+    return _form_page(
+        request,
+        RequestForm(request.POST or None),
+        context,
+        lambda form: reverse("request", args=[service.create_request(request.user, source, title=form.cleaned_data["title"]).pk]),
+    )
+
+
+@page(role=READERS)
+def request_page(request: SignedInRequest, key: str) -> HttpResponse:
+    """One request: where it stands, its tasks, its versions, what was decided."""
+    me = request.user
+    asked = _found(request, key)
+    answers = permissions.allowed(me, asked)
+    steward = permissions.steward_of(me, asked.source) is None
+    versions = list(asked.versions.select_related("evaluation", "summary").order_by("number"))
+    runs = list(asked.runs.order_by("-queued_at")[:20])
+    context = {
+        "asked": asked,
+        "steward": steward,
+        "crumbs": [("Requests", reverse("requests"))],
+        "standing": _standing(asked),
+        "tasks": _tasks(asked, answers, versions, runs, steward),
+        "versions": versions,
+        "runs": runs,
+        "signoffs": list(asked.signoffs.select_related("reviewer").order_by("-decided_at")),
+        "facts": _facts(asked),
+        "may_review": asked.state == ReleaseRequest.State.SUBMITTED and bool(me.roles & set(permissions.REVIEWERS)),
+        "review_seen": asked.submitted_at is not None,
+        "cancel_refusal": answers["cancel_request"],
+        "revise_refusal": answers["revise"],
+    }
+    return render(request, "secure/request.html", context)
+
+
+@page("GET", "HEAD", "POST", role="steward")
+def purpose(request: SignedInRequest, key: str) -> HttpResponse:
+    """What it is for, which kind, for whom, under which licence."""
+    asked = _found(request, key)
+    names = PurposeForm.base_fields
+    given = {name: getattr(asked, name) for name in names if getattr(asked, name)}
+    context = _task_context(request, asked, "Purpose", "describe_request")
+
+    def save(form: BaseForm) -> str:
+        service.describe_request(request.user, asked, **form.cleaned_data)
+        messages.success(request, "The purpose is saved.")
+        return reverse("request", args=[asked.pk])
+
+    return _form_page(request, PurposeForm(request.POST or None, initial=given), {**context, "action": "Save"}, save)
+
+
+@page("GET", "HEAD", "POST", role="steward")
+def variables(request: SignedInRequest, key: str) -> HttpResponse:
+    """Every variable the release would hold, and why it is needed."""
+    asked = _found(request, key)
+    snapshot = asked.source.current_snapshot
+    tables = stored.working_schema(snapshot).tables if snapshot else ()
+    form = VariablesForm(tables, asked.variables, request.POST if request.method == "POST" else None)
+    context = {**_task_context(request, asked, "Variables and why", "describe_request"), "form": form, "versions": asked.versions.exists()}
+    if request.method != "POST":
+        return render(request, "secure/variables.html", context)
+    if not form.is_valid():
+        return render(request, "secure/variables.html", context, status=INVALID)
+    try:
+        service.describe_request(request.user, asked, variables=form.variables)
+    except (Refused, InputError) as error:
+        return render(request, "secure/variables.html", {**context, "sentence": str(error)}, status=status_of(error))
+    messages.success(request, "The variables are saved.")
+    return redirect("request", asked.pk)
+
+
+@page("GET", "HEAD", "POST", role="steward")
+def generate(request: SignedInRequest, key: str) -> HttpResponse:
+    """Choose the method, the rows and the seed; then a run begins."""
+    asked = _found(request, key)
+    offered = [name for name, info in GENERATORS.items() if info.needs in ("schema", "summary")]
+    summaries = asked.source.summaries.select_related("snapshot").order_by("-made_at")
+    fitting = next((n for n in offered if GENERATORS[n].tier == asked.tier), offered[0] if offered else "")
+    initial: dict[str, Any] = {"generator": fitting, "summary": summaries.first() if asked.tier != ReleaseRequest.Tier.STRUCTURAL else None}
+    context = _task_context(request, asked, "Generate data", "request_generation")
+    context |= {
+        "action": "Generate",
+        "methods": [GENERATORS[name] for name in offered],
+        "attempts": asked.versions.count(),
+        "no_summary": not summaries.exists(),
+        "template": "secure/generate.html",
+    }
+
+    def start(form: BaseForm) -> str:
+        run = service.request_generation(request.user, asked, **form.cleaned_data)
+        return reverse("run", args=[run.pk])
+
+    return _form_page(request, GenerateForm(request.POST or None, initial=initial, generators=offered, summaries=summaries), context, start)
+
+
+@page("GET", "HEAD", "POST", role="steward")
+def submit(request: SignedInRequest, key: str) -> HttpResponse:
+    """Confirm what is sent to the reviewers, then send it."""
+    asked = _found(request, key)
+    tier = policy.policy_of(asked).tier(asked.tier)
+    signers = " and ".join(capacity.upper() for capacity in tier.capacities) if tier else "the reviewers"
+    context = {
+        **_task_context(request, asked, "Submit for review", "submit"),
+        "asked": asked,
+        "action": "Submit for review",
+        "facts": _facts(asked),
+        "signers": signers,
+        "template": "secure/submit.html",
+    }
+
+    def send(form: BaseForm) -> str:
+        service.submit(request.user, asked)
+        messages.success(request, "The request is with the reviewers.")
+        return reverse("request", args=[asked.pk])
+
+    return _form_page(request, ConfirmForm(request.POST or None), context, send)
+
+
+@page("GET", "HEAD", "POST", role="steward")
+def cancel(request: SignedInRequest, key: str) -> HttpResponse:
+    """Confirm that the request is given up."""
+    asked = _found(request, key)
+    context = {
+        **_task_context(request, asked, "Cancel this request", "cancel_request"),
+        "lead": "The request is closed and cannot be opened again. What was generated for it stays on record and is not released.",
+        "action": "Cancel the request",
+        "kind": "warning",
+    }
+
+    def give_up(form: BaseForm) -> str:
+        service.cancel_request(request.user, asked, reason=form.cleaned_data["reason"])
+        messages.success(request, "The request is cancelled.")
+        return reverse("request", args=[asked.pk])
+
+    return _form_page(request, ReasonForm(request.POST or None), context, give_up)
+
+
+@page("GET", "HEAD", "POST", role="steward")
+def revise(request: SignedInRequest, key: str) -> HttpResponse:
+    """Confirm that a returned request is opened for a new round."""
+    asked = _found(request, key)
+    context = {
+        **_task_context(request, asked, "Revise this request", "revise"),
+        "lead": f"The request becomes a draft again, round {asked.round + 1}. You change what the reviewers asked for and submit it anew; "
+        "signatures given before no longer count.",
+        "action": "Revise",
+    }
+
+    def reopen(form: BaseForm) -> str:
+        service.revise(request.user, asked)
+        messages.success(request, "The request is a draft again.")
+        return reverse("request", args=[asked.pk])
+
+    return _form_page(request, ConfirmForm(request.POST or None), context, reopen)
+
+
+def _form_page(request: SignedInRequest, form: BaseForm, context: dict[str, Any], act: Callable[[BaseForm], str]) -> HttpResponse:
+    """Show the form; when it was sent whole, `act` on it and go to the address it gives."""
+    template = context.get("template", "secure/form.html")
+    if request.method != "POST":
+        return render(request, template, {**context, "form": form})
+    if not form.is_valid():
+        return render(request, template, {**context, "form": form}, status=INVALID)
+    try:
+        return redirect(act(form))
+    except (Refused, InputError) as error:
+        return refused_on(request, form, error, template, context)
+
+
+def _found(request: SignedInRequest, key: str) -> ReleaseRequest:
+    related = ("source", "author", "submitted_by", "version__summary", "version__evaluation")
+    found: ReleaseRequest = visible(permissions.visible_requests(request.user).select_related(*related), key)
+    return found
+
+
+def _task_context(request: SignedInRequest, asked: ReleaseRequest, heading: str, action: str) -> dict[str, Any]:
+    here = reverse("request", args=[asked.pk])
+    return {
+        "caption": asked.title,
+        "heading": heading,
+        "refusal": permissions.explain(request.user, action, asked),
+        "crumbs": [("Requests", reverse("requests")), (asked.title, here)],
+        "back": here,
+    }
+
+
+def _facts(asked: ReleaseRequest) -> list[tuple[str, str]]:
+    facts = [
+        ("Dataset", asked.source.title),
+        ("Asked for by", f"{asked.author}, {day(asked.created_at)}"),
+        ("Purpose", asked.get_purpose_display() if asked.purpose else "not given yet"),
+        ("Use", asked.use_case or "not given yet"),
+        ("Kind of data", asked.get_tier_display() if asked.tier else "not chosen yet"),
+        ("Who may have it", asked.get_access_level_display() if asked.access_level else "not chosen yet"),
+        ("Licence", asked.get_licence_display() if asked.licence else "not chosen yet"),
+        ("Round", str(asked.round)),
+    ]
+    if asked.evidence_digest:
+        facts.append(("Evidence digest", short(asked.evidence_digest)))
+    return facts
+
+
+def _standing(asked: ReleaseRequest) -> str:
+    """Where the request stands and who acts next, in a sentence."""
+    signers = " and ".join(c.upper() for c in policy.capacities(asked)) or "the reviewers"
+    match asked.state:
+        case ReleaseRequest.State.DRAFT:
+            return "This is a draft. When every task is done, submit it."
+        case ReleaseRequest.State.SUBMITTED:
+            return f"Submitted {moment(asked.submitted_at)}. {signers} must sign; nobody signs what they asked for themselves."
+        case ReleaseRequest.State.RETURNED:
+            return "The reviewers sent it back. Read why below, then revise it."
+        case ReleaseRequest.State.APPROVED:
+            return "Every signature is there. The publisher signs and publishes it by itself, usually within a minute."
+        case ReleaseRequest.State.PUBLISHED:
+            return f"Published as “{asked.slug}”, version {asked.release_version}."
+        case ReleaseRequest.State.CANCELLED:
+            return f"Cancelled: {asked.closed_reason}"
+        case ReleaseRequest.State.REJECTED:
+            return "The reviewers rejected it; it cannot be released. The reason is below."
+        case _:
+            return f"It is {asked.get_state_display()}."
+
+
+def _tasks(asked: ReleaseRequest, answers: dict[str, str | None], versions: list[Any], runs: list[Run], steward: bool) -> list[Task]:
+    """The task list: each done, in progress, or cannot start yet with the reason."""
+    open_ = steward and answers["describe_request"] is None
+    undescribed = policy.described(asked, {})
+    unjustified = policy.variables_justified(asked, {}) if policy.columns_of(asked) else "The dataset is not ready."
+    active = next((run for run in runs if run.active), None)
+    evaluated = [v for v in versions if hasattr(v, "evaluation")]
+    here = [asked.pk]
+    tasks = [
+        _task("Purpose", "purpose", here, done=undescribed is None, begun=bool(asked.purpose), hint=undescribed or "", open_=open_),
+        _task(
+            "Variables and why",
+            "variables",
+            here,
+            done=unjustified is None,
+            begun=bool(asked.variables),
+            hint=unjustified or "",
+            open_=open_,
+        ),
+    ]
+    if active is not None and active.kind == Run.Kind.GENERATE:
+        tasks.append(
+            Task(
+                "Method and data",
+                "In progress",
+                f"{active.get_kind_display()}, {int(active.fraction * 100)} %",
+                reverse("run", args=[active.pk]),
+                "blue",
+            )
+        )
+    else:
+        tasks.append(
+            _task(
+                "Method and data",
+                "generate",
+                here,
+                done=bool(versions),
+                begun=False,
+                open_=steward and answers["request_generation"] is None,
+                hint=counted(len(versions), "version") + " so far"
+                if versions
+                else answers["request_generation"] or "Choose a method, how many rows, and a seed.",
+            )
+        )
+    if active is not None and active.kind == Run.Kind.EVALUATE:
+        tasks.append(Task("Evaluate", "In progress", f"{int(active.fraction * 100)} %", reverse("run", args=[active.pk]), "blue"))
+    elif evaluated:
+        tasks.append(
+            Task("Evaluate", "Done", f"{counted(len(evaluated), 'version')} evaluated", reverse("version", args=[evaluated[-1].pk]))
+        )
+    else:
+        tasks.append(Task("Evaluate", "Cannot start yet", "It starts by itself when data were generated."))
+    if asked.version is not None:
+        tasks.append(
+            Task("Choose the version to release", "Done", f"Version {asked.version.number}", reverse("version", args=[asked.version_id]))
+        )
+    elif evaluated:
+        tasks.append(
+            Task(
+                "Choose the version to release",
+                "To do",
+                "Look at the evidence, then choose.",
+                reverse("version", args=[evaluated[-1].pk]),
+                "blue",
+            )
+        )
+    else:
+        tasks.append(Task("Choose the version to release", "Cannot start yet", "No version has been evaluated."))
+    if asked.submitted_at is not None and asked.state != ReleaseRequest.State.DRAFT:
+        tasks.append(Task("Submit for review", "Done", f"{day(asked.submitted_at)}"))
+    elif answers["submit"] is None:
+        tasks.append(Task("Submit for review", "To do", "Everything is ready.", reverse("submit", args=here), "blue"))
+    else:
+        tasks.append(Task("Submit for review", "Cannot start yet", answers["submit"] or ""))
+    return tasks
+
+
+def _task(title: str, name: str, here: list[Any], *, done: bool, begun: bool, hint: str, open_: bool) -> Task:
+    href = reverse(name, args=here) if open_ else ""
+    if done:
+        return Task(title, "Done", hint, href)
+    if not open_:
+        return Task(title, "Cannot start yet" if not begun else "Not finished", hint)
+    return Task(title, "In progress" if begun else "To do", hint, href, "blue")

@@ -1,0 +1,142 @@
+"""A run: is it working, how long? Watched by htmx, or by reloading where there are no scripts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from generators.errors import InputError
+from releases import permissions
+from releases.models import Run
+from releases.permissions import Refused
+from releases.services import runs as service
+from releases.templatetags.plain_words import moment
+from releases.views.home import NextStep
+from releases.views.pages import SignedInRequest, page, status_of, visible
+from releases.views.words import progress_words
+
+ROAD: dict[str, tuple[str, ...]] = {
+    Run.Kind.PROFILE: ("The file was received", "Reading it and proposing a schema", "You confirm the schema"),
+    Run.Kind.PREPARE: (
+        "The schema was confirmed",
+        "Making the de-identified working copy and the split",
+        "The raw upload is destroyed; ready",
+    ),
+    Run.Kind.SUMMARISE: ("The summary was asked for", "Counting people and suppressing small numbers", "You look at what would leave"),
+    Run.Kind.GENERATE: ("Data were asked for", "Generating", "Evaluating", "You look at the evidence"),
+    Run.Kind.EVALUATE: ("Data were asked for", "Generating", "Evaluating", "You look at the evidence"),
+}
+"""The stages of the work each kind of run is part of; the run itself is the one at `_PLACE`."""
+_PLACE = {Run.Kind.EVALUATE: 2}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: its words and how it stands ("done", "now", "stopped" or "later")."""
+
+    words: str
+    status: str
+
+    @property
+    def spoken(self) -> str:
+        return {"done": "done", "now": "now", "stopped": "stopped here", "later": "not yet"}[self.status]
+
+
+def stages(run: Run) -> list[Stage]:
+    """The stage list with this run's own stage marked."""
+    place = _PLACE.get(Run.Kind(run.kind), 1)
+    own = "now" if run.active else "done" if run.state == Run.State.SUCCEEDED else "stopped"
+    return [Stage(words, "done" if i < place else own if i == place else "later") for i, words in enumerate(ROAD[run.kind])]
+
+
+@page()
+def run(request: SignedInRequest, key: str) -> HttpResponse:
+    """One run, whatever its state."""
+    return _page(request, _found(request, key))
+
+
+@page()
+def progress(request: SignedInRequest, key: str) -> HttpResponse:
+    """The part of the page that changes while the run goes on; asks for the whole page when it is over."""
+    found = _found(request, key)
+    response = render(request, "secure/parts/run_progress.html", _shown(found))
+    if found.finished:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@page("POST")
+def cancel(request: SignedInRequest, key: str) -> HttpResponse:
+    """Stop the run; it stops at its next step."""
+    found = _found(request, key)
+    try:
+        service.cancel_run(request.user, found)
+    except (Refused, InputError) as error:
+        return _page(request, _found(request, key), error)
+    messages.success(request, "The run is being stopped. Whatever was half-written is removed.")
+    return redirect("run", found.pk)
+
+
+@page("POST")
+def retry(request: SignedInRequest, key: str) -> HttpResponse:
+    """Try a failed or cancelled run again."""
+    found = _found(request, key)
+    try:
+        again = service.retry_run(request.user, found)
+    except (Refused, InputError) as error:
+        return _page(request, _found(request, key), error)
+    messages.success(request, "The run was started again.")
+    return redirect("run", getattr(again, "pk", found.pk))
+
+
+def _found(request: SignedInRequest, key: str) -> Run:
+    related = ("source", "request", "snapshot", "version", "started_by", "cancel_requested_by")
+    found: Run = visible(permissions.visible_runs(request.user).select_related(*related), key)
+    return found
+
+
+def _shown(found: Run) -> dict[str, Any]:
+    return {"run": found, "stages": stages(found), "words": progress_words(found), "percent": int(found.fraction * 100)}
+
+
+def _page(request: SignedInRequest, found: Run, error: Exception | None = None) -> HttpResponse:
+    me = request.user
+    crumbs = [("Datasets", reverse("sources")), (found.source.title, reverse("source", args=[found.source_id]))]
+    if found.request is not None:
+        crumbs = [("Requests", reverse("requests")), (found.request.title, reverse("request", args=[found.request_id]))]
+    facts = [("Started", f"{moment(found.queued_at)} by {found.started_by}"), ("Attempt", str(found.attempt))]
+    if found.finished_at:
+        facts.append(("Ended", moment(found.finished_at)))
+    context = {
+        **_shown(found),
+        "sentence": str(error) if error else "",
+        "crumbs": crumbs,
+        "facts": facts,
+        "cancel_refusal": permissions.explain(me, "cancel_run", found),
+        "retry_refusal": permissions.explain(me, "retry_run", found),
+        "next_step": _next_step(found),
+    }
+    return render(request, "secure/run.html", context, status=status_of(error) if error else 200)
+
+
+def _next_step(found: Run) -> NextStep:
+    """Where a run that succeeded leads."""
+    if found.state != Run.State.SUCCEEDED:
+        return NextStep("")
+    if found.kind == Run.Kind.PROFILE and found.snapshot is not None:
+        return NextStep("The file was read.", reverse("schema", args=[found.snapshot_id]), "Confirm the schema")
+    if found.kind == Run.Kind.SUMMARISE and hasattr(found, "made_summary"):
+        return NextStep("The summary is made.", reverse("summary", args=[found.made_summary.pk]), "See exactly what would leave")
+    if found.kind == Run.Kind.GENERATE and hasattr(found, "made_version"):
+        evaluation = found.made_version.runs.filter(kind=Run.Kind.EVALUATE).order_by("-queued_at").first()
+        if evaluation is not None:
+            return NextStep("The data are made; they are evaluated next.", reverse("run", args=[evaluation.pk]), "Watch the evaluation")
+        return NextStep("The data are made.", reverse("version", args=[found.made_version.pk]), "See the version")
+    if found.kind == Run.Kind.EVALUATE and found.version is not None:
+        return NextStep("The evaluation is done.", reverse("version", args=[found.version_id]), "See the evidence")
+    return NextStep("The working copy is ready.", reverse("source", args=[found.source_id]), "Go to the dataset")
