@@ -6,11 +6,14 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.promises import PromiseRecorder, StrictSkips
-from tests.servers import PostgresqlServer, QueueServer, ServerAbsent
+
+if TYPE_CHECKING:
+    from tests.servers import PostgresqlServer, QueueServer
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SYNTHPORTAL_SHARED") or ROOT.parent / "shared")
@@ -53,6 +56,8 @@ def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgresqlServer]:
     """A PostgreSQL server of the tests' own, on a unix socket; `.url` is what SYNTHPORTAL_SECURE_DATABASE takes."""
+    from tests.servers import PostgresqlServer, ServerAbsent  # the public site's process must not load the secure zone's modules
+
     try:
         server = PostgresqlServer.start()
     except ServerAbsent as error:
@@ -64,6 +69,8 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
 @pytest.fixture(scope="session")
 def queue_server() -> Iterator[QueueServer]:
     """A queue server of the tests' own, on a unix socket; `.url` is what REDIS_URL takes."""
+    from tests.servers import QueueServer, ServerAbsent  # the public site's process must not load the secure zone's modules
+
     try:
         server = QueueServer.start()
     except ServerAbsent as error:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from synthportal.settings import base, environment
-from synthportal.settings.base import *  # noqa: F403 - the shared settings are settings of this module
+from synthportal import zones
+
+zones.close_off()
+
+from synthportal.settings import base, environment  # noqa: E402
+from synthportal.settings.base import *  # noqa: E402, F403 - the shared settings are settings of this module
 
 SYNTHPORTAL_SITE = "public"
 ZONE_FOLDER = environment.private_folder(environment.path("SYNTHPORTAL_PUBLIC_VAR", base.SYNTHPORTAL_VAR / SYNTHPORTAL_SITE))
@@ -41,7 +45,7 @@ MIDDLEWARE = [
 TEMPLATES = base.templates("catalogue", [])
 
 STATICFILES_DIRS = base.static_folders("catalogue")
-STATIC_ROOT = ZONE_FOLDER / "static"
+STATIC_ROOT = environment.private_folder(ZONE_FOLDER / "static")
 STORAGES = base.STORAGES
 WHITENOISE_USE_FINDERS = not base.COLLECTED_STATIC
 

@@ -1,0 +1,63 @@
+"""Poll the lake: once, or every so many seconds until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from releases.capsule.files import replace_durably
+from releases.capsule.signing import KeyRefused, TrustedKeys, written
+from releases.catalogue.ingest import poll
+
+log = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    """Reads the notice feed after the stored position, verifies, and takes capsules into the catalogue."""
+
+    help = "Take published capsules from the lake into the catalogue: verified, copied, then recorded."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--loop", type=float, metavar="SECONDS", help="poll again and again, this many seconds apart; SIGTERM ends it")
+
+    def handle(self, *args: Any, loop: float | None = None, **options: Any) -> None:
+        if loop is None:
+            self._once()
+            return
+        if loop <= 0:
+            raise CommandError("--loop needs a number of seconds above 0")
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        while not stop.is_set():
+            close_old_connections()
+            try:
+                self._once()
+            except (CommandError, DatabaseError, OSError) as error:
+                # The lake may be away, a key not pinned yet, the database locked: the next round tries again, and the site grows stale.
+                log.error("polling failed: %s", error if isinstance(error, CommandError) else type(error).__name__)
+            self._beat()
+            stop.wait(loop)
+
+    def _once(self) -> None:
+        try:
+            keys = TrustedKeys.load(Path(settings.SYNTHPORTAL_KEYS))
+        except KeyRefused as refusal:
+            raise CommandError(str(refusal)) from None
+        done = poll(Path(settings.SYNTHPORTAL_LAKE), keys, Path(settings.SYNTHPORTAL_STORE))
+        for notice in done.taken:
+            self.stdout.write(f"notice {notice.sequence}: {notice.slug} version {notice.version} {notice.kind}")
+        if done.refusal:
+            self.stderr.write(f"refused: {done.refusal}")
+
+    def _beat(self) -> None:
+        """Say that this process lives: the time in `ingest.heartbeat` beside the store, for whoever watches over it."""
+        replace_durably(Path(settings.SYNTHPORTAL_STORE).parent / "ingest.heartbeat", f"{written(timezone.now())}\n".encode())

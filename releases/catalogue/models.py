@@ -1,0 +1,181 @@
+"""What the public site holds: releases as their verified capsules describe them, and where it stands in the feed.
+
+Rows are written by `ingest` alone, after every check; files lie in the content-addressed store.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.urls import reverse
+
+from releases.capsule import archive, layout
+
+
+class Release(models.Model):
+    """A released dataset: all versions under one short name."""
+
+    slug = models.SlugField(max_length=80, unique=True)
+
+    def __str__(self) -> str:
+        return self.slug
+
+    def get_absolute_url(self) -> str:
+        return reverse("catalogue:dataset", args=[self.slug])
+
+
+class VersionQuerySet(models.QuerySet["ReleaseVersion"]):
+    def on_show(self) -> VersionQuerySet:
+        """Versions that stand in lists: published, and signed by a key that still counts."""
+        return self.filter(state=ReleaseVersion.State.PUBLISHED, key_revoked=False)
+
+    def newest(self) -> VersionQuerySet:
+        """Of each release only the newest version of those selected."""
+        newer = self.filter(release=models.OuterRef("release"), version__gt=models.OuterRef("version"))
+        return self.filter(~models.Exists(newer))
+
+
+class ReleaseVersion(models.Model):
+    """One published version. Its texts come from the signed manifest; `state` from the latest notice about it."""
+
+    class State(models.TextChoices):
+        PUBLISHED = "published", "Published"
+        SUSPENDED = "suspended", "Suspended"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="versions")
+    version = models.PositiveIntegerField()
+    state = models.CharField(max_length=20, choices=State.choices)
+    state_at = models.DateTimeField()
+    state_reason = models.TextField(blank=True)
+    key_revoked = models.BooleanField(default=False)
+    reaudited_at = models.DateTimeField(null=True)
+
+    title = models.TextField()
+    description = models.TextField(blank=True)
+    subject = models.TextField(blank=True)
+    tier = models.CharField(max_length=40, blank=True)
+    access_level = models.CharField(max_length=40)
+    licence = models.TextField(blank=True)
+    purpose = models.TextField(blank=True)
+    row_count = models.PositiveBigIntegerField(default=0)
+    column_count = models.PositiveIntegerField(default=0)
+    column_names = models.TextField(blank=True)
+    manifest = models.JSONField(default=dict)
+    attestation = models.JSONField(default=dict)
+
+    manifest_sha256 = models.CharField(max_length=64)
+    attestation_sha256 = models.CharField(max_length=64)
+    key_id = models.CharField(max_length=64)
+    notice_sequence = models.PositiveIntegerField()
+    published_at = models.DateTimeField()
+
+    objects = VersionQuerySet.as_manager()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["release", "version"], name="one_row_per_version"),)
+        indexes = (models.Index(fields=["state", "-published_at"], name="newest_on_show"),)
+
+    def __str__(self) -> str:
+        return f"{self.release.slug} version {self.version}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("catalogue:version", args=[self.release.slug, self.version])
+
+    @property
+    def archive_name(self) -> str:
+        """File name of the whole capsule as a zip."""
+        return f"{archive.folder_name(self.release.slug, self.version)}.zip"
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing of this version is handed out; None when it is."""
+        if self.state == self.State.WITHDRAWN:
+            return "This release was withdrawn."
+        if self.state == self.State.SUSPENDED:
+            return "This release is suspended while it is looked into."
+        if self.key_revoked:
+            return "This release is not handed out: the key that signed it was revoked."
+        if self.access_level != "open":
+            return "These data are safeguarded: they are not open for download."
+        return None
+
+    @property
+    def licence_link(self) -> tuple[str, str] | None:
+        """Name and address of the licence, where it is one of the known."""
+        return layout.LICENCES.get(self.licence)
+
+    @property
+    def made(self) -> dict[str, Any]:
+        """How it was made, from the manifest."""
+        made: dict[str, Any] = self.manifest.get("made", {})
+        return made
+
+
+class StoredFile(models.Model):
+    """One file of a version; its content lies in the store under its SHA-256. crc32: what the whole capsule's zip needs."""
+
+    version = models.ForeignKey(ReleaseVersion, on_delete=models.CASCADE, related_name="files")
+    path = models.CharField(max_length=250)
+    size = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    crc32 = models.PositiveBigIntegerField()
+    media_type = models.CharField(max_length=120)
+    role = models.CharField(max_length=20)
+    table = models.TextField(blank=True)
+    row_count = models.PositiveBigIntegerField(null=True)
+
+    class Meta:
+        ordering = ("path",)
+        constraints = (models.UniqueConstraint(fields=["version", "path"], name="one_row_per_file"),)
+
+    def __str__(self) -> str:
+        return self.path
+
+    def get_absolute_url(self) -> str:
+        return reverse("catalogue:file", args=[self.version.release.slug, self.version.version, self.path])
+
+
+class FeedPosition(models.Model):
+    """How far the feed was read: one row. heartbeat_at: the newest heartbeat that held while nothing was left to read."""
+
+    sequence = models.PositiveIntegerField(default=0)
+    digest = models.CharField(max_length=64)
+    heartbeat_at = models.DateTimeField(null=True)
+    polled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=models.Q(pk=1), name="one_feed_position"),)
+
+    def __str__(self) -> str:
+        return f"notice {self.sequence}"
+
+
+class IngestRefusal(models.Model):
+    """Something in the lake that does not hold. One row per notice and reason, however often it was met; resolved_at: when it had gone."""
+
+    sequence = models.PositiveIntegerField(null=True)
+    reason = models.TextField()
+    first_met = models.DateTimeField()
+    last_met = models.DateTimeField()
+    times = models.PositiveIntegerField(default=1)
+    resolved_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class DownloadCount(models.Model):
+    """Whole downloads of one file, or of the whole capsule (path ""), on one day. No address, no name, no cookie."""
+
+    version = models.ForeignKey(ReleaseVersion, on_delete=models.CASCADE, related_name="downloads")
+    path = models.CharField(max_length=250, blank=True)
+    day = models.DateField()
+    count = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["version", "path", "day"], name="one_count_per_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.path or 'capsule'} on {self.day}: {self.count}"
