@@ -10,7 +10,6 @@ from pathlib import Path
 
 from django.utils.text import slugify
 
-from evaluation import report
 from evaluation.gates import Verdict
 from generators.errors import InputError
 from generators.schema import DatasetSchema
@@ -42,6 +41,8 @@ def intact(request: ReleaseRequest) -> bool:
 
 def build_capsule(request: ReleaseRequest, folder: Path, *, slug: str, version: int) -> str:
     """Build the unsigned capsule of the chosen version into the new `folder`; the SHA-256 of its manifest. InputError when it cannot be."""
+    from evaluation import report  # not before it is needed: it loads the charting library
+
     chosen = request.version
     if chosen is None:
         raise InputError("no version is chosen")

@@ -22,7 +22,7 @@ from generators.schema import DatasetSchema, TableSchema
 from generators.split import split
 from generators.summarise import summarise as summarise_train
 from generators.tables import read_dataset
-from releases import files, selection, stored
+from releases import files, policy, selection, stored
 from releases.models import Run, Snapshot
 from releases.services import outcomes, sources
 
@@ -77,8 +77,8 @@ def prepare(run: Run, token: str, progress: Progress) -> None:
 def summarise(run: Run, token: str, progress: Progress) -> None:
     """Summarise train under the policy that was asked for."""
     snapshot = _snapshot(run)
-    policy = DisclosurePolicy.from_dict(run.parameters["policy"])
-    summary = summarise_train(stored.side(snapshot, "train"), stored.working_schema(snapshot), policy, progress=progress)
+    disclosure = DisclosurePolicy.from_dict(run.parameters["policy"])
+    summary = summarise_train(stored.side(snapshot, "train"), stored.working_schema(snapshot), disclosure, progress=progress)
     with files.attempt_folder("summaries", run.pk, run.attempt) as (part, final):
         written = _written(part / "summary.json", summary.to_json(), part, final, "summaries")
     outcomes.summarised(run, token, summary=summary, **written)
@@ -106,15 +106,16 @@ def evaluate(run: Run, token: str, progress: Progress) -> None:
     if version is None:
         raise InputError("this run has no version to evaluate")
     schema = DatasetSchema.from_dict(version.schema)
-    policy = DisclosurePolicy.from_dict(version.summary.policy) if version.summary else POLICIES["internal"]
+    disclosure = DisclosurePolicy.from_dict(version.summary.policy) if version.summary else POLICIES["internal"]
     train, holdout, synthetic = stored.side(version.snapshot, "train"), stored.side(version.snapshot, "holdout"), stored.data(version)
     table = schema.tables[0]
     evaluation = evaluate_table(
-        train[table.name], holdout[table.name], synthetic[table.name], table, policy=policy, seed=0, progress=progress
+        train[table.name], holdout[table.name], synthetic[table.name], table, policy=disclosure, seed=0, progress=progress
     )
+    verdict = judge(evaluation, version.tier, version=int(policy.release_policy().tiers[version.tier].gates))
     with files.attempt_folder("runs", run.pk, run.attempt) as (part, final):
         written = _written(part / "evaluation.json", evaluation.to_json(), part, final, "runs")
-    outcomes.evaluated(run, token, evaluation=evaluation, verdict=judge(evaluation, version.tier), **written)
+    outcomes.evaluated(run, token, evaluation=evaluation, verdict=verdict, **written)
 
 
 STAGES: dict[str, Stage] = {

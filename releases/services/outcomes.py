@@ -162,7 +162,7 @@ def evaluated(run: Run, token: str, *, evaluation: Evaluation, verdict: Verdict,
             version=run.version,
             path=path,
             sha256=sha256,
-            gates_version=str(verdict.gates_version),
+            gates_version=str(verdict.gates),
             passed=verdict.passed,
             verdict=verdict.as_dict(),
             made_at=timezone.now(),
@@ -182,7 +182,7 @@ def evaluated(run: Run, token: str, *, evaluation: Evaluation, verdict: Verdict,
             )
             for r in evaluation.results
         )
-        audit.record(None, "evaluate", record, run=run.pk, passed=verdict.passed, gates=str(verdict.gates_version), sha256=sha256)
+        audit.record(None, "evaluate", record, run=run.pk, passed=verdict.passed, gates=str(verdict.gates), sha256=sha256)
     return record
 
 

@@ -1,0 +1,107 @@
+"""The secure site's tests: one built world for all that only read it or roll back, and a way to commit for those that must."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.db import connection, connections
+from pytest_django import DjangoDbBlocker
+
+from releases.models import ReleaseRequest, SourceDataset, SummaryRecord
+from tests.secure import world as build
+from tests.secure.world import People
+
+
+@dataclass(frozen=True)
+class World:
+    """What `world` built. Rows are read anew at every mention, so a test sees its own changes and rolls them back."""
+
+    source_key: object
+    ready_key: object
+    ready_marginal_key: object
+
+    @property
+    def people(self) -> People:
+        return People.named()
+
+    @property
+    def source(self) -> SourceDataset:
+        return SourceDataset.objects.get(pk=self.source_key)
+
+    @property
+    def summary(self) -> SummaryRecord:
+        return SummaryRecord.objects.get(source=self.source_key, policy_name="public")
+
+    @property
+    def ready(self) -> ReleaseRequest:
+        """A structural request of which all that is left is to submit."""
+        return ReleaseRequest.objects.get(pk=self.ready_key)
+
+    @property
+    def ready_marginal(self) -> ReleaseRequest:
+        """The same, publicly-sourced."""
+        return ReleaseRequest.objects.get(pk=self.ready_marginal_key)
+
+
+@pytest.fixture(scope="session")
+def _built(django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Path]:
+    """The world, and a copy of its database."""
+    with django_db_blocker.unblock():
+        people = build.people()
+        source = build.prepared_source(people.steward)
+        summary = build.summary(people.steward, source)
+        ready = build.ready_request(people.steward, source)
+        marginal = build.ready_request(people.steward, source, "publicly-sourced", of=summary)
+        copy = tmp_path_factory.mktemp("world") / "world.sqlite3"
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM INTO %s", [str(copy)])
+    return World(source.pk, ready.pk, marginal.pk), copy
+
+
+@pytest.fixture
+def world(_built: tuple[World, Path], db: None) -> World:
+    """The built world, inside a transaction that is rolled back."""
+    if not ReleaseRequest.objects.filter(pk=_built[0].ready_key).exists():
+        _restore(_built[1])
+    return _built[0]
+
+
+@pytest.fixture
+def committed_world(_built: tuple[World, Path], transactional_db: None) -> World:
+    """The built world for tests that commit: several threads, processes, or what happens after a commit."""
+    _restore(_built[1])
+    return _built[0]
+
+
+@pytest.fixture(autouse=True)
+def _erasable(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests that commit are followed by emptying every table, which the append-only triggers rightly refuse: without them, for that."""
+    if "transactional_db" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("transactional_db")
+    migration = __import__("importlib").import_module("releases.migrations.0002_guards_of_the_record")
+    with connection.schema_editor() as editor:
+        migration.unguard(apps, editor)
+        migration.guard(apps, editor)
+    migration.roles(apps, None)
+    yield
+    with connection.schema_editor() as editor:
+        migration.unguard(apps, editor)
+
+
+def _restore(copy: Path) -> None:
+    """Put the copied database in place of the present content."""
+    connections.close_all()
+    target = sqlite3.connect(str(connection.settings_dict["NAME"]))
+    source = sqlite3.connect(copy)
+    try:
+        source.backup(target)
+    finally:
+        source.close()
+        target.close()
