@@ -277,11 +277,11 @@ def _described(table: TableSummary, column: ColumnSummary, policy: DisclosurePol
     rounded = f", counts rounded to {policy.rounding}"
     if shape.values:
         noun = shape.unit if shape.unit != "value" else "value"
-        leaves.append(f"{len(shape.values):,} {noun}{'' if len(shape.values) == 1 else 's'}, each of at least {least}{rounded}.")
+        number = f"1 {noun}" if len(shape.values) == 1 else f"{len(shape.values):,} {noun}s, each"
+        leaves.append(f"{number} of at least {least}{rounded}.")
     if shape.steps:
-        leaves.append(
-            f"{len(shape.steps):,} range{'' if len(shape.steps) == 1 else 's'}, each of at least {least}; its edges are averages."
-        )
+        ranges = "1 range" if len(shape.steps) == 1 else f"{len(shape.steps):,} ranges, each"
+        leaves.append(f"{ranges} of at least {least}, with averages for edges{rounded}.")
         suppressed.append(f"The lowest and highest {least}: extremes are drawn in.")
     if shape.other is not None:
         leaves.append(f"One pooled figure ({OTHER}) of at least {least}.")
