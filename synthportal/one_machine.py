@@ -13,7 +13,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -25,6 +25,8 @@ from synthportal import queue_server
 from synthportal.supervisor import Program, StartFailed, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
+DEMONSTRATION = "demonstration.json"
+"""The file in `var` that says that this is a demonstration, and how far it is filled."""
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 _BOTH = ("SYNTHPORTAL_HTTPS", "SYNTHPORTAL_HSTS_SECONDS")
 _PUBLISHER_PAUSE = "2"
@@ -48,14 +50,18 @@ class OneMachine:
 
     @staticmethod
     def from_environment(*, demonstration: bool = False) -> OneMachine:
-        """As SYNTHPORTAL_VAR, SYNTHPORTAL_ADDRESS, SYNTHPORTAL_SECURE_PORT, SYNTHPORTAL_PUBLIC_PORT and REDIS_URL say."""
+        """As SYNTHPORTAL_VAR, SYNTHPORTAL_ADDRESS, SYNTHPORTAL_SECURE_PORT, SYNTHPORTAL_PUBLIC_PORT and REDIS_URL say.
+
+        A folder that a demonstration was filled into stays one, whoever serves it: its passwords were printed.
+        """
+        var = Path(os.environ.get("SYNTHPORTAL_VAR") or ROOT / "var").expanduser().absolute()
         return OneMachine(
-            var=Path(os.environ.get("SYNTHPORTAL_VAR") or ROOT / "var").expanduser().absolute(),
+            var=var,
             address=os.environ.get("SYNTHPORTAL_ADDRESS") or "127.0.0.1",
             secure_port=_port("SYNTHPORTAL_SECURE_PORT", 8000),
             public_port=_port("SYNTHPORTAL_PUBLIC_PORT", 8001),
             redis_url=os.environ.get("REDIS_URL", ""),
-            demonstration=demonstration,
+            demonstration=demonstration or (var / DEMONSTRATION).exists(),
         )
 
     @property
@@ -126,25 +132,8 @@ class OneMachine:
         return all(_answers(self.address, port) for port in (self.secure_port, self.public_port))
 
 
-def serve(machine: OneMachine, *, accounts: str = "") -> None:
-    """Prepare and run everything until told to stop. `accounts`: lines about whom to sign in as, printed with the addresses.
-
-    Raises InputError (one line) for what can be mended by whoever started it: a taken port, a folder in use, no queue server.
-    """
-    with in_use(machine.var):
-        for name, port in (("SYNTHPORTAL_SECURE_PORT", machine.secure_port), ("SYNTHPORTAL_PUBLIC_PORT", machine.public_port)):
-            _free(machine.address, port, name)
-        prepare(machine)
-        supervisor = Supervisor(machine.programs(), ready=machine.ready)
-        supervisor.announce = lambda: _announce(supervisor, machine, accounts)
-        try:
-            supervisor.run()
-        except StartFailed as error:
-            raise InputError(str(error)) from None
-
-
-def prepare(machine: OneMachine) -> None:
-    """Make the folders, the signing key and its pinned public half, both databases, the collected static files; quick when there."""
+def prepare(machine: OneMachine) -> list[str]:
+    """Make what is not there yet: folders, signing key and its pinned public half, databases, collected static files. Nothing to print."""
     for folder in (machine.var, machine.var / "run", machine.var / "secure", machine.var / "public"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     machine.lake.mkdir(parents=True, exist_ok=True)
@@ -155,6 +144,24 @@ def prepare(machine: OneMachine) -> None:
         environment = machine.environment(site, "prepare")
         manage(environment, "migrate", "--noinput", "--verbosity", "0")
         _collect_static(machine.var / site / "static", environment)
+    return []
+
+
+def serve(machine: OneMachine, prepare: Callable[[OneMachine], list[str]] = prepare) -> None:
+    """Prepare and run everything until told to stop. `prepare` returns the lines to print with the addresses.
+
+    Raises InputError (one line) for what can be mended by whoever started it: a taken port, a folder in use, no queue server.
+    """
+    with in_use(machine.var):
+        for name, port in (("SYNTHPORTAL_SECURE_PORT", machine.secure_port), ("SYNTHPORTAL_PUBLIC_PORT", machine.public_port)):
+            _free(machine.address, port, name)
+        lines = prepare(machine)
+        supervisor = Supervisor(machine.programs(), ready=machine.ready)
+        supervisor.announce = lambda: _announce(supervisor, machine, lines)
+        try:
+            supervisor.run()
+        except StartFailed as error:
+            raise InputError(str(error)) from None
 
 
 def manage(environment: dict[str, str], *arguments: str) -> None:
@@ -238,12 +245,12 @@ def _shown(address: str) -> str:
     return "localhost" if address in ("127.0.0.1", "0.0.0.0", "::", "::1") else address  # noqa: S104 - compared, not bound
 
 
-def _announce(supervisor: Supervisor, machine: OneMachine, accounts: str) -> None:
+def _announce(supervisor: Supervisor, machine: OneMachine, more: list[str]) -> None:
     lines = [
         "",
         f"Secure site   {machine.secure_address}",
         f"Public site   {machine.public_address}",
-        *accounts.splitlines(),
+        *more,
         "Stop with Ctrl-C.",
         "",
     ]

@@ -1,0 +1,88 @@
+"""The demonstration: on the first run filled by walking the real services with simulated patients, then served; later runs keep its data.
+
+Its file `demonstration.json` says how far it is. A filling that was broken off is thrown away whole and begun again, so that a
+demonstration is filled or not there. The password in that file was printed: whatever serves the folder says so on every page.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from generators.errors import InputError
+from releases.capsule.files import replace_durably
+from synthportal import one_machine
+from synthportal.one_machine import DEMONSTRATION, OneMachine, manage, serve
+
+PEOPLE = {
+    "steward": ("steward@demonstration.example", "Sam Okafor", ("steward",)),
+    "IG reviewer": ("ig@demonstration.example", "Irene Gallagher", ("ig",)),
+    "SDAT member": ("sdat@demonstration.example", "Dev Patel", ("sdat",)),
+    "PPI member": ("ppi@demonstration.example", "Pat Lowe", ("ppi",)),
+    "auditor": ("auditor@demonstration.example", "Aud Larsen", ("auditor",)),
+    "administrator": ("administrator@demonstration.example", "Ada Minister", ()),
+    "second administrator": ("administrator2@demonstration.example", "Ben Minister", ()),
+}
+"""Who → e-mail address, name, roles. Administrators are made by the installation; a reviewer's role takes both of them."""
+
+
+def run() -> None:
+    """What `synthportal demo` does: fill on the first run, then serve until told to stop. InputError as `one_machine.serve`."""
+    serve(OneMachine.from_environment(demonstration=True), prepare)
+
+
+def prepare(machine: OneMachine) -> list[str]:
+    """Fill the demonstration unless it is filled; the lines that say whom to sign in as."""
+    file = machine.var / DEMONSTRATION
+    state = json.loads(file.read_text()) if file.is_file() else {}
+    if state.get("state") != "filled":
+        state = _fill_anew(machine, file, begun=bool(state))
+    else:
+        one_machine.prepare(machine)
+    width = max(map(len, PEOPLE))
+    accounts = [f"  {who:{width}}   {email}" for who, (email, _, _) in PEOPLE.items()]
+    return ["", f"A demonstration with simulated patients. The password of every account is  {state['password']}", *accounts, ""]
+
+
+def _fill_anew(machine: OneMachine, file: Path, *, begun: bool) -> dict[str, str]:
+    zones = [machine.var / "secure", machine.var / "public", machine.lake]
+    if os.environ.get("SYNTHPORTAL_SECURE_DATABASE") or os.environ.get("SYNTHPORTAL_PUBLIC_DATABASE"):
+        raise InputError("a demonstration has databases of its own; unset SYNTHPORTAL_SECURE_DATABASE and SYNTHPORTAL_PUBLIC_DATABASE")
+    if begun:
+        for folder in zones:
+            shutil.rmtree(folder, ignore_errors=True)
+    elif occupied := [str(folder) for folder in zones if folder.is_dir() and any(folder.iterdir())]:
+        raise InputError(f"{occupied[0]} holds data that are no demonstration's; name another folder in SYNTHPORTAL_VAR")
+    state = {"state": "filling", "password": f"demo-{secrets.token_hex(6)}"}
+    _write(file, state)
+    print("Filling the demonstration with simulated patients, once; this takes a minute or two.", flush=True)
+    one_machine.prepare(machine)
+    _walk(machine, state["password"])
+    print("  publishing the approved release", flush=True)
+    manage(machine.environment("secure", "publisher", publisher=True), "publisher")
+    print("  taking it into the public catalogue", flush=True)
+    manage(machine.environment("public", "ingest"), "ingest")
+    state["state"] = "filled"
+    _write(file, state)
+    return state
+
+
+def _walk(machine: OneMachine, password: str) -> None:
+    """Walk the services in a process of the secure site; the password goes by a pipe, not by a command line others can read."""
+    done = subprocess.run(
+        [sys.executable, "-m", "synthportal.demonstration_story"],
+        env=machine.environment("secure", "demonstration"),
+        input=password.encode(),
+        check=False,
+    )
+    if done.returncode:
+        raise InputError("the demonstration could not be filled; the next start begins again")
+
+
+def _write(file: Path, state: dict[str, str]) -> None:
+    replace_durably(file, json.dumps(state, indent=1).encode(), 0o600)
