@@ -208,11 +208,7 @@ def _figures(gate: Gate, r: MetricResult) -> str:
     value = written(r.metric, r.value)
     if gate.compare in ("at_most", "at_least"):
         bound = "at most" if gate.compare == "at_most" else "at least"
-        return (
-            f" ({value}; {bound} {written(r.metric, gate.constant)} allowed)"
-            if bound == "at most"
-            else f" ({value} of {written(r.metric, gate.constant)})"
-        )
+        return f" ({value}; {bound} {written(r.metric, gate.constant)} wanted)"
     ceiling = "unknown" if r.ceiling is None else written(r.metric, r.ceiling)
     if gate.compare == "at_most_ceiling":
         return f" ({value}; held-out people {ceiling})"
@@ -230,7 +226,9 @@ def written(metric: str, value: float) -> str:
 
 
 def _listed(sentences: list[str]) -> str:
-    return sentences[0] if len(sentences) == 1 else "; ".join(sentences)
+    shown = sentences[:3]
+    more = f"; and {len(sentences) - 3} more" if len(sentences) > 3 else ""
+    return "; ".join(shown) + more
 
 
 def _plain(text: str) -> str:

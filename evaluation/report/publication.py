@@ -1,0 +1,105 @@
+"""What of an evaluation may be published: allow-listed metrics, rounded; attacks as bands; nothing about too few people.
+
+Left out: collision and rare-value counts, intervals of them, twins that are facts about how often real people break a rule, pairs,
+reviewers' charts and notes, exact numbers of real rows and people. For the structural tier nothing measured on real data is published.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from evaluation.definitions import DEFINITIONS
+from evaluation.gates import allowed, load
+from evaluation.results import Evaluation, MetricResult
+from generators.errors import InputError
+
+DECIMALS = 2
+BANDED = ("collisions", "rare_values")
+SYNTHETIC_ONLY = ("structure", "rule_violations")
+"""Metrics of the synthetic table alone: no real row is read for their value."""
+
+
+def public(evaluation: Evaluation, tier: str = "publicly-sourced") -> Evaluation:
+    """The public form of an evaluation for a release of `tier`; of a public form, itself.
+
+    Raises InputError for an unknown tier, and for a public form that was made for another one.
+    """
+    if evaluation.audience == "public":
+        if evaluation.tier != tier:
+            raise InputError(f'this public report was made for the tier "{evaluation.tier}", not "{tier}"')
+        return evaluation
+    structural = tier == "structural"
+    load().of(tier)
+    enough = evaluation.rows.get("train") is not None and evaluation.rows.get("holdout") is not None
+    results: list[MetricResult] = []
+    for r in evaluation.results:
+        if r.metric in SYNTHETIC_ONLY and r.scope.kind != "pair":
+            results.append(_synthetic_only(r))
+        elif structural or not enough:
+            continue
+        elif r.metric in BANDED and r.scope.kind == "table":
+            results.append(_band(r, tier))
+        elif r.audience == "public" and DEFINITIONS[r.metric].public:
+            results.append(_rounded(r, evaluation))
+    synthetic = evaluation.rows.get("synthetic")
+    real = {} if structural else {side: evaluation.rows.get(side) for side in ("train", "holdout")}
+    people = {} if structural else {side: evaluation.persons.get(side) for side in ("train", "holdout")}
+    return replace(
+        evaluation,
+        results=tuple(results),
+        charts=() if structural or not enough else tuple(c for c in evaluation.charts if c.audience == "public"),
+        rows={**real, "synthetic": synthetic},
+        persons={**people, "synthetic": evaluation.persons.get("synthetic")},
+        audience="public",
+        tier=tier,
+        notes=(_note(structural, enough),),
+    )
+
+
+def _note(structural: bool, enough: bool) -> str:
+    if structural:
+        return "These data were made from names, kinds and keys alone. No figure about real data is published with them."
+    if not enough:
+        return "The real table is about too few people for any figure measured on it to be published."
+    return f"Figures are rounded to {DECIMALS} decimals; what could be learnt about copied rows and rare values is told as a band."
+
+
+def _synthetic_only(r: MetricResult) -> MetricResult:
+    value = None if r.value is None else round(r.value, DECIMALS)
+    failed = None if r.failed is None else "not available"
+    interval = None if r.interval is None else (round(r.interval[0], DECIMALS), round(r.interval[1], DECIMALS))
+    return replace(r, value=value, interval=interval, floor=None, ceiling=None, n_ceiling=None, audience="public", failed=failed)
+
+
+def _rounded(r: MetricResult, evaluation: Evaluation) -> MetricResult:
+    def figure(x: float | None) -> float | None:
+        return None if x is None else round(x, DECIMALS)
+
+    keep = r.metric == "target_auc" or r.value is None
+    return replace(
+        r,
+        value=figure(r.value),
+        floor=figure(r.floor),
+        ceiling=figure(r.ceiling),
+        interval=None if r.interval is None else (round(r.interval[0], DECIMALS), round(r.interval[1], DECIMALS)),
+        # a sample may be as large as the real table, whose exact size is not published
+        n=r.n if r.n == evaluation.rows.get("synthetic") else None,
+        n_ceiling=None,
+        subsampled=None if r.subsampled is None else "on a sample",
+        failed=None if r.failed is None else "not available",
+        remark=r.remark if keep else None,
+    )
+
+
+def _band(r: MetricResult, tier: str) -> MetricResult:
+    if r.value is None:
+        band = "not available"
+    elif r.metric == "rare_values":
+        band = "none" if r.value == 0 else "some"
+    else:
+        gate = next(g for g in load().of(tier) if g.metric == r.metric)
+        within = r.ceiling is not None and r.value <= allowed(gate, r)
+        band = "no more than among people the generator never saw" if within else "more than among people the generator never saw"
+    return replace(
+        r, value=None, floor=None, ceiling=None, interval=None, n=None, n_ceiling=None, failed=None, remark=band, audience="public"
+    )
