@@ -62,7 +62,7 @@ TEMPLATES = base.templates(
 )
 
 STATICFILES_DIRS = base.static_folders(SYNTHPORTAL_SITE)
-STATIC_ROOT = ZONE_FOLDER / "static"
+STATIC_ROOT = environment.private_folder(ZONE_FOLDER / "static")
 STORAGES = base.STORAGES
 WHITENOISE_USE_FINDERS = not base.COLLECTED_STATIC
 
