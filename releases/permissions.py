@@ -113,7 +113,17 @@ _RUN_ACTIONS = ("cancel_run", "retry_run")
 _ACCOUNT_ACTIONS = ("create_account", "propose_role", "confirm_role", "remove_role")
 _VIEWS = ("view_audit", "view_accounts", "verify_audit")
 
-ACTIONS = ("register_source", *_SOURCE_ACTIONS, "confirm_schema", *_REQUEST_ACTIONS, "sign_off", *_RUN_ACTIONS, *_ACCOUNT_ACTIONS, *_VIEWS)
+ACTIONS = (
+    "change_password",
+    "register_source",
+    *_SOURCE_ACTIONS,
+    "confirm_schema",
+    *_REQUEST_ACTIONS,
+    "sign_off",
+    *_RUN_ACTIONS,
+    *_ACCOUNT_ACTIONS,
+    *_VIEWS,
+)
 """Everything a signed-in person can be allowed or refused. (Publishing is the publisher process's alone.)"""
 
 
@@ -125,6 +135,8 @@ def explain(actor: Any, action: str, target: Any = None, **context: Any) -> str 
     """
     if not isinstance(actor, Account) or not actor.is_active:
         return "Sign in first."
+    if action == "change_password":
+        return None
     if action == "register_source":
         return None if "steward" in actor.roles else "Only a data steward can register a dataset; ask an administrator for that role."
     if action in _SOURCE_ACTIONS:

@@ -96,7 +96,7 @@ def generate(run: Run, token: str, progress: Progress) -> None:
         confined = generate_confined(mechanism, schema, summary, wanted["rows"], wanted["seed"], part, progress=progress)
         produced = [{"table": f.table, "rows": f.rows, "size": f.bytes, **_recorded(f.path, part, final, "runs")} for f in confined.files]
     outcomes.generated(
-        run, token, mechanism=mechanism, tier=info.tier, schema=schema, produced=produced, confinement=str(confined.confinement)
+        run, token, mechanism=mechanism, tier=info.tier, schema=schema, produced=produced, confinement="; ".join(confined.confinement)
     )
 
 

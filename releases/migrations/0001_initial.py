@@ -334,7 +334,7 @@ class Migration(migrations.Migration):
                 ('mechanism_digest', models.CharField(max_length=64)),
                 ('rows', models.BigIntegerField()),
                 ('seed', models.BigIntegerField()),
-                ('confinement', models.CharField(blank=True, max_length=200)),
+                ('confinement', models.TextField(blank=True)),
                 ('files', models.JSONField()),
                 ('made_at', models.DateTimeField()),
                 ('made_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),

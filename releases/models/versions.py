@@ -23,7 +23,7 @@ class SyntheticVersion(Keyed):
     snapshot = models.ForeignKey("releases.Snapshot", on_delete=models.PROTECT, related_name="versions")
     rows = models.BigIntegerField()
     seed = models.BigIntegerField()
-    confinement = models.CharField(max_length=200, blank=True)  # how the generating process was kept from the source
+    confinement = models.TextField(blank=True)  # how the generating process was kept from the source
     files = models.JSONField()  # [{table, path (relative to the runs folder), rows, size, sha256}]
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField()

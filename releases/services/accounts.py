@@ -27,6 +27,18 @@ def create_account(actor: Account, *, email: str, full_name: str, password: str)
     return account
 
 
+@recorded("change_password")
+def change_password(actor: Account, *, password: str) -> Account:
+    """Change one's own password. InputError when it is too weak. (The page asks for the old one first.)"""
+    with transaction.atomic():
+        account = permit(actor, "change_password")
+        _valid(validate_password, password, account)
+        account.set_password(password)
+        account.save()
+        audit.record(account, "change_password", account)
+    return account
+
+
 @recorded("create_administrator", by_system=True)
 def create_administrator(*, email: str, full_name: str, password: str) -> Account:
     """An account that administers, made by the installation itself (the command line; there is nobody yet to ask)."""

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from releases.forms import SignInForm
 from releases.models import RoleName
+from releases.services import accounts as service
 from releases.views.pages import INVALID, SignedInRequest, page
 
 LOCKED = 429
@@ -60,7 +61,7 @@ def password(request: SignedInRequest) -> HttpResponse:
     status = 200
     if request.method == "POST":
         if form.is_valid():
-            update_session_auth_hash(request, form.save())
+            update_session_auth_hash(request, service.change_password(request.user, password=form.cleaned_data["new_password1"]))
             messages.success(request, "Your password is changed.")
             return redirect("password")
         status = INVALID
