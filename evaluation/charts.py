@@ -72,7 +72,8 @@ def association_differences(c: Comparison, sides: Mapping[str, Associations]) ->
         (f"{real.names[i]} and {real.names[j]}", round(float(real.strength[i, j]), 2), round(float(made.strength[i, j]), 2))
         for i, j in chosen
     )
-    labels = _shortened([f"{_short(real.names[i], 16)} × {_short(real.names[j], 16)}" for i, j in chosen], 40)
+    # two lines: a telephone's screen has no room for both names beside each other
+    labels = _distinct([f"{_short(real.names[i], 18)} ×<br>{_short(real.names[j], 18)}" for i, j in chosen])
     traces = [
         _dots("Real", [r[1] for r in rows], labels, REAL, "diamond"),
         _dots("Synthetic", [r[2] for r in rows], labels, SYNTHETIC, "circle"),
@@ -81,7 +82,7 @@ def association_differences(c: Comparison, sides: Mapping[str, Associations]) ->
     return Chart(
         "association-differences",
         f"The association that differs most is {top[0]}: real {top[1]:.2f}, synthetic {top[2]:.2f}",
-        _figure(traces, "strength of association", labels, True, 26 * len(labels)),
+        _figure(traces, "strength", labels, True, 40 * len(labels)),
         ChartTable(("Pair of columns", "Real", "Synthetic"), rows),
         f"For the {len(rows)} pairs of columns with the largest differences, the strength of association in real and in synthetic rows.",
     )
@@ -114,7 +115,7 @@ def discriminator_scores(c: Comparison, found: Discrimination) -> Chart | None:
         _bars("Synthetic", labels, [r[2] for r in rows], SYNTHETIC, False),
     ]
     figure = _figure(traces, "% of rows", None, False, 0)
-    figure["layout"]["xaxis"]["title"] = {"text": "score: 0 looks real, 1 looks synthetic"}
+    figure["layout"]["xaxis"]["title"] = {"text": "score (0 real, 1 synthetic)"}
     return Chart(
         "discriminator-scores",
         f"The scores a machine gave to real and to synthetic rows overlap by {overlap:.0f}%",
@@ -150,7 +151,7 @@ def column_agreement(results: Sequence[MetricResult]) -> Chart | None:
 def _bars(name: str, labels: list[str], values: Sequence[Any], colour: str, across: bool) -> dict[str, Any]:
     marker: dict[str, Any] = {"color": colour}
     if name == "Real":
-        marker["pattern"] = {"shape": "/", "fgcolor": "#ffffff", "size": 6, "solidity": 0.25}
+        marker["pattern"] = {"shape": "/", "fillmode": "overlay", "fgcolor": "#ffffff", "size": 6, "solidity": 0.2}
     sides = {"x": list(values), "y": labels, "orientation": "h"} if across else {"x": labels, "y": list(values)}
     return {"type": "bar", "name": name, "marker": marker, **sides}
 
@@ -189,12 +190,16 @@ def _short(text: str, longest: int = LONGEST) -> str:
     return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _shortened(labels: Sequence[str], longest: int = LONGEST) -> list[str]:
+def _shortened(labels: Sequence[str]) -> list[str]:
     """Labels for an axis, still distinct after shortening."""
+    return _distinct([_short(label) for label in labels])
+
+
+def _distinct(labels: Sequence[str]) -> list[str]:
+    """Plotly takes equal labels for one category: a space without width tells them apart."""
     found: list[str] = []
     for label in labels:
-        short = _short(label, longest)
-        while short in found:
-            short += "\u200b"  # a space without width tells equal labels apart
-        found.append(short)
+        while label in found:
+            label = label + "\u200b"
+        found.append(label)
     return found

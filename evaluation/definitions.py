@@ -70,7 +70,7 @@ DEFINITIONS: dict[str, Definition] = {
         "count",
         False,
         "In how many number and date columns the smallest or largest real value, if it belongs to fewer people than the policy's "
-        "minimum, appears in the synthetic table. A wide column may do so by chance.",
+        "minimum, appears in the synthetic table. Where values lie close together this happens by chance.",
         "top and bottom coding (ONS statistical disclosure control)",
     ),
     "tvd": Definition(
