@@ -25,7 +25,9 @@ def room_for(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _NO_ROOM:
-            raise InputError(f'no room left on the disk while writing "{target.name}"; nothing was kept; free some space and try again') from None
+            raise InputError(
+                f'no room left on the disk while writing "{target.name}"; nothing was kept; free some space and try again'
+            ) from None
         raise
 
 
@@ -72,7 +74,8 @@ def write_parquet(
     """Stream `batches` (columns in the order of `schema`, castable to its types) into one Parquet file, whole or not at all.
 
     `watch(rows)` is called after every batch with the rows so far; what it raises stops the work and leaves nothing.
-    Small batches are gathered into row groups of about `group_rows` rows (fewer for wide tables, so memory stays flat). Returns the number of rows.
+    Small batches are gathered into row groups of about `group_rows` rows (fewer for wide tables, so memory stays flat).
+    Returns the number of rows.
     """
     group_rows = max(1024, min(group_rows, 8_000_000 // max(1, len(schema))))
     rows = 0
@@ -82,7 +85,9 @@ def write_parquet(
             waiting: list[pa.RecordBatch] = []
             held = 0
             for batch in batches:
-                waiting.append(pa.RecordBatch.from_arrays([_cast(a, f.type) for a, f in zip(batch.columns, schema, strict=True)], schema=schema))
+                waiting.append(
+                    pa.RecordBatch.from_arrays([_cast(a, f.type) for a, f in zip(batch.columns, schema, strict=True)], schema=schema)
+                )
                 held += batch.num_rows
                 if held >= group_rows:
                     writer.write_table(pa.Table.from_batches(waiting, schema), row_group_size=group_rows)

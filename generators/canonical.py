@@ -1,5 +1,6 @@
 """A dataset brought to the schema a steward confirmed, or an error that says which column does not fit and where."""
 
+# ruff: noqa: S608  (SQL is put together from column positions and names that `quoted` and `literal` have escaped)
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -46,7 +47,7 @@ def misfits(connection: duckdb.DuckDBPyConnection, path: Path, old: TableSchema,
         if not checks:
             continue
         selects = ", ".join(f"count_if({check}), min(CASE WHEN {check} THEN {ROW} END), {total}" for _, check, _, total in checks)
-        row = first_row(connection, f"SELECT {selects} FROM {scan(path, numbered=True)}")  # noqa: S608
+        row = first_row(connection, f"SELECT {selects} FROM {scan(path, numbered=True)}")
         for i, (column, _, what, _) in enumerate(checks):
             count, first, total = row[3 * i : 3 * i + 3]
             if count:
@@ -71,19 +72,23 @@ def _checks(old: ColumnSchema, new: ColumnSchema) -> list[tuple[str, str, str]]:
         codes = ", ".join(literal(code) for code in new.codes) or "NULL"
         text = as_text(old, value)
         checks.append(
-            (f"{value} IS NOT NULL AND coalesce(({text}) NOT IN ({codes}), true)", "values are not in the column's code list", f"count({value})")
+            (
+                f"{value} IS NOT NULL AND coalesce(({text}) NOT IN ({codes}), true)",
+                "values are not in the column's code list",
+                f"count({value})",
+            )
         )
     return checks
 
 
 def _repeated(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> list[Misfit]:
     value = quoted(name)
-    total, distinct = first_row(connection, f"SELECT count({value}), count(DISTINCT {value}) FROM {scan(path)}")  # noqa: S608
+    total, distinct = first_row(connection, f"SELECT count({value}), count(DISTINCT {value}) FROM {scan(path)}")
     if total == distinct:
         return []
     (first,) = first_row(
         connection,
-        f"SELECT min(second) FROM (SELECT min({ROW}) FILTER (n > 1) AS second FROM "  # noqa: S608
+        f"SELECT min(second) FROM (SELECT min({ROW}) FILTER (n > 1) AS second FROM "
         f"(SELECT {value} AS v, file_row_number, row_number() OVER (PARTITION BY {value} ORDER BY file_row_number) AS n "
         f"FROM {scan(path, numbered=True)} WHERE {value} IS NOT NULL))",
     )
@@ -123,7 +128,7 @@ def canonicalise(dataset: Dataset, schema: DatasetSchema, out: Path | str, *, pr
             rows = write_parquet(
                 target,
                 arrow_schema(table),
-                batches(connection, f"SELECT {select} FROM {scan(source.path)}"),  # noqa: S608
+                batches(connection, f"SELECT {select} FROM {scan(source.path)}"),
                 watch=watch,
             )
         tables.append(replace(source, path=target, rows=rows))

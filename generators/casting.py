@@ -101,7 +101,8 @@ def from_text(column: ColumnSchema, text: str) -> str:
             f"THEN TRY_CAST(regexp_replace({trimmed}, '[.]0*$', '') AS BIGINT) END"
         )
     if column.storage == "float64":
-        return f"CASE WHEN regexp_full_match({trimmed}, '{REAL_TEXT}') AND isfinite(TRY_CAST({trimmed} AS DOUBLE)) THEN TRY_CAST({trimmed} AS DOUBLE) END"
+        number = f"TRY_CAST({trimmed} AS DOUBLE)"
+        return f"CASE WHEN regexp_full_match({trimmed}, '{REAL_TEXT}') AND isfinite({number}) THEN {number} END"
     if column.storage == "bool":
         return (
             f"CASE WHEN lower({trimmed}) IN ('true', 't', 'yes', 'y', '1') THEN true "

@@ -33,9 +33,9 @@ class Mismatch:
 def conform(dataset: Dataset, schema: DatasetSchema) -> tuple[Mismatch, ...]:
     """Compare real data with the `schema` of a release (its schema.json); the data fit when no result has level "mismatch".
 
-    dataset: as `read_dataset` gave it, with its own proposed schema. Every value is tried against kind, format and codes. Columns that only the
-    data have are notes (a release leaves direct identifiers out); columns only the release has are mismatches. Keys are compared by presence:
-    a release re-issues them. A lone table is compared with a lone table whatever their names.
+    dataset: as `read_dataset` gave it, with its own proposed schema. Every value is tried against kind, format and codes.
+    Columns that only the data have are notes (a release leaves direct identifiers out); columns only the release has are mismatches.
+    Keys are compared by presence: a release re-issues them. A lone table is compared with a lone table whatever their names.
     """
     return tuple(_compared(dataset, schema))
 
@@ -50,7 +50,9 @@ def _compared(dataset: Dataset, schema: DatasetSchema) -> Iterator[Mismatch]:
     if len(files) == 1 and len(schema.tables) == 1:
         file, table = dataset.tables[0], schema.tables[0]
         if file.name != table.name:
-            yield Mismatch(table.name, None, "note", f'table "{file.name}" of the data is compared with table "{table.name}" of the release')
+            yield Mismatch(
+                table.name, None, "note", f'table "{file.name}" of the data is compared with table "{table.name}" of the release'
+            )
         yield from _table(file, dataset.schema.table(file.name), table)
         return
     for table in schema.tables:
@@ -105,9 +107,12 @@ def _forms(table: str, real: ColumnSchema, release: ColumnSchema) -> Iterator[Mi
         yield Mismatch(table, real.name, "mismatch", f"{place}: the data have a time of day, the release has dates alone")
     if release.kind is Kind.DATETIME and real.kind is Kind.DATE:
         yield Mismatch(table, real.name, "note", f"{place}: the data have dates alone, the release has a time of day")
-    if release.kind is Kind.INTEGER and real.kind is Kind.REAL:
-        return  # said by the values
-    if release.kind is Kind.REAL and release.decimals is not None and real.kind is Kind.REAL and (real.decimals or 99) > release.decimals:
+    if (
+        release.kind is Kind.REAL
+        and release.decimals is not None
+        and real.kind is Kind.REAL
+        and (99 if real.decimals is None else real.decimals) > release.decimals
+    ):
         yield Mismatch(table, real.name, "note", f"{place}: the data have more decimal places than the release")
     if release.kind in _NUMBERS and real.kind not in _NUMBERS and real.storage == "string":
         yield Mismatch(table, real.name, "mismatch", f"{place}: the data hold text, the release {release.kind.value} values")

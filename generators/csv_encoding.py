@@ -90,7 +90,11 @@ def _checked_bytes(path: Path, work: Path, place: str, skip: int) -> TextFile:
             nul = block.find(b"\0")
             if nul >= 0:
                 lines = line + block.count(b"\n", 0, nul)
-                hint = "it looks like UTF-16 without its mark; save it as UTF-8" if block[:64].count(b"\0") >= 16 else "is it a text file, whole?"
+                hint = (
+                    "it looks like UTF-16 without its mark; save it as UTF-8"
+                    if block[:64].count(b"\0") >= 16
+                    else "is it a text file, whole?"
+                )
                 raise InputError(f"{place}: a NUL byte at byte {offset + nul:,} (line {lines:,}); {hint}")
             if bad_line is None:
                 try:
@@ -111,7 +115,9 @@ def _checked_bytes(path: Path, work: Path, place: str, skip: int) -> TextFile:
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        raise InputError(f"{place}: the file ends in the middle of a character (line {line:,}); it was cut off: send it again whole") from None
+        raise InputError(
+            f"{place}: the file ends in the middle of a character (line {line:,}); it was cut off: send it again whole"
+        ) from None
     return TextFile(path, False, skip, _ENCODING_NAMES["utf-8-sig"] if skip else None, quotes % 2 == 1, last in (b"\n", b"\r"))
 
 
@@ -127,10 +133,13 @@ def _decoded(path: Path, work: Path, place: str, encoding: str, bad_line: int | 
                 text = decoder.decode(block, final=not block)
             except UnicodeDecodeError:
                 raise InputError(
-                    f"{place}: not valid {_ENCODING_NAMES[encoding]} after line {line:,}; it may be cut off: send it again whole, best as UTF-8"
+                    f"{place}: not valid {_ENCODING_NAMES[encoding]} after line {line:,}; it may be cut off: "
+                    "send it again whole, best as UTF-8"
                 ) from None
             if "\0" in text:
-                raise InputError(f"{place}: a NUL character near line {line + text.count(chr(10), 0, text.index(chr(0))):,}; save it again as UTF-8")
+                raise InputError(
+                    f"{place}: a NUL character near line {line + text.count(chr(10), 0, text.index(chr(0))):,}; save it again as UTF-8"
+                )
             out.write(text.encode())
             line += text.count("\n")
             quotes += text.count('"')

@@ -84,7 +84,9 @@ def _header(text: TextFile, place: str, maximum_columns: int) -> tuple[str, list
     remarks = [] if delimiter == "," else [f"the fields are separated by {DELIMITERS[delimiter]}s; it was read so"]
     alike = [str(i) for i, name in enumerate(raw, 1) if _VALUE_LIKE.fullmatch(name)]
     if alike:
-        remarks.append(f"the header looks like a value in {len(alike)} of its {len(raw)} columns; make sure that the first line holds names")
+        remarks.append(
+            f"the header looks like a value in {len(alike)} of its {len(raw)} columns; make sure that the first line holds names"
+        )
     return delimiter, names, remarks
 
 
@@ -133,11 +135,15 @@ def _delimiter(sample: str, place: str) -> str:
         counts = Counter(r[0].count(odd) for r in records)
         times, lines = counts.most_common(1)[0]
         if times >= 1 and lines == len(records) and records[0][0].count(odd) == times:
-            raise InputError(f"{place}: the fields seem to be separated by {word}; save the file with commas, semicolons, tabs or vertical bars")
+            raise InputError(
+                f"{place}: the fields seem to be separated by {word}; save the file with commas, semicolons, tabs or vertical bars"
+            )
     in_records = Counter(next((c for c in DELIMITERS if c != "," and c in r[0]), "") for r in records[1:] if len(r) == 1)
     for separator, count in in_records.items():
         if separator and count >= 0.9 * (len(records) - 1) and count >= 2:
-            raise InputError(f"{place}: the header is one column but the records are separated by {DELIMITERS[separator]}s; use one separator throughout")
+            raise InputError(
+                f"{place}: the header is one column but the records are separated by {DELIMITERS[separator]}s; use one separator throughout"
+            )
     return ","
 
 
@@ -175,10 +181,13 @@ def _stream(text: TextFile, delimiter: str, names: list[str], staged: Path, plac
                     null_values=[""],
                 ),
             )
-            rows = write_parquet(staged, schema, _until_ragged(reader, ragged), watch=watch, compression="lz4")
+            rows: int | None = write_parquet(staged, schema, _until_ragged(reader, ragged), watch=watch, compression="lz4")
         except (pa.ArrowInvalid, _RaggedError):
-            _find_fault(text, delimiter, len(names), place)
-            raise InputError(f"{place}: a record could not be read; check quotes and line ends near the end of the file") from None
+            rows = None
+    if rows is None:
+        # outside the handler: the parser's error, which quotes a record, must not travel along as context
+        _find_fault(text, delimiter, len(names), place)
+        raise InputError(f"{place}: a record could not be read; check quotes and line ends near the end of the file")
     if rows == 0:
         raise InputError(f"{place}: there is a header but no record under it; was the export complete?")
     return rows
@@ -213,7 +222,9 @@ def _find_fault(text: TextFile, delimiter: str, expected: int, place: str) -> No
     finally:
         csv.field_size_limit(previous)
     if text.odd_quotes and _ends_inside_quotes(text, delimiter):
-        raise InputError(f"{place}: a quote in the last record never closes; the file was cut off or a quote is missing: send it again whole")
+        raise InputError(
+            f"{place}: a quote in the last record never closes; the file was cut off or a quote is missing: send it again whole"
+        )
 
 
 def _refuse_ragged(place: str, line: int, found: int, expected: int, open_quote: bool) -> None:

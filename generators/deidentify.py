@@ -1,5 +1,6 @@
 """The de-identified working copy: direct identifiers left out, keys replaced by keyed tokens. Still personal data."""
 
+# ruff: noqa: S608  (SQL is put together from column positions and names that `quoted` and `literal` have escaped)
 from __future__ import annotations
 
 import hashlib
@@ -36,14 +37,13 @@ def hmac_sql(text: str) -> str:
 
 
 def key_text(column: ColumnSchema, value: str) -> str:
-    """SQL: the text a key is known by, whatever its storage: the number 5 and the text "5" are one person, as are the two spellings of an NHS number."""
+    """SQL: the text a key is known by, whatever its storage: 5 and "5" are one person; so are an NHS number's spellings."""
     text = f"trim({as_text(column, value)})"
-    return f"CASE WHEN regexp_full_match({text}, '[0-9]{{3}}[ -][0-9]{{3}}[ -][0-9]{{4}}') THEN regexp_replace({text}, '[ -]', '', 'g') ELSE {text} END"
+    spaced = f"regexp_full_match({text}, '[0-9]{{3}}[ -][0-9]{{3}}[ -][0-9]{{4}}')"
+    return f"CASE WHEN {spaced} THEN regexp_replace({text}, '[ -]', '', 'g') ELSE {text} END"
 
 
-def deidentify(
-    table_file: TableFile, table_schema: TableSchema, key: bytes, out: Path | str, *, progress: Progress = silent
-) -> TableFile:
+def deidentify(table_file: TableFile, table_schema: TableSchema, key: bytes, out: Path | str, *, progress: Progress = silent) -> TableFile:
     """Write the working copy of a canonical table as `<table>.parquet` in the folder `out`; its schema is `table_schema.deidentified()`.
 
     Columns for which `TableSchema.dropped` holds are left out; those for which `tokenised` holds become the first 32 hexadecimal
@@ -59,12 +59,13 @@ def deidentify(
             v = quoted(table_schema.person_key)
             missing, total, first = first_row(
                 connection,
-                f"SELECT count_if({v} IS NULL), count(*), min(CASE WHEN {v} IS NULL THEN {ROW} END) FROM {scan(table_file.path, numbered=True)}",  # noqa: S608
+                f"SELECT count_if({v} IS NULL), count(*), min(CASE WHEN {v} IS NULL THEN {ROW} END) "
+                f"FROM {scan(table_file.path, numbered=True)}",
             )
             if missing:
                 raise InputError(
-                    f'table "{table_schema.name}": the person key "{table_schema.person_key}" is missing in {missing:,} of {total:,} records '
-                    f"(first: row {first:,}); choose another person key, or mend the file and send it again"
+                    f'table "{table_schema.name}": the person key "{table_schema.person_key}" is missing in {missing:,} of {total:,} '
+                    f"records (first: row {first:,}); choose another person key, or mend the file and send it again"
                 )
         select = ", ".join(_value(table_schema, table_schema.column(c.name)) for c in kept.columns)
         tokens = any(table_schema.tokenised(table_schema.column(c.name)) for c in kept.columns)
@@ -76,7 +77,7 @@ def deidentify(
         rows = write_parquet(
             target,
             arrow_schema(kept),
-            batches(connection, f"SELECT {select} FROM {scan(table_file.path)}", parameters if tokens else None),  # noqa: S608
+            batches(connection, f"SELECT {select} FROM {scan(table_file.path)}", parameters if tokens else None),
             watch=watch,
         )
     return replace(table_file, path=target, rows=rows)

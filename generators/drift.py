@@ -24,7 +24,8 @@ _FIELDS = (
 class Change:
     """One difference.
 
-    what: "added", "removed", or the name of the part that changed ("kind", "nullable", "person key" …); column: None when it is about the table;
+    what: "added", "removed", or the name of the part that changed ("kind", "nullable", "person key" …);
+    column: None when it is about the table;
     breaking: whether things made for the old schema may fail on, or disclose, the new data; sentence: for a person.
     """
 
@@ -63,12 +64,14 @@ def _table(old: TableSchema, new: TableSchema) -> Iterator[Change]:
             yield Change(new.name, name, "removed", True, f'column "{name}" {place} is no longer there')
     for column in new.columns:
         if column.name not in old.names:
-            yield Change(new.name, column.name, "added", False, f'column "{column.name}" {place} is new: {column.kind.value}, {column.role.value}')
+            yield Change(
+                new.name, column.name, "added", False, f'column "{column.name}" {place} is new: {column.kind.value}, {column.role.value}'
+            )
         else:
             yield from _column(new.name, old.column(column.name), column)
     if old.person_key != new.person_key:
         yield Change(
-            new.name, None, "person key", True, f'the person key {place} was {_named(old.person_key)} and is now {_named(new.person_key)}'
+            new.name, None, "person key", True, f"the person key {place} was {_named(old.person_key)} and is now {_named(new.person_key)}"
         )
     if old.primary_key != new.primary_key:
         yield Change(

@@ -4,6 +4,7 @@ By content: NHS numbers (check digit, python-stdnum), e-mail addresses, UK postc
 nearly unique, and identifiers inside longer text. A proposal with a reason, for the steward to correct: no detector is complete.
 """
 
+# ruff: noqa: S608  (SQL is put together from column positions and names that `quoted` and `literal` have escaped)
 from __future__ import annotations
 
 import re
@@ -18,7 +19,10 @@ from generators.engine import first_row, quoted, scan
 from generators.schema import Kind, Role
 
 DISTINCT_LOOKED_AT = 20_000
-"""Most different values of a column that are looked at one by one (whole-column identifiers); inside longer text every record is searched."""
+"""Most different values of a column that are looked at one by one (whole-column identifiers).
+
+Inside longer text every record is searched.
+"""
 
 MAJORITY = 0.8
 """Share of a column's different values that must look like an identifier for the column to be one."""
@@ -30,7 +34,10 @@ _PHONE = r"(?:\+44 ?\(?0?\)?|\(?0)[1-37-9][0-9]{0,4}\)?[ -]?(?:[0-9][ -]?){4,8}[
 _NHS = r"[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}"
 
 _NAME_WORDS: tuple[tuple[str, str], ...] = (
-    ("a name", r"(sur|fore|first|last|family|given|middle|full|maiden|patient|person|gp|nok|carer|consultant|doctor|clinician|staff|nurse)_?names?|^names?$|initials"),
+    (
+        "a name",
+        r"(sur|fore|first|last|family|given|middle|full|maiden|patient|person|gp|nok|carer|consultant|doctor|clinician|staff|nurse)_?names?|^names?$|initials",
+    ),
     ("an address", r"address|street|house_?(no|number|name)|addr_?line|^addr"),
     ("a full postcode", r"^(post_?code|postal_?code|zip|zip_?code)$|(home|patient|full)_post_?code"),
     ("an e-mail address", r"e_?mail"),
@@ -78,7 +85,10 @@ def named_role(name: str, kind: Kind) -> tuple[Role, str]:
 
 @dataclass(frozen=True)
 class Found:
-    """A direct identifier in a column. what: "an NHS number"; why: the evidence, in counts; count: of records it was seen in (0: not counted)."""
+    """A direct identifier in a column.
+
+    what: "an NHS number"; why: the evidence, in counts; count: of records it was seen in (0: not counted).
+    """
 
     column: str
     what: str
@@ -118,7 +128,7 @@ def postcode_districts(values: Sequence[str]) -> bool:
 def different_values(connection: duckdb.DuckDBPyConnection, path: Path, column: str) -> list[str]:
     """Up to `DISTINCT_LOOKED_AT` different values as text."""
     value = quoted(column)
-    sql = f"SELECT DISTINCT CAST({value} AS VARCHAR) FROM {scan(path)} WHERE {value} IS NOT NULL LIMIT {DISTINCT_LOOKED_AT}"  # noqa: S608
+    sql = f"SELECT DISTINCT CAST({value} AS VARCHAR) FROM {scan(path)} WHERE {value} IS NOT NULL LIMIT {DISTINCT_LOOKED_AT}"
     return [text for (text,) in connection.execute(sql).fetchall()]
 
 
@@ -138,11 +148,11 @@ def inside_text(connection: duckdb.DuckDBPyConnection, path: Path, column: str) 
     nhs_pattern = rf"(?:^|[^0-9])({_NHS})(?:$|[^0-9])"
     total, *hits, tens = first_row(
         connection,
-        f"SELECT count({value}), {counts}, count_if(regexp_matches({value}, '{nhs_pattern}')) FROM {scan(path)}",  # noqa: S608
+        f"SELECT count({value}), {counts}, count_if(regexp_matches({value}, '{nhs_pattern}')) FROM {scan(path)}",
     )
     found = [Found(column, what, f"in {n:,} of {total:,} texts", n) for what, n in zip(patterns, hits, strict=True) if n]
     if tens:
-        sql = f"SELECT unnest(regexp_extract_all({value}, '{nhs_pattern}', 1)) FROM {scan(path)}"  # noqa: S608
+        sql = f"SELECT unnest(regexp_extract_all({value}, '{nhs_pattern}', 1)) FROM {scan(path)}"
         cursor = connection.execute(sql)
         valid = 0
         while rows := cursor.fetchmany(10_000):
@@ -152,11 +162,14 @@ def inside_text(connection: duckdb.DuckDBPyConnection, path: Path, column: str) 
     return found
 
 
-def birth_dates(connection: duckdb.DuckDBPyConnection, path: Path, dates: Sequence[str], ages: Sequence[str], span: int = 50) -> list[Found]:
+def birth_dates(
+    connection: duckdb.DuckDBPyConnection, path: Path, dates: Sequence[str], ages: Sequence[str], span: int = 50
+) -> list[Found]:
     """Date columns that are dates of birth by content.
 
     Either the years between it and another date agree with an age column (within one year, in nine records of ten), or its dates
-    spread over more than `span` years and lie, with hardly an exception, at or before every other date of a table whose other dates are much closer together.
+    spread over more than `span` years and lie, with hardly an exception, at or before every other date of a table whose
+    other dates are much closer together.
     """
     found: list[Found] = []
     for birth in dates:
@@ -175,7 +188,7 @@ def _agrees(connection: duckdb.DuckDBPyConnection, path: Path, birth: str, event
     fits = f"{known} AND abs(floor({years}) - {a}) <= 1"
     rows, agreeing, spread = first_row(
         connection,
-        f"SELECT count_if({known}), count_if({fits}), stddev_pop({a}) FILTER ({known}) FROM {scan(path)}",  # noqa: S608
+        f"SELECT count_if({known}), count_if({fits}), stddev_pop({a}) FILTER ({known}) FROM {scan(path)}",
     )
     # a constant age would agree with any two dates a fixed time apart
     if rows >= 10 and agreeing >= 0.9 * rows and (spread or 0) > 2:
@@ -188,7 +201,7 @@ def _spread(connection: duckdb.DuckDBPyConnection, path: Path, birth: str, other
     earliest = f"least({', '.join(f'CAST({quoted(o)} AS DATE)' for o in others)})"
     rows, before, years, other_years = first_row(
         connection,
-        f"SELECT count(*), count_if(CAST({b} AS DATE) <= {earliest}), "  # noqa: S608
+        f"SELECT count(*), count_if(CAST({b} AS DATE) <= {earliest}), "
         f"datediff('year', quantile_disc(CAST({b} AS DATE), 0.01), quantile_disc(CAST({b} AS DATE), 0.99)), "
         f"datediff('year', quantile_disc({earliest}, 0.01), quantile_disc({earliest}, 0.99)) "
         f"FROM {scan(path)} WHERE {b} IS NOT NULL AND {earliest} IS NOT NULL",

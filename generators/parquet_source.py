@@ -40,7 +40,9 @@ def is_parquet(path: Path) -> bool:
         return file.read(4) in (b"PAR1", b"PARE")
 
 
-def stage_parquet(source: Path, staged: Path, place: str, *, maximum_columns: int = MAX_COLUMNS, progress: Progress = silent) -> StagedParquet:
+def stage_parquet(
+    source: Path, staged: Path, place: str, *, maximum_columns: int = MAX_COLUMNS, progress: Progress = silent
+) -> StagedParquet:
     """Copy `source` to `staged` in canonical types. InputError when it is damaged, cut off, encrypted or holds nested values."""
     progress("checking the file", 0.0)
     with open(source, "rb") as file:
@@ -111,7 +113,11 @@ def _plan(field: pa.Field, position: int, place: str) -> _Plan:
             return _Plan(pa.string(), _to(pa.string()))
         if kind.scale <= 0:
             return _Plan(pa.int64(), _to(pa.int64()))
-        remark = "" if kind.precision <= _EXACT_DECIMALS else f"decimals of {kind.precision} digits were read as numbers of about {_EXACT_DECIMALS} digits"
+        remark = (
+            ""
+            if kind.precision <= _EXACT_DECIMALS
+            else f"decimals of {kind.precision} digits were read as numbers of about {_EXACT_DECIMALS} digits"
+        )
         return _Plan(pa.float64(), _to(pa.float64()), min(kind.scale, _EXACT_DECIMALS), remark)
     if types.is_date(kind):
         return _Plan(pa.date32(), _to(pa.date32()))
@@ -121,7 +127,8 @@ def _plan(field: pa.Field, position: int, place: str) -> _Plan:
     if types.is_time(kind):
         return _Plan(pa.string(), _clock)
     raise InputError(
-        f"{place}: column {position} holds {_words(kind)} values, which a table cannot have here; turn it into plain columns or leave it out"
+        f"{place}: column {position} holds {_words(kind)} values, which a table cannot have here; "
+        "turn it into plain columns or leave it out"
     )
 
 

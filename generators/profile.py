@@ -3,6 +3,7 @@
 Every statement is about all records, except where identifiers are looked for value by value (`identifiers.DISTINCT_LOOKED_AT`).
 """
 
+# ruff: noqa: S608  (SQL is put together from column positions and names that `quoted` and `literal` have escaped)
 from __future__ import annotations
 
 import re
@@ -20,7 +21,7 @@ from generators.schema import ColumnSchema, DatasetSchema, Kind, Role, TableSche
 
 __all__ = ["Finding", "Profile", "propose"]
 
-_COLUMNS_AT_ONCE = 60
+_COLUMNS_AT_ONCE = 20
 FEW_VALUES = 20
 """Most different values of a whole-number column that may be codes."""
 
@@ -132,14 +133,14 @@ def _facts(connection: duckdb.DuckDBPyConnection, file: TableFile, table: TableS
                 f"min({v})" if whole else "NULL",
                 f"max({v})" if whole else "NULL",
             ]
-        rows, *values = first_row(connection, f"SELECT {', '.join(selects)} FROM {scan(file.path)}")  # noqa: S608
+        rows, *values = first_row(connection, f"SELECT {', '.join(selects)} FROM {scan(file.path)}")
         rough = {c.name: values[6 * i : 6 * i + 6] for i, c in enumerate(part)}
         # the engine's quick count is a few per cent off: where a decision hangs on it, it is counted exactly
         doubtful = [c.name for c in part if rough[c.name][1] <= 3 * FEW_VALUES or rough[c.name][1] >= 0.7 * rough[c.name][0]]
         exact: dict[str, int] = {}
         if doubtful:
             counts = ", ".join(f"count(DISTINCT {quoted(name)})" for name in doubtful)
-            exact = dict(zip(doubtful, first_row(connection, f"SELECT {counts} FROM {scan(file.path)}"), strict=True))  # noqa: S608
+            exact = dict(zip(doubtful, first_row(connection, f"SELECT {counts} FROM {scan(file.path)}"), strict=True))
         for c in part:
             present, approximate, longest, words, low, high = rough[c.name]
             found[c.name] = _Facts(rows, present, exact.get(c.name, min(approximate, present)), longest or 0, words or 0.0, low, high)
@@ -178,7 +179,10 @@ def _whole_kind(name: str, facts: _Facts, key_like: bool, values: str) -> tuple[
         return Kind.CATEGORICAL, "only 0 and 1"
     from_start = facts.low is not None and -9 <= facts.low <= 1
     if facts.distinct <= FEW_VALUES and repeated and from_start and not _AMOUNT_NAME.search(name):
-        return Kind.CATEGORICAL, f"few whole numbers, each often: they look like codes ({values}); choose integer when they count or measure"
+        return (
+            Kind.CATEGORICAL,
+            f"few whole numbers, each often: they look like codes ({values}); choose integer when they count or measure",
+        )
     return Kind.INTEGER, f"all {values}, are whole numbers"
 
 
@@ -204,7 +208,11 @@ def _person_key(
     columns: list[ColumnSchema], facts: dict[str, _Facts], connection: duckdb.DuckDBPyConnection, file: TableFile
 ) -> tuple[str | None, str]:
     """The column that says who the person is, and why we think so."""
-    fit = [c for c in columns if facts[c.name].present == file.rows and c.kind in (Kind.IDENTIFIER, Kind.INTEGER, Kind.CATEGORICAL, Kind.FREE_TEXT)]
+    fit = [
+        c
+        for c in columns
+        if facts[c.name].present == file.rows and c.kind in (Kind.IDENTIFIER, Kind.INTEGER, Kind.CATEGORICAL, Kind.FREE_TEXT)
+    ]
     for pattern in _PERSON_NAMES:
         for c in fit:
             if re.search(pattern, identifiers.spelled(c.name)) and facts[c.name].distinct > 1:

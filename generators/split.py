@@ -3,6 +3,7 @@
 A person is on one side for ever: the side depends on the key and the person key alone, not on row order, other persons or the snapshot.
 """
 
+# ruff: noqa: S608  (SQL is put together from column positions and names that `quoted` and `literal` have escaped)
 from __future__ import annotations
 
 import hashlib
@@ -16,7 +17,7 @@ import duckdb
 from generators.atomic import write_parquet
 from generators.dataset import TableFile
 from generators.deidentify import hmac_parameters, hmac_sql, key_text
-from generators.engine import arrow_schema, batches, engine, first_row, quoted, scan
+from generators.engine import arrow_schema, batches, engine, first_row, literal, quoted, scan
 from generators.errors import InputError
 from generators.progress import Progress, silent
 from generators.schema import DatasetSchema, TableSchema
@@ -29,7 +30,8 @@ _DIGITS = 13
 class Split:
     """Train and holdout of one snapshot.
 
-    train, holdout: canonical file by table name; train_persons, holdout_persons: persons on each side (rows, where a table has no person key);
+    train, holdout: canonical file by table name; train_persons, holdout_persons: persons on each side
+    (rows, where a table has no person key);
     train_rows, holdout_rows: rows by table; digest: SHA-256 (hex) over the sorted hashes of the holdout's persons;
     by: what each table was split by, in words ('person key "patient_id"', "row number").
     """
@@ -98,7 +100,7 @@ def split(
                     fraction = f"({_hash(table)})"
                     where = f"{_fraction(fraction)} {'<' if is_holdout else '>='} {holdout!r}"
                     columns = ", ".join(quoted(c.name) for c in table.columns)
-                    sql = f"SELECT {columns} FROM {scan(file.path, numbered=True)} WHERE {where}"  # noqa: S608
+                    sql = f"SELECT {columns} FROM {scan(file.path, numbered=True)} WHERE {where}"
 
                     def watch(done: int, start: float = 0.3 + 0.7 * step / steps, total: int = file.rows) -> None:
                         progress("writing train and holdout", start + 0.7 / steps * min(1.0, done / max(1, total)), done, total)
@@ -121,7 +123,7 @@ def split(
 def _hash(table: TableSchema) -> str:
     """SQL: the hash that places a record's person (64 hexadecimal characters)."""
     if table.person_key is None:
-        return hmac_sql(f"'split:row:' || CAST(file_row_number AS VARCHAR) || ':{table.name}'")
+        return hmac_sql(f"'split:row:' || CAST(file_row_number AS VARCHAR) || {literal(':' + table.name)}")
     column = table.column(table.person_key)
     return hmac_sql(f"'split:' || ({key_text(column, quoted(column.name))})")
 
@@ -135,29 +137,31 @@ def _hashed(connection: duckdb.DuckDBPyConnection, i: int, file: TableFile, tabl
     """The different persons of a table, as hashes, in a temporary table of the engine (spilled to the work folder when large)."""
     if table.person_key is not None:
         v = quoted(table.person_key)
-        (missing,) = first_row(connection, f"SELECT count_if({v} IS NULL) FROM {scan(file.path)}")  # noqa: S608
+        (missing,) = first_row(connection, f"SELECT count_if({v} IS NULL) FROM {scan(file.path)}")
         if missing:
             raise InputError(
                 f'table "{table.name}": the person key "{table.person_key}" is missing in {missing:,} of {file.rows:,} records; '
                 "choose another person key, or mend the file"
             )
     connection.execute(
-        f"CREATE TEMP TABLE persons{i} AS SELECT DISTINCT {_hash(table)} AS h FROM {scan(file.path, numbered=True)}",  # noqa: S608
+        f"CREATE TEMP TABLE persons{i} AS SELECT DISTINCT {_hash(table)} AS h FROM {scan(file.path, numbered=True)}",
         dict(parameters),
     )
 
 
 def _all_persons(tables: int) -> str:
-    return " UNION ".join(f"SELECT h FROM persons{i}" for i in range(tables))  # noqa: S608
+    return " UNION ".join(f"SELECT h FROM persons{i}" for i in range(tables))
 
 
 def _digest_counts(connection: duckdb.DuckDBPyConnection, tables: int, holdout: float) -> tuple[int, int]:
-    counted = first_row(connection, f"SELECT count(*), count_if({_fraction('h')} < {holdout!r}) FROM ({_all_persons(tables)})")  # noqa: S608
+    counted = first_row(connection, f"SELECT count(*), count_if({_fraction('h')} < {holdout!r}) FROM ({_all_persons(tables)})")
     return int(counted[0]), int(counted[1])
 
 
 def _digest(connection: duckdb.DuckDBPyConnection, tables: int, holdout: float) -> str:
     digest = hashlib.sha256()
-    for batch in batches(connection, f"SELECT h || chr(10) AS h FROM ({_all_persons(tables)}) WHERE {_fraction('h')} < {holdout!r} ORDER BY h"):  # noqa: S608
+    for batch in batches(
+        connection, f"SELECT h || chr(10) AS h FROM ({_all_persons(tables)}) WHERE {_fraction('h')} < {holdout!r} ORDER BY h"
+    ):
         digest.update("".join(batch.column(0).to_pylist()).encode())
     return digest.hexdigest()

@@ -2,12 +2,14 @@
 `canonicalise` brings a dataset to the schema a steward confirmed; `write_csv` writes a table so that no spreadsheet runs it.
 """
 
+# ruff: noqa: S608  (SQL is put together from column positions and names that `quoted` and `literal` have escaped)
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 from generators.atomic import write_parquet
@@ -142,7 +144,7 @@ def _read_table(
             write_parquet(
                 target,
                 arrow_schema(table),
-                batches(connection, f"SELECT {select} FROM {scan(staged)}"),  # noqa: S608
+                batches(connection, f"SELECT {select} FROM {scan(staged)}"),
                 watch=lambda done: progress("writing the table", 0.7 + 0.3 * done / rows, done, rows),
             )
     finally:
@@ -155,7 +157,7 @@ def _read_table(
 _DAY_US = 86_400_000_000
 
 
-def _decisions(connection, stage: StagedParquet, table: str) -> list[Decision]:  # type: ignore[no-untyped-def]
+def _decisions(connection: duckdb.DuckDBPyConnection, stage: StagedParquet, table: str) -> list[Decision]:
     """What every staged column is, physically, in order."""
     texts = [(f"c{i}", n) for i, n in enumerate(stage.names) if pa.types.is_string(stage.types[i])]
     by_column = dict(decide_text(connection, stage.path, texts, table))
@@ -167,7 +169,7 @@ def _decisions(connection, stage: StagedParquet, table: str) -> list[Decision]: 
     return [_midnights(connection, stage, i, d, table) for i, d in enumerate(decisions)]
 
 
-def _typed(connection, stage: StagedParquet, i: int, name: str, table: str) -> Decision:  # type: ignore[no-untyped-def]
+def _typed(connection: duckdb.DuckDBPyConnection, stage: StagedParquet, i: int, name: str, table: str) -> Decision:
     """A column whose file says its type. Floats that are whole throughout are whole numbers with gaps."""
     c, kind = f"c{i}", stage.types[i]
     if pa.types.is_boolean(kind):
@@ -182,8 +184,8 @@ def _typed(connection, stage: StagedParquet, i: int, name: str, table: str) -> D
     if decimals is None:
         # the fewest places that give every value back; floats that need more are kept as they are
         places = ", ".join(f"bool_and(round({c}, {d}) = {c})" for d in range(7))
-        whole, *fits = first_row(connection, f"SELECT {places} FROM {scan(stage.path)} WHERE abs({c}) < 9e15")  # noqa: S608
-        (huge,) = first_row(connection, f"SELECT count_if(abs({c}) >= 9e15) FROM {scan(stage.path)}")  # noqa: S608
+        whole, *fits = first_row(connection, f"SELECT {places} FROM {scan(stage.path)} WHERE abs({c}) < 9e15")
+        (huge,) = first_row(connection, f"SELECT count_if(abs({c}) >= 9e15) FROM {scan(stage.path)}")
         if whole and not huge:
             note = Finding(table, name, "note", "read as whole numbers", "stored as decimals in the file, but every value is whole")
             return Decision(ColumnSchema(name, Kind.INTEGER, "int64"), f"CAST({c} AS BIGINT)", (note,))
@@ -191,12 +193,14 @@ def _typed(connection, stage: StagedParquet, i: int, name: str, table: str) -> D
     return Decision(ColumnSchema(name, Kind.REAL, "float64", decimals=decimals), c, ())
 
 
-def _midnights(connection, stage: StagedParquet, i: int, decision: Decision, table: str) -> Decision:  # type: ignore[no-untyped-def]
+def _midnights(connection: duckdb.DuckDBPyConnection, stage: StagedParquet, i: int, decision: Decision, table: str) -> Decision:
     """A datetime column in which every time is midnight holds dates."""
     column = decision.column
     if column.kind is not Kind.DATETIME:
         return decision
-    (timed, some) = first_row(connection, f"SELECT count_if(epoch_us(v) % {_DAY_US} <> 0), count(v) FROM (SELECT {decision.value} AS v FROM {scan(stage.path)})")  # noqa: S608
+    (timed, some) = first_row(
+        connection, f"SELECT count_if(epoch_us(v) % {_DAY_US} <> 0), count(v) FROM (SELECT {decision.value} AS v FROM {scan(stage.path)})"
+    )
     if timed or not some:
         return decision
     note = Finding(table, column.name, "note", "read as dates", "every time in the column is midnight")
