@@ -1,0 +1,167 @@
+"""The site as it runs: its own processes, a real web server, the very line a researcher copies."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from releases.capsule.signing import pin
+from releases.capsule.verify import verify
+from tests.capsule.world import Publisher
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Site:
+    address: str
+    publisher: Publisher
+    environment: dict[str, str]
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Message, bytes]:
+        request = urllib.request.Request(self.address + path, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+                return answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, error.read()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A public site on a port of its own, with one release, served by the server that `serve` uses."""
+    folder = tmp_path_factory.mktemp("site")
+    publisher = Publisher.new(folder)
+    publisher.publish(rows=3000)
+    var = folder / "var"
+    pin(publisher.signer.public_pem(), var / "public/keys")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "SYNTHPORTAL_VAR": str(var),
+        "SYNTHPORTAL_LAKE": str(publisher.lake),
+        "DJANGO_SETTINGS_MODULE": "synthportal.settings.public",
+        "PYTHONWARNINGS": "error",
+    }
+    for command in (["migrate", "-v0"], ["ingest"]):
+        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True, timeout=120, capture_output=True)
+    port = free_port()
+    command = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "synthportal.wsgi_public:application"]
+    server = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    site = Site(f"http://127.0.0.1:{port}", publisher, environment)
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            site.get("/")
+            break
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    yield site
+    server.terminate()
+    server.wait(20)
+
+
+@pytest.mark.slow
+@pytest.mark.promise("catalogue.10")
+def test_the_pandas_line_on_the_page_loads_the_data(site: Site) -> None:
+    page = site.get("/datasets/ed-visits/")[2].decode()
+    (line,) = re.findall(r'<code id="pandas-1">(.*?)</code>', page)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{html.unescape(line)}; print(table.shape, list(table.columns))"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout == "(3000, 3) ['visit_id', 'triage', 'age']\n", done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.promise("catalogue.11")
+def test_a_download_broken_off_is_resumed_and_the_capsule_verifies(site: Site, tmp_path: Path) -> None:
+    path = "/datasets/ed-visits/v1/capsule.zip"
+    status, headers, nothing = site.get(path, "HEAD")
+    size = int(headers["Content-Length"])
+    assert (status, nothing) == (200, b"")
+    first = site.get(path, Range=f"bytes=0-{size // 2}")
+    second = site.get(path, Range=f"bytes={size // 2 + 1}-", If_Range=headers["ETag"])
+    assert (first[0], second[0]) == (206, 206)
+    (tmp_path / "capsule.zip").write_bytes(first[2] + second[2])
+    assert verify(tmp_path / "capsule.zip", site.publisher.keys)
+    assert site.get(path)[2] == first[2] + second[2]
+    assert site.get(path, Range=f"bytes={size}-")[0] == 416
+    assert site.get(path, If_None_Match=headers["ETag"])[0] == 304
+
+
+@pytest.mark.slow
+@pytest.mark.promise("catalogue.13")
+def test_a_whole_download_from_the_running_site_is_counted(site: Site) -> None:
+    def counted() -> int:
+        (number,) = re.findall(r"Downloaded ([\d,]+) time", site.get("/datasets/ed-visits/")[2].decode())
+        return int(number)
+
+    before = counted()
+    site.get("/datasets/ed-visits/v1/files/README.md")
+    site.get("/datasets/ed-visits/v1/files/README.md", Range="bytes=0-4")
+    assert counted() == before + 1
+
+
+@pytest.mark.slow
+@pytest.mark.promise("catalogue.2")
+def test_the_ingest_process_takes_in_what_is_published_while_it_runs_and_stops_when_told(site: Site) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "ingest", "--loop", "0.2"],
+        cwd=ROOT,
+        env=site.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        site.publisher.publish(slug="later", title="Published later")
+        deadline = time.monotonic() + 60
+        while site.get("/datasets/later/")[0] != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        beat = Path(site.environment["SYNTHPORTAL_VAR"]) / "public/ingest.heartbeat"
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n", beat.read_text())
+    finally:
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "later version 1 published" in out
+    assert "Traceback" not in err
+
+
+@pytest.mark.slow
+def test_without_a_pinned_key_the_ingest_says_what_to_do(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    environment = {**site.environment, "SYNTHPORTAL_PUBLIC_KEYS": str(tmp_path / "none")}
+    done = subprocess.run([sys.executable, "manage.py", "ingest"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "pin the publisher's" in done.stderr
+    assert "Traceback" not in done.stderr
+    done = subprocess.run(
+        [sys.executable, "manage.py", "ingest", "--loop", "0"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert "above 0" in done.stderr
