@@ -1,0 +1,26 @@
+"""The command line. `main` is what the `synthportal` script calls.
+
+One module a command. Modules import the heavy parts (pyarrow, scikit-learn, Django) inside the command, so that `--help` is quick and what
+needs no server asks for none.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+from synthportal.cli.commands import synthportal
+from synthportal.cli.outcome import exit_code_of
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command named on the command line and leave with its exit code."""
+    signal.signal(signal.SIGTERM, _stop)
+    sys.exit(exit_code_of(lambda: synthportal.main(prog_name="synthportal", standalone_mode=False)))
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,104 @@
+"""Evaluating on the command line: bring real and synthetic rows under one schema, evaluate every table, judge, write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.basket import evaluate
+
+from evaluation import report
+from evaluation.gates import Verdict
+from evaluation.gates import judge as judge_table
+from evaluation.results import Evaluation
+from generators import tables
+from generators.disclosure import DisclosurePolicy
+from generators.errors import InputError
+from generators.progress import Progress
+from generators.schema import DatasetSchema
+from synthportal.cli import records
+
+METRICS = "metrics.json"
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class RealSides:
+    """Train and holdout, de-identified alike, by table."""
+
+    schema: DatasetSchema
+    train: dict[str, Path]
+    holdout: dict[str, Path]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The evaluation and verdict of each table."""
+
+    tables: tuple[tuple[Evaluation, Verdict], ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(verdict.passed for _, verdict in self.tables)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The verdicts in words."""
+        return tuple(sentence for _, verdict in self.tables for sentence in verdict.sentences)
+
+
+def real_sides(train: Path, holdout: Path, schema: DatasetSchema | None, work: Path, progress: Progress) -> RealSides:
+    """Train and holdout under the given schema, or the one proposed for train."""
+    key = records.run_key()
+    first = records.read(train, work / "train", progress, schema=schema)
+    second = tables.read_dataset(holdout, work / "holdout", schema=first.schema, progress=progress)
+    one = records.deidentified(first, work / "train_copy", key)
+    two = records.deidentified(second, work / "holdout_copy", key)
+    return RealSides(one.schema, one.paths, two.paths)
+
+
+def synthetic_side(synthetic: Path, schema: DatasetSchema, work: Path, progress: Progress) -> dict[str, Path]:
+    """Synthetic tables from any tool, by table, under the de-identified schema of the real ones."""
+    return tables.read_dataset(synthetic, work / "synthetic", schema=schema, progress=progress).paths
+
+
+def judge(
+    real: RealSides,
+    synthetic: Mapping[str, Path],
+    *,
+    policy: DisclosurePolicy,
+    tier: str,
+    seed: int,
+    target: str | None,
+    progress: Progress,
+) -> Judged:
+    """Evaluate every table and hold it against the tier's gates; InputError when no table has the column `target`."""
+    if target is not None and not any(target in table.names for table in real.schema.tables):
+        raise InputError(f'--target: no table has a column "{target}"')
+    judged = []
+    for table in real.schema.tables:
+        found = evaluate(
+            real.train[table.name],
+            real.holdout[table.name],
+            synthetic[table.name],
+            table,
+            policy=policy,
+            seed=seed,
+            target=target if target in table.names else None,
+            progress=progress,
+        )
+        judged.append((found, judge_table(found, tier)))
+    return Judged(tuple(judged))
+
+
+def write(judged: Judged, folder: Path, title: str) -> None:
+    """`metrics.json` and `report.html` in `folder`; of several tables one pair each, in a folder of the table's name."""
+    several = len(judged.tables) > 1
+    for found, verdict in judged.tables:
+        place = folder / found.table if several else folder
+        place.mkdir(exist_ok=True)
+        metrics = {**found.as_dict(), "verdict": verdict.as_dict()}
+        (place / METRICS).write_text(json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        (place / REPORT).write_text(report.html(found, verdict, "reviewers", title), encoding="utf-8")

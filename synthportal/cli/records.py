@@ -1,0 +1,77 @@
+"""Records on the command line: read a DATA argument, confirm its schema, de-identify it as the portal does."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from generators import deidentify as deidentification
+from generators import tables
+from generators.dataset import Dataset
+from generators.errors import InputError
+from generators.progress import Progress, silent
+from generators.schema import DatasetSchema, TableSchema
+from synthportal.cli.outcome import say
+from synthportal.cli.watching import part
+
+
+@dataclass(frozen=True)
+class Deidentified:
+    """Tables without direct identifiers, keys as tokens: what summaries, generators and evaluations get."""
+
+    schema: DatasetSchema
+    paths: dict[str, Path]
+    rows: dict[str, int]
+
+
+def read(data: Path, work: Path, progress: Progress, *, schema: DatasetSchema | None = None, person: str | None = None) -> Dataset:
+    """DATA in canonical Parquet under `work`, with the given schema or the proposed one; warnings are said when it is the proposed one."""
+    dataset = tables.read_dataset(data, work / "read", progress=progress)
+    if schema is None:
+        say_warnings(dataset)
+        schema = dataset.schema
+    if person is not None:
+        schema = with_person(schema, person)
+    if schema == dataset.schema:
+        return dataset
+    return tables.canonicalise(dataset, schema, work / "confirmed")
+
+
+def say_warnings(dataset: Dataset) -> None:
+    """The warnings of reading, one line each."""
+    for finding in dataset.findings:
+        if finding.level == "warning":
+            place = f'column "{finding.column}" of table "{finding.table}"' if finding.column else f'table "{finding.table}"'
+            say(f"warning: {place}: {finding.message}")
+
+
+def with_person(schema: DatasetSchema, column: str) -> DatasetSchema:
+    """`schema` with `column` as the person key of every table that has it; InputError when none has."""
+    if not any(column in table.names for table in schema.tables):
+        raise InputError(f'--person: no table has a column "{column}"; there are: {", ".join(_all_names(schema))}')
+    return replace(schema, tables=tuple(_with_person(table, column) for table in schema.tables))
+
+
+def _with_person(table: TableSchema, column: str) -> TableSchema:
+    return replace(table, person_key=column) if column in table.names else table
+
+
+def _all_names(schema: DatasetSchema) -> list[str]:
+    return list(dict.fromkeys(name for table in schema.tables for name in table.names))
+
+
+def deidentified(dataset: Dataset, out: Path, key: bytes, progress: Progress = silent) -> Deidentified:
+    """Direct identifiers dropped, keys replaced by tokens under `key`; files in the folder `out`."""
+    made = [
+        deidentification.deidentify(
+            each, dataset.schema.table(each.name), key, out, progress=part(progress, i / len(dataset.tables), (i + 1) / len(dataset.tables))
+        )
+        for i, each in enumerate(dataset.tables)
+    ]
+    return Deidentified(dataset.schema.deidentified(), {t.name: t.path for t in made}, {t.name: t.rows for t in made})
+
+
+def run_key() -> bytes:
+    """A token key that lives as long as one command: nothing on the command line needs the same tokens twice."""
+    return secrets.token_bytes(32)

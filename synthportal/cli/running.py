@@ -1,0 +1,68 @@
+"""The whole path of `synthportal run`: read → de-identify → split → summarise → generate → evaluate."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from generators.dataset import Dataset, TableFile
+from generators.progress import Progress
+from generators.summarise import summarise
+from synthportal.cli import judging, making, parts, records
+from synthportal.cli.options import policy_named, schema_in
+from synthportal.cli.pipeline import Pipeline
+from synthportal.cli.watching import part
+
+SHARES = {"read": (0.0, 0.15), "split": (0.15, 0.25), "summarise": (0.25, 0.35), "generate": (0.35, 0.5), "evaluate": (0.5, 1.0)}
+"""Which part of the bar each stage fills."""
+
+
+def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> judging.Judged:
+    """Everything `run` promises, in the new folder `work/results`; the verdict."""
+    info = making.generator_named(settings.generator)
+    policy = policy_named(settings.policy)
+    given = schema_in(Path(settings.schema)) if settings.schema else None
+    dataset = records.read(data, work, part(progress, *SHARES["read"]), schema=given, person=settings.person)
+    real, rows = _sides(dataset, settings.seed, work, part(progress, *SHARES["split"]))
+    summary = summarise(real.train, real.schema, policy, progress=part(progress, *SHARES["summarise"]))
+    wanted = settings.rows if settings.rows is not None else rows
+    mechanism, made = making.generate(info, real.schema, summary, wanted, settings.seed, work / "made", part(progress, *SHARES["generate"]))
+    judged = judging.judge(
+        real, made, policy=policy, tier=info.tier, seed=settings.seed, target=settings.target, progress=part(progress, *SHARES["evaluate"])
+    )
+    results = work / "results"
+    results.mkdir()
+    (results / "schema.json").write_text(real.schema.to_json(), encoding="utf-8")
+    (results / "summary.json").write_text(making.summary_text(summary, real.schema), encoding="utf-8")
+    evaluations = results / "evaluation" if len(judged.tables) > 1 else results
+    evaluations.mkdir(exist_ok=True)
+    judging.write(judged, evaluations, title=f"{info.title}: synthetic data from {data.name}")
+    parts.lay_out(made, results, "synthetic")
+    record = {
+        "synthportal": version("synthportal"),
+        "python": platform.python_version(),
+        "settings": {"generator": info.name, "rows": wanted, "seed": settings.seed, "target": settings.target},
+        "policy": policy.as_dict(),
+        "schema_digest": real.schema.digest,
+        "summary_digest": summary.digest,
+        "mechanism": mechanism.as_dict(),
+        "mechanism_digest": mechanism.digest,
+        "passed": judged.passed,
+    }
+    (results / "run.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return judged
+
+
+def _sides(dataset: Dataset, seed: int, work: Path, progress: Progress) -> tuple[judging.RealSides, dict[str, int]]:
+    """Both sides de-identified, and the train rows of each table. The split comes first: nothing may look at the data before it."""
+    split = parts.split(dataset, seed, work / "split", progress)
+    key = records.run_key()
+    sides = {}
+    for side, paths, rows in (("train", split.train, split.train_rows), ("holdout", split.holdout, split.holdout_rows)):
+        files = tuple(TableFile(name, path, rows[name]) for name, path in paths.items())
+        sides[side] = records.deidentified(replace(dataset, tables=files), work / f"{side}_copy", key)
+    train = sides["train"]
+    return judging.RealSides(train.schema, train.paths, sides["holdout"].paths), train.rows

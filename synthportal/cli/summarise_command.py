@@ -1,0 +1,47 @@
+"""`synthportal summarise`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from synthportal.cli.options import NEW, data_argument, policy_named, policy_option, schema_in, schema_option
+from synthportal.cli.outcome import say
+
+
+@click.command("summarise")
+@data_argument
+@schema_option
+@policy_option
+@click.option("--out", type=NEW, required=True, metavar="FILE", help="Where to write the summary (JSON).")
+def command(data: Path, schema_file: Path | None, policy: str, out: Path) -> None:
+    """The aggregates of DATA that passed disclosure control: each column by itself, no figure about few persons.
+
+    Direct identifiers are dropped first. Give it train data only (see `synthportal split`), so that the
+    holdout stays unseen.
+
+    \b
+    Examples:
+      synthportal summarise parts/train.parquet --policy public --out summary.json
+      synthportal summarise train.csv --schema schema.json --policy mine.toml --out summary.json
+
+    \b
+    A policy of your own (mine.toml):
+      name = "sub-national"
+      version = 1
+      minimum = 8            # fewest persons behind any figure
+      rounding = 5
+      minimum_table = 100    # fewest persons a table must have
+    """
+    from generators.summarise import summarise
+    from synthportal.cli import making, outputs, records
+    from synthportal.cli.watching import part, progress
+
+    chosen = policy_named(policy)
+    with outputs.work_folder(out) as work, progress("summarise") as watching:
+        dataset = records.read(data, work, part(watching, 0.0, 0.6), schema=schema_in(schema_file) if schema_file else None)
+        copy = records.deidentified(dataset, work / "copy", records.run_key())
+        summary = summarise(copy.paths, copy.schema, chosen, progress=part(watching, 0.6, 1.0))
+        outputs.publish_text(making.summary_text(summary, copy.schema), out, work)
+    say(f"wrote {out}: policy {chosen.name}, no figure about fewer than {chosen.minimum} persons")
