@@ -177,8 +177,7 @@ def steward_of(actor: Account, source: SourceDataset) -> str | None:
 def source_ready(source: SourceDataset, action: str, *, person: Account | None = None, **context: Any) -> str | None:
     """What the dataset itself must be ready for."""
     if action in ("receive_upload", "point_at_file"):
-        latest = source.latest_snapshot
-        if latest is not None and latest.state == Snapshot.State.CONFIRMED:
+        if _preparing(source.latest_snapshot):
             return "The last snapshot is still being prepared; wait until that is done."
     elif action in ("request_summary", "create_request"):
         if source.current_snapshot is None:
@@ -191,11 +190,18 @@ def source_ready(source: SourceDataset, action: str, *, person: Account | None =
 def schema_waits(snapshot: Snapshot) -> str | None:
     if snapshot.state == Snapshot.State.RECEIVED:
         return "The file is still being read; its schema can be confirmed when that is done."
-    if snapshot.state != Snapshot.State.PROFILED:
+    if snapshot.state == Snapshot.State.READY or _preparing(snapshot):
         return "The schema of this snapshot is confirmed already; upload a new file to change it."
     if snapshot.source.snapshots.filter(number__gt=snapshot.number).exists():
         return "A newer file was given for this dataset; confirm the schema of that one."
     return None
+
+
+def _preparing(snapshot: Snapshot | None) -> bool:
+    """Whether a confirmed snapshot is on its way. One whose preparation failed can be confirmed again, with another schema."""
+    if snapshot is None or snapshot.state != Snapshot.State.CONFIRMED:
+        return False
+    return snapshot.runs.filter(kind=Run.Kind.PREPARE, state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists()
 
 
 def run_open(run: Run, action: str) -> str | None:
@@ -205,6 +211,8 @@ def run_open(run: Run, action: str) -> str | None:
         return "This run is being cancelled already." if run.cancel_requested_at else None
     if run.state not in (Run.State.FAILED, Run.State.CANCELLED):
         return f"This run is {run.get_state_display()}; only a failed or cancelled one can be tried again."
+    if run.snapshot is not None and run.request is None and run.snapshot.runs.filter(kind=run.kind, queued_at__gt=run.queued_at).exists():
+        return "A newer run took this one's place; it cannot be tried again."
     if run.request is not None and run.request.state != ReleaseRequest.State.DRAFT:
         return f"The request is {run.request.get_state_display()}; nothing can be run for it now."
     return None

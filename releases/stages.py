@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from generators.sandbox import generate_confined
-
 from evaluation.basket import evaluate as evaluate_table
 from evaluation.gates import judge
 from generators import drift
@@ -18,6 +16,7 @@ from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import InputError
 from generators.progress import Progress
 from generators.registry import GENERATORS, mechanism_for
+from generators.sandbox import generate_confined
 from generators.schema import DatasetSchema, TableSchema
 from generators.split import split
 from generators.summarise import summarise as summarise_train

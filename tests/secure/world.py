@@ -117,7 +117,8 @@ def registered_source(steward: Account, *, title: str | None = None, content: by
 def confirmed_schema(snapshot: Snapshot) -> DatasetSchema:
     """What a careful steward would confirm for the simulated dataset."""
     proposed = DatasetSchema.from_dict(snapshot.proposed_schema)
-    return EMERGENCY_SCHEMA if {t.name for t in proposed.tables} == {t.name for t in EMERGENCY_SCHEMA.tables} else proposed
+    same = {(t.name, frozenset(t.names)) for t in proposed.tables} == {(t.name, frozenset(t.names)) for t in EMERGENCY_SCHEMA.tables}
+    return EMERGENCY_SCHEMA if same else proposed
 
 
 def prepared_source(steward: Account, **options: Any) -> SourceDataset:
