@@ -95,7 +95,11 @@ class PurposeForm(forms.Form):
     """Purpose, tier, access level, licence."""
 
     title = forms.CharField(label="Name of the release", max_length=200)
-    purpose = forms.ChoiceField(label="What is it for?", choices=ReleaseRequest.Purpose.choices, widget=forms.RadioSelect)
+    purpose = forms.ChoiceField(
+        label="What is it for?",
+        choices=[(value, words.capitalize()) for value, words in ReleaseRequest.Purpose.choices],
+        widget=forms.RadioSelect,
+    )
     use_case = forms.CharField(
         label="Who will use it, and what for?",
         widget=forms.Textarea(attrs={"rows": 4}),
@@ -228,7 +232,11 @@ ANSWERS = (("yes", "Yes"), ("no", "No"), ("not applicable", "Does not apply"))
 class DecisionForm(forms.Form):
     """A reviewer's checklist and decision. The evidence digest is the one of the page the reviewer read."""
 
-    decision = forms.ChoiceField(label="What do you decide?", choices=SignOff.Decision.choices, widget=forms.RadioSelect)
+    decision = forms.ChoiceField(
+        label="What do you decide?",
+        choices=[(value, words.capitalize()) for value, words in SignOff.Decision.choices],
+        widget=forms.RadioSelect,
+    )
     reason_code = forms.ChoiceField(
         label="Main reason",
         choices=[("", "Choose a reason"), *SignOff.Reason.choices],

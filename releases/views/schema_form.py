@@ -16,22 +16,32 @@ from generators.schema import ColumnSchema, DatasetSchema, Kind, Role, Rule, Tab
 from releases.views.examples import made_up
 
 KIND_WORDS: dict[Kind, str] = {
-    Kind.CATEGORICAL: "Category (one of a set of codes or words)",
+    Kind.CATEGORICAL: "Category",
     Kind.INTEGER: "Whole number",
     Kind.REAL: "Number with decimals",
     Kind.BOOLEAN: "Yes or no",
     Kind.DATE: "Date",
     Kind.DATETIME: "Date and time",
     Kind.TIME: "Time of day",
-    Kind.IDENTIFIER: "Identifier (a number or code for one person or thing)",
+    Kind.IDENTIFIER: "Identifier",
     Kind.FREE_TEXT: "Free text",
 }
 ROLE_WORDS: dict[Role, str] = {
-    Role.DIRECT_IDENTIFIER: "Says directly who someone is: dropped",
-    Role.QUASI_IDENTIFIER: "Could help to recognise someone (age, area, dates)",
-    Role.SENSITIVE: "Sensitive (diagnosis, treatment, outcome)",
+    Role.DIRECT_IDENTIFIER: "Says who it is",
+    Role.QUASI_IDENTIFIER: "Helps recognise",
+    Role.SENSITIVE: "Sensitive",
     Role.OTHER: "None of these",
 }
+MEANINGS: tuple[tuple[str, str], ...] = (
+    (ROLE_WORDS[Role.DIRECT_IDENTIFIER], "names, NHS numbers, addresses, dates of birth: dropped from the working copy"),
+    (ROLE_WORDS[Role.QUASI_IDENTIFIER], "what others may know about a person: age, area, dates"),
+    (ROLE_WORDS[Role.SENSITIVE], "what nobody else should learn: diagnosis, treatment, outcome"),
+    (KIND_WORDS[Kind.CATEGORICAL], "one of a set of words or codes; rare ones are pooled"),
+    (KIND_WORDS[Kind.IDENTIFIER], "a number or code of one person or thing: replaced by a code of ours"),
+    (KIND_WORDS[Kind.FREE_TEXT], "anything may be in it: never summarised, never released"),
+)
+"""The words of the lists that need an explanation."""
+
 _STORAGE = {
     Kind.INTEGER: ("int64",),
     Kind.REAL: ("float64",),

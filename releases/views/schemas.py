@@ -14,7 +14,7 @@ from releases.models import Snapshot
 from releases.permissions import Refused
 from releases.services import sources as service
 from releases.views.pages import INVALID, SignedInRequest, page, status_of, visible
-from releases.views.schema_form import KIND_WORDS, ROLE_WORDS, SchemaForm
+from releases.views.schema_form import KIND_WORDS, MEANINGS, ROLE_WORDS, SchemaForm
 
 
 @page("GET", "HEAD", "POST")
@@ -34,6 +34,7 @@ def schema(request: SignedInRequest, key: str) -> HttpResponse:
         "editable": refusal is None,
         "kinds": list(KIND_WORDS.items()),
         "roles": list(ROLE_WORDS.items()),
+        "meanings": MEANINGS,
         "crumbs": [("Datasets", reverse("sources")), (source.title, reverse("source", args=[source.pk]))],
     }
     if request.method != "POST":

@@ -207,7 +207,8 @@ def _next_step(found: SourceDataset, latest: Snapshot | None) -> NextStep:
     here = [found.pk]
     if latest is None:
         return NextStep("There are no data yet.", reverse("source-data", args=here), "Add the data")
-    run = max(latest.runs.all(), key=lambda r: r.queued_at, default=None)
+    own = (Run.Kind.PROFILE, Run.Kind.PREPARE, Run.Kind.SUMMARISE)
+    run = max((r for r in latest.runs.all() if r.kind in own), key=lambda r: r.queued_at, default=None)
     if run is not None and run.active:
         return NextStep(f"{run.get_kind_display()} is {run.get_state_display()}.", reverse("run", args=[run.pk]), "Watch it")
     if run is not None and run.state in (Run.State.FAILED, Run.State.CANCELLED):

@@ -1,0 +1,257 @@
+"""Every address of the secure site × every role × every state of a request: the status it must answer with.
+
+An address added without an entry in `EXPECTED` fails. "Signed in and not shown" and "does not exist" are both 404.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import get_resolver, reverse
+
+from releases.models import ReleaseRequest, Run
+from releases.services import publishing, requests
+from tests.secure import world as build
+from tests.secure.conftest import World
+
+PERSONAS = ("anonymous", "nobody", "administrator", "steward", "outsider", "sdat", "ig", "ppi", "auditor")
+REVIEWERS = frozenset({"sdat", "ig", "ppi"})
+STATES = tuple(ReleaseRequest.State.values)
+NEVER_SUBMITTED = frozenset({"draft", "proposed", "agreed", "cancelled"})
+"""States the matrix reaches without a submission: reviewers do not know of the request."""
+
+Rule = Callable[[str, str], int]
+"""(persona, state) → status, for somebody who signed in."""
+
+
+def to(*personas: str, status: int = 200, others: int = 404) -> Rule:
+    """These people get `status`, the others `others`."""
+    return lambda persona, state: status if persona in personas else others
+
+
+def everybody(status: int) -> Rule:
+    return lambda persona, state: status
+
+
+def seen(persona: str, state: str) -> bool:
+    """Whether somebody may know of the request."""
+    return persona in ("steward", "auditor") or (persona in REVIEWERS and state not in NEVER_SUBMITTED)
+
+
+def to_seeing(persona: str, state: str) -> int:
+    return 200 if seen(persona, state) else 404
+
+
+def steward_in(*states: str, status: int = 302, refused: int = 403) -> Rule:
+    """The steward's action is done in these states and refused in the others; nobody else sees the page."""
+    return lambda persona, state: 404 if persona != "steward" else status if state in states else refused
+
+
+def choosing(persona: str, state: str) -> int:
+    if not seen(persona, state):
+        return 404
+    return 302 if (persona, state) == ("steward", "draft") else 403
+
+
+def reviewing(open_: int, shown: int) -> Rule:
+    """`open_` to who may sign now; `shown` to the others who see the evidence; 403 before there is any."""
+
+    def rule(persona: str, state: str) -> int:
+        if not seen(persona, state):
+            return 404
+        if state in NEVER_SUBMITTED:
+            return 403
+        return open_ if (persona, state) == ("ig", "submitted") else shown
+
+    return rule
+
+
+NO = everybody(405)
+STEWARD, READERS, OFFICE = to("steward"), to("steward", "auditor"), to("administrator", "auditor")
+LISTS = to("steward", "outsider", "auditor")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What GET and an empty POST answer to somebody signed in; anonymous: to somebody who is not (a redirect to the sign-in page)."""
+
+    get: Rule
+    post: Rule = NO
+    anonymous: tuple[int, int] = (302, 302)
+
+
+EXPECTED: dict[str, Expected] = {
+    "home": Expected(everybody(200)),
+    "sign-in": Expected(everybody(302), everybody(302), anonymous=(200, 422)),
+    "sign-out": Expected(NO, everybody(302), anonymous=(405, 302)),
+    "password": Expected(everybody(200), everybody(422)),
+    "sources": Expected(LISTS),
+    "register-source": Expected(to("steward", "outsider"), to("steward", "outsider", status=422)),
+    "source": Expected(READERS),
+    "source-data": Expected(STEWARD, to("steward", status=400)),
+    "source-stewards": Expected(STEWARD, to("steward", status=422)),
+    "schema": Expected(READERS, to("steward", "auditor", status=403)),
+    "new-summary": Expected(STEWARD, to("steward", status=422)),
+    "summary": Expected(to_seeing),
+    "requests": Expected(to("steward", "outsider", "sdat", "ig", "ppi", "auditor")),
+    "new-request": Expected(STEWARD, to("steward", status=422)),
+    "request": Expected(to_seeing),
+    "purpose": Expected(STEWARD, to("steward", status=422)),
+    "variables": Expected(STEWARD, to("steward", status=422)),
+    "generate": Expected(STEWARD, to("steward", status=422)),
+    "submit": Expected(STEWARD, steward_in("draft")),
+    "cancel-request": Expected(STEWARD, to("steward", status=422)),
+    "revise": Expected(STEWARD, steward_in("returned")),
+    "version": Expected(to_seeing),
+    "choose-version": Expected(NO, choosing),
+    "review": Expected(reviewing(200, 200), reviewing(422, 403)),
+    "confirm-review": Expected(reviewing(302, 403), reviewing(302, 403)),
+    "run": Expected(READERS),
+    "run-progress": Expected(READERS),
+    "cancel-run": Expected(NO, to("steward", "auditor", status=403)),
+    "retry-run": Expected(NO, to("steward", "auditor", status=403)),
+    "audit": Expected(to("auditor")),
+    "verify-audit": Expected(NO, to("auditor")),
+    "export-audit": Expected(to("auditor")),
+    "accounts": Expected(OFFICE),
+    "new-account": Expected(to("administrator"), to("administrator", status=422)),
+    "account": Expected(OFFICE),
+    "account-roles": Expected(NO, to("administrator", status=400)),
+}
+
+
+def addresses(world: World, request: ReleaseRequest) -> dict[str, str]:
+    """Every named address of the site, about this request and what belongs to it."""
+    version = request.versions.get()
+    snapshot = world.source.latest_snapshot
+    assert snapshot is not None
+    keys = {
+        "sources": world.source_key,
+        "summaries": world.summary.pk,
+        "snapshots": snapshot.pk,
+        "requests": request.pk,
+        "versions": version.pk,
+        "runs": version.run_id,
+        "accounts": world.people.nobody.pk,
+    }
+    found = {}
+    for name, entries in get_resolver().reverse_dict.lists():
+        if isinstance(name, str):
+            ((path, parameters),) = entries[0][0]
+            found[name] = reverse(name, args=[keys[path.partition("/")[0]]] if parameters else [])
+    return found
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Whatever happens within is rolled back."""
+    with transaction.atomic():
+        point = transaction.savepoint()
+        yield
+        transaction.savepoint_rollback(point)
+
+
+def in_state(world: World, state: str, lake: Path) -> ReleaseRequest:
+    """The world's publicly-sourced request, brought to `state` by the services where they lead there."""
+    request, people = world.ready_marginal, world.people
+    if state == "cancelled":
+        return requests.cancel_request(people.steward, request, reason="Not needed any more.")
+    if state in NEVER_SUBMITTED:
+        ReleaseRequest.objects.filter(pk=request.pk).update(state=state)
+        return ReleaseRequest.objects.get(pk=request.pk)
+    requests.submit(people.steward, request)
+    decision = {"submitted": None, "returned": "return", "rejected": "reject"}.get(state, "approve")
+    if decision:
+        build.decide(people.ig, request, decision)
+    if state in ("published", "suspended", "withdrawn"):
+        assert publishing.publish_next(build.signer(), lake) is not None
+    if state in ("suspended", "withdrawn"):
+        ReleaseRequest.objects.filter(pk=request.pk).update(state=state)
+    request = ReleaseRequest.objects.get(pk=request.pk)
+    assert request.state == state
+    return request
+
+
+def clients(world: World) -> dict[str, Client]:
+    made = {}
+    for persona in PERSONAS:
+        made[persona] = Client()
+        if persona != "anonymous":
+            made[persona].force_login(getattr(world.people, persona), backend="django.contrib.auth.backends.ModelBackend")
+    return made
+
+
+@pytest.mark.promise("permissions.20")
+def test_every_address_has_an_entry_in_the_matrix() -> None:
+    named = {name for name in get_resolver().reverse_dict if isinstance(name, str)}
+    unnamed = [pattern for part in get_resolver().url_patterns for pattern in getattr(part, "url_patterns", [part]) if not pattern.name]
+    assert named == set(EXPECTED)
+    assert not unnamed
+
+
+@pytest.mark.slow
+@pytest.mark.promise("permissions.20")
+@pytest.mark.parametrize("state", STATES)
+def test_every_address_answers_every_role_as_the_matrix_says(world: World, state: str, tmp_path: Path) -> None:
+    request = in_state(world, state, tmp_path / "lake")
+    where, people = addresses(world, request), clients(world)
+    wrong = []
+    for name, expected in EXPECTED.items():
+        for persona, client in people.items():
+            for method, rule, unknown in (("GET", expected.get, expected.anonymous[0]), ("POST", expected.post, expected.anonymous[1])):
+                wanted = unknown if persona == "anonymous" else rule(persona, state)
+                with undone():
+                    response = client.generic(method, where[name], content_type="application/x-www-form-urlencoded")
+                if response.status_code != wanted:
+                    wrong.append(f"{method} {name} as {persona}: {response.status_code}, not {wanted}")
+                client.cookies.clear() if name == "sign-out" else None
+                if name == "sign-out" and persona != "anonymous":
+                    client.force_login(getattr(world.people, persona), backend="django.contrib.auth.backends.ModelBackend")
+    assert wrong == []
+
+
+@pytest.mark.promise("permissions.21")
+@pytest.mark.parametrize("persona", PERSONAS)
+def test_a_key_that_belongs_to_nothing_is_answered_like_one_that_is_not_shown(world: World, persona: str) -> None:
+    client = clients(world)[persona]
+    nothing = "00000000-0000-4000-8000-000000000000"
+    for place in ("sources", "requests", "versions", "runs", "summaries", "accounts"):
+        response = client.get(f"/{place}/{nothing}/")
+        assert response.status_code == (302 if persona == "anonymous" else 404), place
+
+
+@pytest.mark.promise("permissions.22")
+@pytest.mark.parametrize(
+    ("state", "cancel", "retry"), [("queued", 302, 403), ("running", 302, 403), ("failed", 403, 302), ("cancelled", 403, 302)]
+)
+def test_only_the_steward_stops_or_repeats_a_run_and_only_when_it_can_be(world: World, state: str, cancel: int, retry: int) -> None:
+    run = requests.request_generation(world.people.steward, world.ready, generator="structural", rows=10, seed=99)
+    changes = {"state": state, "finished_at": None if state in ("queued", "running") else run.queued_at}
+    if state == "running":
+        changes |= {"claimed_at": run.queued_at, "heartbeat_at": run.queued_at}
+    Run.objects.filter(pk=run.pk).update(**changes)
+    for persona, client in clients(world).items():
+        allowed = {"steward": {"cancel-run": cancel, "retry-run": retry}, "auditor": {"cancel-run": 403, "retry-run": 403}}
+        for name in ("cancel-run", "retry-run"):
+            wanted = 302 if persona == "anonymous" else allowed.get(persona, {}).get(name, 404)
+            with undone():
+                assert client.post(reverse(name, args=[run.pk])).status_code == wanted, (persona, name)
+
+
+@pytest.mark.promise("permissions.23")
+def test_nothing_is_changed_without_the_forgery_token(world: World) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.people.steward, backend="django.contrib.auth.backends.ModelBackend")
+    where = addresses(world, world.ready_marginal)
+    where.pop("sign-in")
+    changing = [name for name, expected in EXPECTED.items() if expected.post is not NO and name in where]
+    for name in changing:
+        assert client.post(where[name]).status_code in (403, 404), name
+    assert client.post(where["submit"]).status_code == 403
+    assert ReleaseRequest.objects.get(pk=world.ready_marginal_key).state == "draft"
