@@ -10,15 +10,17 @@ import json
 import os
 import secrets
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+from generators import simulated
 from generators.errors import InputError
 from releases.capsule.files import replace_durably
 from synthportal import one_machine
 from synthportal.one_machine import DEMONSTRATION, OneMachine, manage, serve
 
+FEWEST_VISITS = 3_000
+"""With fewer the public disclosure policy leaves too little to show."""
 PEOPLE = {
     "steward": ("steward@demonstration.example", "Sam Okafor", ("steward",)),
     "IG reviewer": ("ig@demonstration.example", "Irene Gallagher", ("ig",)),
@@ -58,11 +60,12 @@ def _fill_anew(machine: OneMachine, file: Path, *, begun: bool) -> dict[str, str
             shutil.rmtree(folder, ignore_errors=True)
     elif occupied := [str(folder) for folder in zones if folder.is_dir() and any(folder.iterdir())]:
         raise InputError(f"{occupied[0]} holds data that are no demonstration's; name another folder in SYNTHPORTAL_VAR")
+    visits = _visits()
     state = {"state": "filling", "password": f"demo-{secrets.token_hex(6)}"}
     _write(file, state)
     print("Filling the demonstration with simulated patients, once; this takes a minute or two.", flush=True)
     one_machine.prepare(machine)
-    _walk(machine, state["password"])
+    _walk(machine, {"password": state["password"], "visits": visits})
     print("  publishing the approved release", flush=True)
     manage(machine.environment("secure", "publisher", publisher=True), "publisher")
     print("  taking it into the public catalogue", flush=True)
@@ -72,15 +75,17 @@ def _fill_anew(machine: OneMachine, file: Path, *, begun: bool) -> dict[str, str
     return state
 
 
-def _walk(machine: OneMachine, password: str) -> None:
-    """Walk the services in a process of the secure site; the password goes by a pipe, not by a command line others can read."""
-    done = subprocess.run(
-        [sys.executable, "-m", "synthportal.demonstration_story"],
-        env=machine.environment("secure", "demonstration"),
-        input=password.encode(),
-        check=False,
-    )
-    if done.returncode:
+def _visits() -> int:
+    value = os.environ.get("SYNTHPORTAL_DEMONSTRATION_VISITS") or str(simulated.ROWS)
+    if not value.isdecimal() or int(value) < FEWEST_VISITS:
+        raise InputError(f"SYNTHPORTAL_DEMONSTRATION_VISITS must be a whole number of at least {FEWEST_VISITS:,}")
+    return int(value)
+
+
+def _walk(machine: OneMachine, told: dict[str, object]) -> None:
+    """Walk the services in a process of the secure site; what it is told goes by a pipe, not by a command line others can read."""
+    command = [sys.executable, "-m", "synthportal.demonstration_story"]
+    if one_machine.run(command, machine.environment("secure", "demonstration"), json.dumps(told)):
         raise InputError("the demonstration could not be filled; the next start begins again")
 
 

@@ -1,10 +1,11 @@
 """What happens in the demonstration, step by step through the services that clicks call: `python -m synthportal.demonstration_story`.
 
-Runs in a process of the secure site; reads the password of all its accounts from standard input.
+Runs in a process of the secure site; reads the password of all its accounts and the number of visits, as JSON, from standard input.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterator
@@ -43,12 +44,12 @@ WHY = {
 _NOT_LEFT_OUT = "The request asks for ethnicity and postcode district, but the exercises use neither. Leave them out and submit again."
 
 
-def tell(password: str, work: Path) -> None:
-    """Make accounts, a dataset, four requests: one approved, one waiting for IG, one returned, one draft. `work`: a folder of the zone."""
+def tell(password: str, visits: int, work: Path) -> None:
+    """Make accounts, a dataset, four requests: one approved, one waiting for IG, one returned, one draft. `work`: in the zone."""
     people = _accounts(password)
     _say("registering the simulated emergency department")
-    source = _dataset(people["steward"], work)
-    released = _request(people["steward"], source, "Emergency department visits", list(WHY), generator="marginal", rows=27_963, seed=7)
+    source = _dataset(people["steward"], visits, work)
+    released = _request(people["steward"], source, "Emergency department visits", list(WHY), generator="marginal", rows=visits, seed=7)
     _say("asking for a second release, which waits for Information Governance")
     _request(
         people["steward"],
@@ -61,7 +62,9 @@ def tell(password: str, work: Path) -> None:
     )
     _say("asking for a third, which is returned")
     columns = [name for name in WHY if name not in ("heart_rate", "systolic_bp", "spo2", "temperature", "admit_ward")]
-    returned = _request(people["steward"], source, "Waiting times for teaching", columns, generator="marginal", rows=10_000, seed=9)
+    returned = _request(
+        people["steward"], source, "Waiting times for teaching", columns, generator="marginal", rows=5_000, seed=9, purpose="training"
+    )
     _decide(people["IG reviewer"], returned, "return", reason_code="necessity", comment=_NOT_LEFT_OUT)
     _draft(people["steward"], source)
     _decide(people["IG reviewer"], released, "approve", comment="Read with the evidence; aggregates only, all under the public policy.")
@@ -87,7 +90,7 @@ def _accounts(password: str) -> dict[str, Account]:
     return people
 
 
-def _dataset(steward: Account, work: Path) -> SourceDataset:
+def _dataset(steward: Account, visits: int, work: Path) -> SourceDataset:
     from releases.services import sources, summaries
 
     source = sources.register_source(
@@ -98,7 +101,7 @@ def _dataset(steward: Account, work: Path) -> SourceDataset:
         controller="Demonstration Hospitals NHS Trust",
         subject="emergency care",
     )
-    file = write_emergency_csv(work / "emergency_visits.csv")
+    file = write_emergency_csv(work / "emergency_visits.csv", visits)
     try:
         snapshot = sources.receive_upload(steward, source, name=file.name, chunks=_chunks(file), size=file.stat().st_size)
     finally:
@@ -121,7 +124,15 @@ def _chunks(file: Path) -> Iterator[bytes]:
 
 
 def _request(
-    steward: Account, source: SourceDataset, title: str, columns: list[str], *, generator: str, rows: int, seed: int
+    steward: Account,
+    source: SourceDataset,
+    title: str,
+    columns: list[str],
+    *,
+    generator: str,
+    rows: int,
+    seed: int,
+    purpose: str = "code development",
 ) -> ReleaseRequest:
     """A request described, generated, evaluated and submitted."""
     from releases.services import requests
@@ -131,7 +142,7 @@ def _request(
     request = requests.describe_request(
         steward,
         request,
-        purpose="code development" if rows != 10_000 else "training",
+        purpose=purpose,
         use_case="Analysts write and test their code on these rows before access to the records is granted.",
         description="Made-up visits in the form of an emergency department's records. "
         + (
@@ -203,14 +214,14 @@ def _say(line: str) -> None:
 
 def main() -> int:
     """Tell the story in the secure site named by the environment; the exit code."""
-    password = sys.stdin.read()
+    told = json.load(sys.stdin)
     django.setup()
     # No queue runs yet, and none is needed: the work is done here.
     logging.getLogger("releases.services.runs").setLevel(logging.ERROR)
     from django.conf import settings
 
     try:
-        tell(password, Path(settings.SYNTHPORTAL_SECURE_FILES))
+        tell(told["password"], told["visits"], Path(settings.SYNTHPORTAL_SECURE_FILES))
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

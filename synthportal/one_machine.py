@@ -21,14 +21,14 @@ from pathlib import Path
 
 from generators.errors import InputError
 from releases.capsule import signing
-from synthportal import queue_server
+from synthportal import guardian, queue_server
 from synthportal.supervisor import Program, StartFailed, Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMONSTRATION = "demonstration.json"
 """The file in `var` that says that this is a demonstration, and how far it is filled."""
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
-_BOTH = ("SYNTHPORTAL_HTTPS", "SYNTHPORTAL_HSTS_SECONDS")
+_BOTH = ("SYNTHPORTAL_HTTPS", "SYNTHPORTAL_HSTS_SECONDS", "SYNTHPORTAL_COMPRESS_STATIC")
 _PUBLISHER_PAUSE = "2"
 _INGEST_PAUSE = "2"
 
@@ -123,7 +123,7 @@ class OneMachine:
         return [
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
             *("--host", self.address, "--port", str(port)),
-            *("--workers", "1", "--blocking-threads", "8", "--log-level", "warning"),
+            *("--workers", "1", "--blocking-threads", "4", "--log-level", "warning"),
             f"synthportal.wsgi_{site}:application",
         ]
 
@@ -166,9 +166,15 @@ def serve(machine: OneMachine, prepare: Callable[[OneMachine], list[str]] = prep
 
 def manage(environment: dict[str, str], *arguments: str) -> None:
     """Run one of Django's commands with `environment`; InputError, naming the command, when it fails."""
-    done = subprocess.run(_django(*arguments), env=environment, stdin=subprocess.DEVNULL, check=False)  # noqa: S603 - our own
-    if done.returncode:
+    if run(_django(*arguments), environment):
         raise InputError(f'the command "{arguments[0]}" failed on the {environment["DJANGO_SETTINGS_MODULE"].rpartition(".")[2]} site')
+
+
+def run(command: list[str], environment: dict[str, str], text: str = "") -> int:
+    """Run `command` to its end with `text` as its standard input; its exit code. It ends when this process does; Ctrl-C is not for it."""
+    return subprocess.run(  # noqa: S603 - our own programs
+        command, env=environment, input=text.encode(), check=False, start_new_session=True, preexec_fn=guardian.die_with_parent
+    ).returncode
 
 
 @contextmanager

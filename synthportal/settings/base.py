@@ -31,14 +31,22 @@ STATIC_URL = "/static/"
 APPEND_SLASH = True
 
 COLLECTED_STATIC = environment.flag("SYNTHPORTAL_COLLECTED_STATIC")
-"""Whether static files are served from where `manage.py collectstatic` put them, compressed, by hashed names, cached for ever."""
+"""Whether static files are served from where `manage.py collectstatic` put them, by hashed names, cached for ever."""
+COMPRESS_STATIC = environment.flag("SYNTHPORTAL_COMPRESS_STATIC")
+"""Whether `collectstatic` writes compressed copies as well, which are then served: worth its 10 seconds where people come from afar."""
+
+
+def _static_storage() -> str:
+    if not COLLECTED_STATIC:
+        return "django.contrib.staticfiles.storage.StaticFilesStorage"
+    if COMPRESS_STATIC:
+        return "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    return "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+
+
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
-        if COLLECTED_STATIC
-        else "django.contrib.staticfiles.storage.StaticFilesStorage"
-    },
+    "staticfiles": {"BACKEND": _static_storage()},
 }
 WHITENOISE_MAX_AGE = 300
 
