@@ -75,9 +75,8 @@ def as_text(column: ColumnSchema, value: str) -> str:
         return value
     if column.storage in ISO:
         if column.format is None and column.storage == "timestamp[us]":
-            return (
-                f"strftime({value}, CASE WHEN microsecond({value}) % 1000000 = 0 THEN '%Y-%m-%dT%H:%M:%S' ELSE '%Y-%m-%dT%H:%M:%S.%f' END)"
-            )
+            whole, part = f"strftime({value}, '%Y-%m-%dT%H:%M:%S')", f"strftime({value}, '%Y-%m-%dT%H:%M:%S.%f')"
+            return f"CASE WHEN epoch_us({value}) % 1000000 = 0 THEN {whole} ELSE {part} END"
         return f"strftime({value}, {literal((column.format or ISO[column.storage]).replace('%z', '+00:00'))})"
     if column.storage == "float64" and column.decimals is not None and column.decimals <= 15:
         # beyond 2^53 fixed notation would print digits that were never measured

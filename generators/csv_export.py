@@ -23,7 +23,7 @@ def write_csv(parquet: Path | str, out: Path | str, table_schema: TableSchema, *
     """Write canonical `parquet` to the file `out` as UTF-8 CSV with commas, LF line ends and quotes only where needed; whole or not at all.
 
     A text cell (or column name) that starts with ``= + - @``, their full-width forms, a tab or a line break gets a leading ``'``, so that
-    no spreadsheet takes it for a formula (OWASP, CSV injection). Dates are written in the column's `format`; missing values are empty cells.
+    no spreadsheet takes it for a formula (OWASP, CSV injection). Dates are written in the column's `format`, missing values as empty cells.
     Memory does not grow with the number of rows. Raises InputError when the disk is full.
     """
     parquet, out = Path(parquet), Path(out)

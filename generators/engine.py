@@ -50,6 +50,8 @@ def engine(work: Path, place: str) -> Iterator[duckdb.DuckDBPyConnection]:
             "memory_limit": "2GB",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
+            # a wide file's footer is long, and every query would read it again
+            "parquet_metadata_cache": "true",
         }
     )
     try:

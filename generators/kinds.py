@@ -98,10 +98,11 @@ _T = "value_text"
 """Stands for the trimmed text in the SQL of a guess."""
 
 
-def _guess(kind: Kind, storage: str, shape: str, *, format: str | None = None, test: str | None = None, label: str = "") -> Guess:
+def _guess(kind: Kind, storage: str, shape: str, *, format: str | None = None, test: str | None = None, value: str = "") -> Guess:
+    """A guess. `value` is by default the careful reading of `casting`; where `test` holds throughout, a plainer one does and is faster."""
     column = ColumnSchema("", kind, storage, format=format)
     return Guess(
-        label or KIND_WORDS[kind], kind, storage, test or f"regexp_full_match({_T}, {literal(shape)})", from_text(column, _T), shape, format
+        KIND_WORDS[kind], kind, storage, test or f"regexp_full_match({_T}, {literal(shape)})", value or from_text(column, _T), shape, format
     )
 
 
@@ -111,9 +112,21 @@ def _temporal(kind: Kind, pattern: str) -> Guess:
     return _guess(kind, "date32" if kind is Kind.DATE else "timestamp[us]", shape, format=pattern, test=test)
 
 
-_WHOLE = _guess(Kind.INTEGER, "int64", INTEGER_TEXT, test=f"coalesce(TRY_CAST({_T} AS BIGINT)::VARCHAR = ltrim({_T}, '+'), false)")
+_WHOLE = _guess(
+    Kind.INTEGER,
+    "int64",
+    INTEGER_TEXT,
+    test=f"coalesce(TRY_CAST({_T} AS BIGINT)::VARCHAR = ltrim({_T}, '+'), false)",
+    value=f"TRY_CAST({_T} AS BIGINT)",
+)
 _REAL_SHAPE = r"[+-]?((0|[1-9][0-9]{0,14})([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?"
-_REAL = _guess(Kind.REAL, "float64", _REAL_SHAPE, test=f"regexp_full_match({_T}, '{_REAL_SHAPE}') AND isfinite(TRY_CAST({_T} AS DOUBLE))")
+_REAL = _guess(
+    Kind.REAL,
+    "float64",
+    _REAL_SHAPE,
+    test=f"regexp_full_match({_T}, '{_REAL_SHAPE}') AND isfinite(TRY_CAST({_T} AS DOUBLE))",
+    value=f"TRY_CAST({_T} AS DOUBLE)",
+)
 _COMMA_SHAPE = r"[+-]?(0|[1-9][0-9]{0,14})(,[0-9]+)?"
 _COMMA = Guess(
     "numbers",
@@ -178,7 +191,7 @@ def decide_text(
 
 
 def _first_of(plan: list[Guess]) -> list[Guess]:
-    """The likeliest guess, with the one it could be confused with (month first) or must yield to (numbers, for eight digits that may be dates)."""
+    """The likeliest guess, with what it could be confused with (month first) or must yield to (numbers, for eight digits)."""
     if not plan:
         return []
     other = _DAY_FIRST.get((plan[0].format or "").split(" ")[0])
@@ -187,7 +200,7 @@ def _first_of(plan: list[Guess]) -> list[Guess]:
 
 
 def _samples(connection: duckdb.DuckDBPyConnection, staged: Path, columns: list[str]) -> dict[str, list[str]]:
-    """Up to `_SAMPLE` values of each column that are not missing."""
+    """Up to `_SAMPLE` different values of each column that are not missing."""
     found: dict[str, list[str]] = {}
     with pq.ParquetFile(staged) as file:
         head = next(file.iter_batches(batch_size=20_000, columns=columns), None)
@@ -196,7 +209,7 @@ def _samples(connection: duckdb.DuckDBPyConnection, staged: Path, columns: list[
         if len(values) < 50 and head is not None and head.num_rows == 20_000:
             sql = f'SELECT "{c}" FROM {scan(staged)} WHERE trim("{c}") <> \'\' LIMIT {_SAMPLE}'
             values = [v for (v,) in connection.execute(sql).fetchall()]
-        found[c] = [v.strip() for v in values if v.strip() not in MISSING_MARKERS]
+        found[c] = sorted({v.strip() for v in values} - set(MISSING_MARKERS))
     return found
 
 

@@ -86,7 +86,7 @@ def split(
             if held == 0 or held == persons:
                 side = "holdout" if held == 0 else "train"
                 raise InputError(
-                    f"the {side} side of the split would be empty: {persons:,} person{'s' if persons != 1 else ''} are too few to hold "
+                    f"the {side} side of the split would be empty: {persons:,} person{'s are' if persons != 1 else ' is'} too few to hold "
                     f"{holdout:.0%} of them out; use more data or another share"
                 )
             digest = _digest(connection, len(tables), holdout)

@@ -303,9 +303,14 @@ def test_work_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
 def test_a_file_keeps_its_old_content_when_rewriting_it_fails(tmp_path: Path) -> None:
     target = tmp_path / "kept.txt"
     target.write_text("old")
-    with pytest.raises(RuntimeError), writing(target) as file:
-        file.write(b"new")
-        raise RuntimeError
+
+    def fail_half_way() -> None:
+        with writing(target) as file:
+            file.write(b"new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["kept.txt"]
 
