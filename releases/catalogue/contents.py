@@ -40,6 +40,7 @@ METRIC_NAMES = {
     "rare_extremes": "Real extremes that appear",
     "rule_violations": "Rows that break a rule",
     "structure": "Structure",
+    "target_auc": "Use for prediction (trained here, tested on real people)",
 }
 SAFETY = ("collisions", "rare_row_collisions", "rare_values", "rare_extremes", "membership", "singling_out", "linkability", "inference")
 

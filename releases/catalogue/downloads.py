@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -136,7 +137,7 @@ def _bytes(parts: Sequence[Part], start: int, length: int, done: Callable[[], No
 
 def counted(download: Download) -> None:
     """Count one whole download. A count that cannot be written is lost: the download is not."""
-    key = {"version": download.version, "path": download.path, "day": timezone.localdate()}
+    key: dict[str, Any] = {"version": download.version, "path": download.path, "day": timezone.localdate()}
     try:
         DownloadCount.objects.get_or_create(**key)
         DownloadCount.objects.filter(**key).update(count=F("count") + 1)

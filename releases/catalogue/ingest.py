@@ -247,7 +247,7 @@ def _note(refused: FeedRefused | None, now: datetime) -> None:
         return
     sequence = refused.sequence or None
     met = open_ones.filter(sequence=sequence, reason=refused.reason).first()
-    open_ones.exclude(pk=met.pk if met else None).update(resolved_at=now)
+    (open_ones.exclude(pk=met.pk) if met else open_ones).update(resolved_at=now)
     if met:
         IngestRefusal.objects.filter(pk=met.pk).update(last_met=now, times=met.times + 1)
         return
