@@ -89,7 +89,9 @@ def association_differences(c: Comparison, sides: Mapping[str, Associations]) ->
 
 
 def discriminator_scores(c: Comparison, found: Discrimination) -> Chart | None:
-    """How a machine scored real and synthetic rows; bins of too few persons joined with their neighbour."""
+    """How a machine scored real and synthetic rows; bins of too few persons joined with their neighbour. None about too few people."""
+    if not all(c.crowd):
+        return None
     edges = np.linspace(0, 1, SCORE_BINS + 1)[1:-1]
     real = np.searchsorted(edges, found.real, side="right")
     made = np.searchsorted(edges, found.synthetic, side="right")

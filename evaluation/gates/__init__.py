@@ -17,7 +17,8 @@ from evaluation.results import Evaluation, MetricResult
 from generators.errors import InputError
 
 LEVELS = ("hard", "soft", "advisory")
-COMPARISONS = ("at_most", "at_least", "at_most_ceiling", "nearer_ceiling_than_floor")
+COMPARISONS = ("at_most", "at_least", "at_most_or_near_ceiling", "at_most_ceiling", "nearer_ceiling_than_floor")
+_TWINNED = ("at_most_ceiling", "nearer_ceiling_than_floor")
 CURRENT = 1
 _FOLDER = Path(__file__).parent
 
@@ -26,7 +27,8 @@ _FOLDER = Path(__file__).parent
 class Gate:
     """One gate. level: "hard" stops submission, "soft" must be weighed, "advisory" is shown.
 
-    compare: with `constant` ("at_most", "at_least"); with the holdout's value, `tolerance` and so many standard errors allowed
+    compare: with `constant` ("at_most", "at_least"); the same, or within `tolerance` of the holdout's value, which is no better on a
+    small table ("at_most_or_near_ceiling"); with the holdout's value, `tolerance` and so many standard errors allowed
     ("at_most_ceiling"); or nearer to the holdout than to the shuffle, within `tolerance` of the holdout allowed.
     scope: "table" for the table's figure, "column" for each column. optional: passes when the evaluation has no such metric.
     """
@@ -170,6 +172,8 @@ def met(gate: Gate, r: MetricResult) -> bool:
         return r.value <= gate.constant
     if gate.compare == "at_least":
         return r.value >= gate.constant
+    if gate.compare == "at_most_or_near_ceiling":
+        return r.value <= max(gate.constant, (r.ceiling or 0.0) + gate.tolerance)
     if r.ceiling is None:
         return False
     if gate.compare == "at_most_ceiling":
@@ -196,7 +200,7 @@ def _reason(gate: Gate, r: MetricResult) -> str:
     place = f"{r.scope.label} " if gate.scope == "column" else ""
     if r.value is None:
         return f"{place}{r.failed or 'it has no value'}"
-    missing = gate.compare not in ("at_most", "at_least") and (r.ceiling is None or (gate.compare.startswith("nearer") and r.floor is None))
+    missing = gate.compare in _TWINNED and (r.ceiling is None or (gate.compare.startswith("nearer") and r.floor is None))
     if missing:
         return f"{place}{written(r.metric, r.value)}, with nothing to compare it with"
     return f"{place}{_figures(gate, r).strip(' ()')}" + (f", {r.remark}" if r.remark and gate.scope == "table" else "")
@@ -206,8 +210,8 @@ def _figures(gate: Gate, r: MetricResult) -> str:
     if r.value is None:
         return ""
     value = written(r.metric, r.value)
-    if gate.compare in ("at_most", "at_least"):
-        bound = "at most" if gate.compare == "at_most" else "at least"
+    if gate.compare not in _TWINNED:
+        bound = "at least" if gate.compare == "at_least" else "at most"
         return f" ({value}; {bound} {written(r.metric, gate.constant)} wanted)"
     ceiling = "unknown" if r.ceiling is None else written(r.metric, r.ceiling)
     if gate.compare == "at_most_ceiling":

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from evaluation.basket import evaluate
+from evaluation.comparison import Comparison, compare
 from evaluation.results import Evaluation
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.schema import Kind, TableSchema
@@ -36,6 +37,9 @@ class World:
         pq.write_table(table, self.path(name))
         return self.path(name)
 
+    def compare(self, name: str) -> Comparison:
+        return compare(self.path("train"), self.path("holdout"), self.path(name), self.schema, INTERNAL, 3)
+
     def evaluate(self, name: str, *, policy: DisclosurePolicy = INTERNAL, target: str | None = None) -> Evaluation:
         return evaluate(self.path("train"), self.path("holdout"), self.path(name), self.schema, policy=policy, seed=3, target=target)
 
@@ -45,7 +49,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     schema = EMERGENCY_SCHEMA.deidentified().tables[0]
     kept = tuple(c for c in schema.columns if c.kind is not Kind.FREE_TEXT and c.name != "visit_id")
     schema = replace(schema, columns=kept, primary_key=())
-    table = emergency_department(rows=7000, seed=5).select([c.name for c in kept])
+    table = emergency_department(rows=4800, seed=5).select([c.name for c in kept])
     codes = np.asarray(table["patient_id"].combine_chunks().dictionary_encode().indices)
     side = np.random.default_rng(1).random(int(codes.max()) + 1)[codes]
     found = World(schema, tmp_path_factory.mktemp("world"))
@@ -53,7 +57,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         name: table.filter(pa.array((side >= a) & (side < b)))
         for name, a, b in (("train", 0.0, 0.5), ("holdout", 0.5, 0.75), ("third", 0.75, 1.0))
     }
-    common = {c.name: _common(frames["train"], c.name) for c in kept if c.kind is Kind.CATEGORICAL}
+    common = {c.name: _common(frames["train"], c.name) for c in kept if c.kind is Kind.CATEGORICAL and c.storage == "string"}
     for name, frame in frames.items():
         for column, values in common.items():
             pooled = [v if v is None or v in values else "Other" for v in frame[column].to_pylist()]
