@@ -17,6 +17,6 @@ class ZoneLoader(Loader):
         self.folders = tuple(folders)
 
     def get_template_sources(self, template_name: str) -> Iterator[Origin]:
-        first, slash, _ = template_name.partition("/")
-        if not slash or first in self.folders:
+        first, *rest = template_name.split("/")
+        if ".." not in rest and (not rest or first in self.folders):
             yield from super().get_template_sources(template_name)
