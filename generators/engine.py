@@ -50,11 +50,11 @@ def engine(work: Path, place: str) -> Iterator[duckdb.DuckDBPyConnection]:
             "memory_limit": "2GB",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            # a wide file's footer is long, and every query would read it again
-            "parquet_metadata_cache": "true",
         }
     )
     try:
+        # a wide file's footer is long, and every query would read it again
+        connection.execute("SET parquet_metadata_cache=true")
         yield connection
     except duckdb.OutOfMemoryException:
         raise InputError(f"{place}: not enough memory or disk to work through it; free some and try again") from None

@@ -10,6 +10,8 @@ from generators.dataset import Dataset
 from generators.schema import Kind, Role
 from tests.generators.input_files import column, only_table, read, said
 
+DISTRICTS = ("N1", "SW10", "E6", "NW17", "EC1A", "W2")
+
 
 def hospital(folder: Path, rows: int = 200) -> Dataset:
     lines = ["visit_id,patient_id,age,sex,postcode_district,imd_decile,died,diagnosis_code,complaint,admission_date"]
@@ -17,7 +19,7 @@ def hospital(folder: Path, rows: int = 200) -> Dataset:
     for i in range(rows):
         text = " ".join(words[(i * k) % 10] for k in (1, 3, 7, 9)) + f" day {i % 150}"
         lines.append(
-            f"V{i:05d},P{i % 70:04d},{20 + i % 60},{'fm'[i % 2]},{['N1', 'SW10', 'E6', 'NW17', 'EC1A', 'W2'][i % 6]},{1 + i % 10},{int(i % 9 == 0)},"
+            f"V{i:05d},P{i % 70:04d},{20 + i % 60},{'fm'[i % 2]},{DISTRICTS[i % 6]},{1 + i % 10},{int(i % 9 == 0)},"
             f"{['R10.4', 'J45.9', 'S62.1'][i % 3]},{text},2020-{1 + i % 12:02d}-{1 + i % 28:02d}"
         )
     return read(folder, "\n".join(lines) + "\n")
