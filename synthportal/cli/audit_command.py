@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 
-from synthportal.cli.outcome import NotPassed, say
+from generators.errors import InputError
+from synthportal.cli.options import EXISTING
+from synthportal.cli.outcome import NotPassed
 
 
 @click.group("audit")
@@ -15,7 +18,11 @@ def command() -> None:
 
 
 @command.command("verify", short_help="Walk the hash chain; compare it with published capsules.")
-def verify() -> None:
+@click.option(
+    "--key", type=EXISTING, metavar="FILE", help="The publisher's public key, or a folder of pinned keys.  [default: this site's]"
+)
+@click.option("--lake", type=EXISTING, metavar="DIR", help="The lake, when it is not where the settings say.")
+def verify(key: Path | None, lake: Path | None) -> None:
     """Walk the hash chain and compare it with the heads carried in published capsules.
 
     Exit 0: every event is there, in order, unchanged, and the capsules agree. Exit 3: something does not
@@ -27,14 +34,29 @@ def verify() -> None:
     """
     os.environ["DJANGO_SETTINGS_MODULE"] = "synthportal.settings.secure"
     import django
+    from django.conf import settings
 
     django.setup()
-    from synthportal.cli import audit_heads
+    from releases.audit import verify_chain
+    from releases.capsule.layout import CapsuleRefused
+    from releases.capsule.signing import KeyRefused, TrustedKeys
+    from releases.published_heads import published_heads
 
-    found = audit_heads.verified()
-    for problem in found.problems:
+    key = key or settings.ZONE_FOLDER / "publisher" / "signing.pub"
+    if not key.exists():
+        raise InputError("this site has no signing key yet; name the publisher's public key with --key")
+    problems: list[str] = []
+    heads: list[dict[str, object]] = []
+    try:
+        heads = list(published_heads(lake or settings.SYNTHPORTAL_LAKE, TrustedKeys.load(key)))
+    except KeyRefused as refusal:
+        raise InputError(f"--key: {refusal}") from None
+    except CapsuleRefused as refusal:
+        problems.append(f"the lake: {refusal.reason}")
+    found = verify_chain(heads)
+    problems += found.problems
+    for problem in problems:
         click.echo(problem)
-    if not found.intact:
-        raise NotPassed(f"verdict: the audit trail does not hold ({len(found.problems)} problems)")
-    click.echo(f"verdict: intact: {found.events:,} events, {found.published} published capsules agree, head {found.head.digest[:12]}")
-    say("the trail was walked from its first event")
+    if problems:
+        raise NotPassed(f"verdict: the audit trail does not hold ({len(problems)} problem{'s' if len(problems) > 1 else ''})")
+    click.echo(f"verdict: intact: {found.events:,} events; {found.compared} published capsules agree; head {found.head.digest[:12]}")

@@ -6,6 +6,8 @@ import importlib
 
 import click
 
+from synthportal import __version__
+
 COMMANDS = {
     "schema": "What a file holds: propose names, kinds, disclosure roles and keys.",
     "split": "Train and holdout, by person.",
@@ -42,7 +44,7 @@ class Commands(click.Group):
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="synthportal", prog_name="synthportal")
+@click.version_option(__version__, prog_name="synthportal")
 def synthportal() -> None:
     """Turn records that may not leave their secure zone into synthetic data that may, and answer for it.
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import platform
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 from generators.dataset import Dataset, TableFile
 from generators.progress import Progress
 from generators.summarise import summarise
+from synthportal import __version__
 from synthportal.cli import judging, making, parts, records
 from synthportal.cli.options import policy_named, schema_in
 from synthportal.cli.pipeline import Pipeline
@@ -42,7 +42,7 @@ def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> judgi
     judging.write(judged, evaluations, title=f"{info.title}: synthetic data from {data.name}")
     parts.lay_out(made, results, "synthetic")
     record = {
-        "synthportal": version("synthportal"),
+        "synthportal": __version__,
         "python": platform.python_version(),
         "settings": {"generator": info.name, "rows": wanted, "seed": settings.seed, "target": settings.target},
         "policy": policy.as_dict(),

@@ -1,4 +1,4 @@
-"""What every page is held to: no serious finding of axe, no sideways scrolling on a small telephone, nothing refused by the content policy."""
+"""What every page is held to: nothing serious from axe, no sideways scrolling on a telephone, nothing the content policy refuses."""
 
 from __future__ import annotations
 

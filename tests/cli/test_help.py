@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,8 @@ def test_an_unknown_command_and_an_unknown_option_are_one_line_each(run: Run) ->
         assert ended.code == 2
         assert len(ended.err.splitlines()) == 1
         assert ended.err.startswith("error: ")
+
+
+def test_the_version_is_the_package_s(run: Run) -> None:
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert run("--version").out == f"synthportal, version {package}\n"

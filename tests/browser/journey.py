@@ -1,0 +1,239 @@
+"""The whole path as people walk it, one method a step: every page they come by is inspected."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser import inspection
+from tests.browser.inspection import LARGE, SMALL
+from tests.browser.running import PASSWORD, REVIEWER, STEWARD, RunningSites
+
+PATIENCE = 240.0
+"""Seconds any one job may take on a busy machine."""
+
+
+@dataclass
+class Journey:
+    """One walk through both sites. pictures: where pictures of the main pages go. scripts: whether JavaScript runs."""
+
+    sites: RunningSites
+    browser: Browser
+    pictures: Path
+    scripts: bool = True
+    faults: list[str] = field(default_factory=list)
+    inspected: set[str] = field(default_factory=set)
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def visitor(self) -> Page:
+        """Somebody's browser, with no cookies."""
+        context = self.browser.new_context(viewport=LARGE, java_script_enabled=self.scripts, accept_downloads=True)
+        context.set_default_timeout(30_000)
+        self.contexts.append(context)
+        page = context.new_page()
+        self.faults_of(page)
+        return page
+
+    def faults_of(self, page: Page) -> None:
+        page.on("console", lambda message: self.faults.append(f"{page.url}: {message.text}") if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.faults.append(f"{page.url}: {error}"))
+
+    def close(self) -> None:
+        for context in self.contexts:
+            context.close()
+
+    def inspect(self, page: Page, picture: str | None = None) -> None:
+        """Hold the page against what every page is held to, once for each kind of page. Without scripts only its width can be told."""
+        if picture:
+            page.screenshot(path=self.pictures / f"{picture}.png", full_page=False)
+        kind = re.sub(r"[0-9a-f-]{36}|/datasets/[^/]+", "…", page.url.split("?")[0])
+        if kind in self.inspected or not self.scripts:
+            return
+        self.inspected.add(kind)
+        self.faults += inspection.serious_findings(page)
+        page.set_viewport_size(SMALL)
+        wide = inspection.overflow(page)
+        if wide:
+            self.faults.append(wide)
+        self.faults += inspection.serious_findings(page)
+        page.set_viewport_size(LARGE)
+
+    # The steps, in order.
+
+    def sign_in(self, email: str) -> Page:
+        page = self.visitor()
+        page.goto(f"{self.sites.secure}/")
+        self.inspect(page)
+        page.get_by_label("E-mail address").fill(email)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("heading", level=1).wait_for()
+        assert "/sign-in/" not in page.url
+        return page
+
+    def register(self, page: Page, title: str, file: Path) -> None:
+        page.goto(f"{self.sites.secure}/sources/new/")
+        page.get_by_label("Name of the dataset").fill(title)
+        page.get_by_label("What is in it?").fill("Made-up records for a test of the whole path.")
+        page.get_by_label("Data controller").fill("A hospital of the tests")
+        page.get_by_label("Subject").fill("emergency care")
+        self.inspect(page)
+        page.get_by_role("button", name="Register").click()
+        page.locator("input[type=file]").set_input_files(file)
+        self.inspect(page)
+        page.get_by_role("button", name="Send the file").click()
+        self.follow(page, "Confirm the schema")
+
+    def confirm_schema(self, page: Page) -> None:
+        for select in page.locator("select[name$='-person']").all():
+            if select.input_value() == "":
+                select.select_option("-none-")
+        self.inspect(page, "schema")
+        page.get_by_role("button", name="Confirm: this is what the file holds").click()
+        self.follow(page, "Go to the dataset")
+        self.inspect(page)
+
+    def summarise(self, page: Page) -> None:
+        page.get_by_role("button", name="Make a metadata summary").click()
+        page.get_by_label("Public", exact=True).check()
+        self.inspect(page)
+        page.locator("main form button[type=submit]").first.click()
+        self.follow(page, "See exactly what would leave")
+        self.draw(page)
+        self.inspect(page, "summary")
+
+    def ask(self, page: Page, title: str, generator: str) -> None:
+        """A request with its purpose and every variable justified."""
+        page.goto(f"{self.sites.secure}/sources/")
+        page.get_by_role("link", name=title).first.click()
+        page.get_by_role("link", name="Ask for a release").click()
+        page.get_by_label("Name of the release you are asking for").fill(title)
+        self.inspect(page)
+        page.get_by_role("button", name="Begin").click()
+        self.inspect(page)
+        page.get_by_role("link", name="Purpose").click()
+        page.get_by_label("Code development").check()
+        page.get_by_label("Who will use it, and what for?").fill("Students who write code before they get access.")
+        page.get_by_label("Description shown to the public").fill("Made-up visits to an emergency department.")
+        page.get_by_label(re.compile("^Structural" if generator == "structural" else "^Publicly-sourced")).check()
+        page.get_by_label(re.compile("^Open")).check()
+        self.inspect(page)
+        page.get_by_role("button", name="Save").click()
+        page.get_by_role("link", name="Variables and why").click()
+        page.locator("#every").check()
+        page.locator("#why-all").fill("The exercises use it.")
+        self.inspect(page)
+        page.get_by_role("button", name="Save").click()
+
+    def generate(self, page: Page, generator: str, rows: int) -> None:
+        page.get_by_role("link", name="Method and data").click()
+        page.locator(f"input[name=generator][value={generator}]").check()
+        page.get_by_label("How many rows?").fill(str(rows))
+        self.inspect(page)
+        page.locator("main form button[type=submit]").first.click()
+        self.follow(page, "Watch the evaluation", "See the version")
+        if "/versions/" not in page.url:
+            self.follow(page, "See the evidence")
+        self.draw(page)
+        self.inspect(page, "evidence")
+
+    def submit(self, page: Page) -> None:
+        page.get_by_role("button", name="Choose this version").click()
+        self.inspect(page)
+        page.get_by_role("link", name=re.compile("^Submit")).click()
+        self.inspect(page)
+        page.get_by_role("button", name="Submit for review").click()
+        page.get_by_text("The request is with the reviewers.").wait_for()
+
+    def review(self, title: str) -> None:
+        """Information Governance reads, answers the checklist, and signs."""
+        page = self.sign_in(REVIEWER)
+        self.inspect(page, "home")
+        page.get_by_role("link", name=re.compile(re.escape(title))).first.click()
+        review = page.get_by_role("button", name="Review this request")
+        if review.count():
+            review.click()
+        self.draw(page)
+        self.inspect(page, "review")
+        for field_set in page.locator(".sp-check").all():
+            field_set.get_by_label("Yes", exact=True).check()
+        page.get_by_label("Approve", exact=True).check()
+        page.get_by_role("button", name="Continue").click()
+        self.inspect(page)
+        page.get_by_role("button", name="Sign and approve").click()
+        page.get_by_role("heading", level=1).wait_for()
+
+    def find(self, title: str) -> Page:
+        """The dataset's page on the public site, found by searching, once it is there."""
+        page = self.visitor()
+        page.goto(self.sites.public)
+        self.inspect(page)
+        hit = page.get_by_role("link", name=title)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            page.goto(f"{self.sites.public}/datasets/?q={title.split()[-1]}")
+            if hit.count():
+                break
+            assert time.monotonic() < deadline, "the release did not reach the public site"
+            page.wait_for_timeout(500)
+        self.inspect(page)
+        hit.first.click()
+        self.draw(page)
+        self.inspect(page, "dataset")
+        return page
+
+    def download(self, page: Page, folder: Path) -> Path:
+        """The capsule, as a researcher downloads it."""
+        with page.expect_download() as started:
+            page.get_by_role("button", name="Download everything (zip)").or_(
+                page.get_by_role("link", name="Download everything (zip)")
+            ).click()
+        target = folder / started.value.suggested_filename
+        started.value.save_as(target)
+        return target
+
+    def walk(self, title: str, file: Path, generator: str, rows: int) -> Page:
+        """All of it, up to the dataset's page on the public site."""
+        page = self.sign_in(STEWARD)
+        self.inspect(page)
+        self.register(page, title, file)
+        self.confirm_schema(page)
+        self.summarise(page)
+        self.ask(page, title, generator)
+        self.generate(page, generator, rows)
+        self.submit(page)
+        self.review(title)
+        return self.find(title)
+
+    def follow(self, page: Page, *names: str) -> None:
+        """Wait for a run to succeed and follow the link it then shows (one of `names`); what the page says when it fails."""
+        deadline = time.monotonic() + PATIENCE
+        looked = False
+        while True:
+            if page.get_by_text("It did not work").count():
+                raise AssertionError(page.locator("main").inner_text())
+            for name in names:
+                link = page.get_by_role("button", name=name)
+                if link.count():
+                    link.first.click()
+                    return
+            assert time.monotonic() < deadline, f"{names} did not come: {page.locator('main').inner_text()}"
+            if not looked and "/runs/" in page.url:
+                self.inspect(page)
+                looked = True
+            page.wait_for_timeout(400)
+            if not self.scripts:
+                page.reload()
+
+    def draw(self, page: Page) -> None:
+        """Bring the charts in view that can be, so that they are part of what is inspected."""
+        if self.scripts:
+            for chart in page.locator("[data-chart]").all()[:3]:
+                if chart.is_visible():
+                    chart.scroll_into_view_if_needed()
+            page.wait_for_timeout(300)
+            page.evaluate("window.scrollTo(0, 0)")

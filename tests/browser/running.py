@@ -1,0 +1,116 @@
+"""The real thing, started as a hospital would start it: `synthportal serve` in a folder of its own, with accounts made by the services."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PASSWORD = "a password of the tests"
+STEWARD, REVIEWER = "steward@hospital.example", "reviewer@hospital.example"
+START_WITHIN = 180.0
+COMMAND = [sys.executable, "-c", "from synthportal.cli import main; main()"]
+
+_ACCOUNTS = f"""
+import django; django.setup()
+from releases.services import accounts
+first = accounts.create_administrator(email="one@hospital.example", full_name="Ada One", password={PASSWORD!r})
+second = accounts.create_administrator(email="two@hospital.example", full_name="Ben Two", password={PASSWORD!r})
+for email, name, role in (({STEWARD!r}, "Sam Steward", "steward"), ({REVIEWER!r}, "Ira Reviewer", "ig")):
+    person = accounts.create_account(first, email=email, full_name=name, password={PASSWORD!r})
+    grant = accounts.propose_role(first, person, role=role)
+    if not grant.effective:
+        accounts.confirm_role(second, grant)
+"""
+
+
+@dataclass
+class RunningSites:
+    """Both sites, worker, publisher, ingest and queue."""
+
+    var: Path
+    secure: str
+    public: str
+    process: subprocess.Popen[str]
+    said: list[str]
+
+    @property
+    def public_key(self) -> Path:
+        """What the hospital would hand out."""
+        return self.var / "secure" / "publisher" / "signing.pub"
+
+    @staticmethod
+    def start(var: Path) -> RunningSites:
+        """Start everything in `var` and wait until both sites answer; AssertionError with what was said when they do not."""
+        ports = {"SYNTHPORTAL_SECURE_PORT": str(_free_port()), "SYNTHPORTAL_PUBLIC_PORT": str(_free_port())}
+        environment = _environment(var) | ports
+        process = subprocess.Popen(
+            [*COMMAND, "serve"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
+        )
+        sites = RunningSites(
+            var,
+            f"http://localhost:{ports['SYNTHPORTAL_SECURE_PORT']}",
+            f"http://localhost:{ports['SYNTHPORTAL_PUBLIC_PORT']}",
+            process,
+            [],
+        )
+        try:
+            sites._wait()
+            settings = {"DJANGO_SETTINGS_MODULE": "synthportal.settings.secure", "PYTHONPATH": str(ROOT)}
+            subprocess.run([sys.executable, "-c", _ACCOUNTS], cwd=ROOT, env=environment | settings, check=True)
+        except BaseException:
+            sites.stop()
+            raise
+        return sites
+
+    def _wait(self) -> None:
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + START_WITHIN
+        while not any(re.search(r"Stop with Ctrl-C", line) for line in self.said):
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0.1, deadline - time.monotonic()))
+            line = self.process.stdout.readline() if ready else ""
+            assert line, "the sites did not start:\n" + "".join(self.said)
+            self.said.append(line)
+        # From now on nobody reads what it says: it must not wait for a reader.
+        os.set_blocking(self.process.stdout.fileno(), False)
+
+    def verify(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """`synthportal verify …`"""
+        return subprocess.run([*COMMAND, "verify", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    def verify_audit(self) -> subprocess.CompletedProcess[str]:
+        """`synthportal audit verify`, where the secure site runs."""
+        return subprocess.run(
+            [*COMMAND, "audit", "verify"], cwd=ROOT, env=_environment(self.var), capture_output=True, text=True, check=False
+        )
+
+    def stop(self) -> None:
+        """End everything, as Ctrl-C does."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+def _environment(var: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return kept | {"SYNTHPORTAL_VAR": str(var), "PYTHONUNBUFFERED": "1"}
+
+
+def _free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
