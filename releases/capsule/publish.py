@@ -23,7 +23,7 @@ def publish(capsule: Path, lake: Path, signer: Signer, attestation: Attestation)
 
     The capsule's files are copied unchanged and `attestation.dsse.json` added. Safe to repeat after a crash at any point: a capsule
     that the feed announces is not announced again, one that lies in the lake unannounced is taken up where it was left.
-    CapsuleRefused when the capsule is damaged, nobody signed off, or that version was published with another content.
+    CapsuleRefused when the capsule is damaged, nobody signed off, or that version was published with another content or withdrawn.
     """
     manifest, content = check_unsigned(capsule)
     said, digest = manifest.description, hashlib.sha256(content).hexdigest()
@@ -31,6 +31,8 @@ def publish(capsule: Path, lake: Path, signer: Signer, attestation: Attestation)
     if announced is not None:
         if announced.manifest_sha256 != digest:
             raise CapsuleRefused(f"version {said.version} of {said.slug} was published already, with another content")
+        if announced.kind is NoticeKind.WITHDRAWN:
+            raise CapsuleRefused(f"version {said.version} of {said.slug} was withdrawn; publish a new version")
         feed.heartbeat(lake, signer)
         return announced
     place = lake / feed.capsule_place(said.access_level, said.slug, said.version)

@@ -136,6 +136,37 @@ def test_a_capsule_left_unannounced_and_damaged_is_made_anew(publisher: Publishe
     assert verify(publisher.lake / notice.place, publisher.keys)
 
 
+@pytest.mark.promise("publish.10")
+def test_a_whole_capsule_left_unannounced_is_announced_as_it_lies(publisher: Publisher, tmp_path: Path) -> None:
+    capsule = unsigned(tmp_path / "capsule")
+    first = publish(capsule, publisher.lake, publisher.signer, attestation())
+    shutil.rmtree(publisher.lake / "feed")
+    (publisher.lake / ".incoming/ed-visits-1.leftover").mkdir()
+    assert (
+        publish(capsule, publisher.lake, publisher.signer, attestation("2026-11-22T00:00:00Z")).attestation_sha256
+        == first.attestation_sha256
+    )
+
+
+@pytest.mark.promise("publish.10")
+def test_another_capsule_left_unannounced_in_that_place_makes_way(publisher: Publisher, tmp_path: Path) -> None:
+    publisher.publish(title="Never announced")
+    shutil.rmtree(publisher.lake / "feed")
+    (publisher.lake / ".incoming/ed-visits-1.leftover").mkdir()
+    (publisher.lake / ".incoming/other-1.leftover").mkdir()
+    notice = publish(unsigned(tmp_path / "capsule"), publisher.lake, publisher.signer, attestation())
+    assert verify(publisher.lake / notice.place, publisher.keys).manifest.description.title == "Emergency department visits"
+    assert [each.name for each in (publisher.lake / ".incoming").iterdir()] == ["other-1.leftover"]
+
+
+def test_a_withdrawn_version_is_not_published_again(publisher: Publisher, tmp_path: Path) -> None:
+    capsule = unsigned(tmp_path / "capsule")
+    notice = publish(capsule, publisher.lake, publisher.signer, attestation())
+    feed.announce(publisher.lake, publisher.signer, feed.NoticeKind.WITHDRAWN, about=notice, at=notice.at)
+    with pytest.raises(CapsuleRefused, match="was withdrawn"):
+        publish(capsule, publisher.lake, publisher.signer, attestation())
+
+
 @pytest.mark.promise("publish.7", "publish.10")
 def test_a_capsule_left_unannounced_by_a_key_since_rotated_is_signed_anew(publisher: Publisher, tmp_path: Path) -> None:
     capsule = unsigned(tmp_path / "capsule")
