@@ -61,11 +61,33 @@ def issued(numbers: npt.NDArray[np.int64], pattern: str | None) -> pa.Array:
     return pa.StringArray.from_buffers(len(numbers), pa.py_buffer(offsets), pa.py_buffer(letters))
 
 
-def drawn(weights: npt.NDArray[np.float64], rows: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Indices in proportion to `weights` by the inverse of their cumulative sum; uniform where all weights are zero."""
-    cumulative = np.cumsum(weights if weights.sum() > 0 else np.ones_like(weights))
-    chosen = np.searchsorted(cumulative, rng.random(rows) * cumulative[-1], side="right")
-    return np.asarray(np.minimum(chosen, len(cumulative) - 1), dtype=np.int64)
+class Lottery:
+    """Draws indices in proportion to weights, in the same time however many there are; evenly where all weights are zero.
+
+    The alias method (A. J. Walker 1977; M. D. Vose 1991): each of n equal slots holds at most two indices, so that one uniform number
+    chooses the slot and which of the two.
+    """
+
+    def __init__(self, weights: npt.NDArray[np.float64]) -> None:
+        count = len(weights)
+        shares = np.asarray(weights if weights.sum() > 0 else np.ones(count), dtype=np.float64)
+        scaled = (shares / shares.sum() * count).tolist()
+        self._own = np.ones(count)
+        self._other = np.arange(count)
+        small = [i for i, share in enumerate(scaled) if share < 1]
+        large = [i for i, share in enumerate(scaled) if share >= 1]
+        while small and large:
+            under, over = small.pop(), large.pop()
+            self._own[under], self._other[under] = scaled[under], over
+            scaled[over] -= 1 - scaled[under]
+            (small if scaled[over] < 1 else large).append(over)
+
+    def draw(self, rows: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """`rows` indices."""
+        place = rng.random(rows) * len(self._own)
+        slot = place.astype(np.int64)
+        place -= slot
+        return np.where(place < self._own[slot], slot, self._other[slot])
 
 
 def coded(labels: Sequence[str], indices: npt.NDArray[np.int64], storage: str, null: npt.NDArray[np.bool_] | None) -> pa.Array:

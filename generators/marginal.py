@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from generators.issuing import ARROW, clock, coded, drawn, issued, stored
+from generators.issuing import ARROW, Lottery, clock, coded, issued, stored
 from generators.schema import ColumnSchema, Kind, TableSchema
 from generators.structural import DAY, Sampler, placeholder
 from generators.summary import OTHER, Cell, ColumnSummary, Distribution, Scalar, Step, TableSummary
@@ -69,7 +69,7 @@ def _nulls(summary: ColumnSummary) -> Nulls:
     if summary.nulls is None:
         return lambda rows, rng: None
     share = summary.nulls.weight / max(1, summary.nulls.weight + summary.distribution.weight)
-    return lambda rows, rng: rng.random(rows) < share
+    return lambda rows, rng: rng.random(rows, dtype=np.float32) < share
 
 
 def _weights(cells: Sequence[Cell | Step]) -> Floats:
@@ -82,13 +82,13 @@ def _categories(column: ColumnSchema, shape: Distribution, null: Nulls) -> Sampl
         cells.append(shape.other)
     if not cells:
         return placeholder(column)
-    labels, weights = [str(c.value) for c in cells], _weights(cells)
-    return lambda first, rows, rng: coded(labels, drawn(weights, rows, rng), column.storage, null(rows, rng))
+    labels, lottery = [str(c.value) for c in cells], Lottery(_weights(cells))
+    return lambda first, rows, rng: coded(labels, lottery.draw(rows, rng), column.storage, null(rows, rng))
 
 
 def _numbers(column: ColumnSchema, summary: ColumnSummary, null: Nulls) -> Sampler:
     cells: tuple[Cell | Step, ...] = (*summary.distribution.values, *summary.distribution.steps)
-    weights = _weights(cells)
+    lottery = Lottery(_weights(cells))
     places = summary.decimals if column.kind is Kind.REAL else 0
     if places is not None and (
         column.storage == "int64" or all(abs(float(_edge(c)) * 10**places) < _WIDEST for c in cells for _edge in (_low, _high))
@@ -97,7 +97,7 @@ def _numbers(column: ColumnSchema, summary: ColumnSummary, null: Nulls) -> Sampl
         unit = 10.0**places
 
         def on_grid(first: int, rows: int, rng: np.random.Generator) -> pa.Array:
-            chosen = drawn(weights, rows, rng)
+            chosen = lottery.draw(rows, rng)
             values = low[chosen] + _spread(width[chosen], rng.random(rows))
             return stored(values / unit if places else values, column, null(rows, rng))
 
@@ -106,7 +106,7 @@ def _numbers(column: ColumnSchema, summary: ColumnSummary, null: Nulls) -> Sampl
     end = np.array([_high(c) for c in cells], dtype=np.float64)
 
     def anywhere(first: int, rows: int, rng: np.random.Generator) -> pa.Array:
-        chosen = drawn(weights, rows, rng)
+        chosen = lottery.draw(rows, rng)
         u = rng.random(rows)
         return stored(start[chosen] * (1 - u) + end[chosen] * u, column, null(rows, rng))
 
@@ -140,10 +140,10 @@ def _spread(width: Floats, u: Floats) -> Ints:
 
 def _times(column: ColumnSchema, shape: Distribution, null: Nulls) -> Sampler:
     labels, hourly = clock(column.format)
-    weights = _hours(shape)
+    lottery = Lottery(_hours(shape))
 
     def times(first: int, rows: int, rng: np.random.Generator) -> pa.Array:
-        ticks = drawn(weights, rows, rng) * hourly + rng.integers(0, hourly, rows)
+        ticks = lottery.draw(rows, rng) * hourly + rng.integers(0, hourly, rows)
         return coded(labels, ticks, column.storage, null(rows, rng))
 
     return times
@@ -163,17 +163,17 @@ def _hours(shape: Distribution) -> Floats:
 def _dates(column: ColumnSchema, summary: ColumnSummary, null: Nulls) -> Sampler:
     shape = summary.distribution
     cells: tuple[Cell | Step, ...] = (*shape.values, *shape.steps)
-    weights = _weights(cells)
+    lottery = Lottery(_weights(cells))
     start = np.array([period_days(str(_low(c)))[0] for c in cells], dtype=np.int64)
     days = np.array([period_days(str(_high(c)))[1] for c in cells], dtype=np.int64) - start
-    hours = None if summary.hours is None else _hours(summary.hours)
+    hours = None if summary.hours is None else Lottery(_hours(summary.hours))
     _, hourly = clock(column.format) if column.kind is Kind.DATETIME else ([], 60)
 
     def dates(first: int, rows: int, rng: np.random.Generator) -> pa.Array:
-        chosen = drawn(weights, rows, rng)
+        chosen = lottery.draw(rows, rng)
         values = start[chosen] + (rng.random(rows) * days[chosen]).astype(np.int64)
         if hours is not None:
-            ticks = drawn(hours, rows, rng) * hourly + rng.integers(0, hourly, rows)
+            ticks = hours.draw(rows, rng) * hourly + rng.integers(0, hourly, rows)
             values = values * DAY + ticks * (3_600_000_000 // hourly)
         elif column.storage == "timestamp[us]":
             values = values * DAY
@@ -199,11 +199,11 @@ def _persons(column: ColumnSchema, shape: Distribution | None) -> Sampler:
     cells: tuple[Cell | Step, ...] = () if shape is None else (*shape.values, *shape.steps)
     if not cells:
         return lambda first, rows, rng: issued(np.arange(first + 1, first + rows + 1), column.format)
-    weights = _weights(cells)
+    lottery = Lottery(_weights(cells))
     low, width = _grid([_low(c) for c in cells], [_high(c) for c in cells], 0)
 
     def persons(first: int, rows: int, rng: np.random.Generator) -> pa.Array:
-        chosen = drawn(weights, rows, rng)
+        chosen = lottery.draw(rows, rng)
         visits = np.maximum(1, low[chosen] + _spread(width[chosen], rng.random(rows)))
         enough = int(np.searchsorted(np.cumsum(visits), rows)) + 1
         owner = np.repeat(np.arange(min(enough, rows)), np.minimum(visits[:enough], rows))[:rows]

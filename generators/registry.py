@@ -176,17 +176,19 @@ def _write(path: Path, table: str, fill: Fill, rows: int, seed: tuple[int, int],
     tell(0)
     written, writer = 0, None
     with writing(path) as sink, contextlib.closing(_partitions(fill, rows, seed)) as parts:
-        for part in parts:
-            if writer is None:
-                # Without the Arrow schema a text column is read back as text, also where it was written from a dictionary.
-                writer = pq.ParquetWriter(
-                    sink, part.schema, compression="zstd", compression_level=1, use_dictionary=_repetitive(part), store_schema=False
-                )
-            writer.write_table(part, row_group_size=PARTITION)
-            written += part.num_rows
-            tell(written)
-        if writer is not None:
-            writer.close()
+        try:
+            for part in parts:
+                if writer is None:
+                    # Without the Arrow schema a text column is read back as text, also where it was written from a dictionary.
+                    writer = pq.ParquetWriter(
+                        sink, part.schema, compression="zstd", compression_level=1, use_dictionary=_repetitive(part), store_schema=False
+                    )
+                writer.write_table(part, row_group_size=PARTITION)
+                written += part.num_rows
+                tell(written)
+        finally:
+            if writer is not None:
+                writer.close()  # also when stopped: else it would try again once its file is gone
     with path.open("rb") as whole:
         digest = hashlib.file_digest(whole, "sha256").hexdigest()
     return GeneratedFile(table, path, rows, path.stat().st_size, digest)
