@@ -58,8 +58,7 @@ def _built(django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_f
         ready = build.ready_request(people.steward, source)
         marginal = build.ready_request(people.steward, source, "publicly-sourced", of=summary)
         copy = tmp_path_factory.mktemp("world") / "world.sqlite3"
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM INTO %s", [str(copy)])
+        _copy(copy)
     return World(source.pk, ready.pk, marginal.pk), copy
 
 
@@ -95,8 +94,21 @@ def _erasable(request: pytest.FixtureRequest) -> Iterator[None]:
         migration.unguard(apps, editor)
 
 
+def _copy(copy: Path) -> None:
+    """Keep the present content of the database: SQLite's in a file, PostgreSQL's in a database of its own."""
+    if connection.vendor == "postgresql":
+        _as_owner(f'CREATE DATABASE world TEMPLATE "{connection.settings_dict["NAME"]}"')
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM INTO %s", [str(copy)])
+
+
 def _restore(copy: Path) -> None:
-    """Put the copied database in place of the present content."""
+    """Put the kept content in place of the present one."""
+    if connection.vendor == "postgresql":
+        name = connection.settings_dict["NAME"]
+        _as_owner(f'DROP DATABASE "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}" TEMPLATE world')
+        return
     connections.close_all()
     target = sqlite3.connect(str(connection.settings_dict["NAME"]))
     source = sqlite3.connect(copy)
@@ -105,3 +117,11 @@ def _restore(copy: Path) -> None:
     finally:
         source.close()
         target.close()
+
+
+def _as_owner(*statements: str) -> None:
+    """Statements about whole databases, from outside them."""
+    connections.close_all()
+    with connection._nodb_cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
