@@ -1,0 +1,136 @@
+"""Everything happens once: two people at the same moment, a double click, a replayed form. With real threads and real databases."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from releases import audit
+from releases.models import ReleaseRequest, Run, SignOff
+from releases.permissions import Refused
+from releases.services import requests, runs, sources, summaries
+from tests.secure import world as build
+from tests.secure.conftest import World
+from tests.servers import PostgresqlServer
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """What each call returned or was refused with, all started at the same moment in threads with connections of their own."""
+    results: list[Any] = [None] * len(calls)
+    gate = threading.Barrier(len(calls))
+
+    def one(i: int) -> None:
+        gate.wait()
+        try:
+            results[i] = calls[i]()
+        except Exception as error:
+            results[i] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def refused(results: list[Any]) -> list[Any]:
+    unexpected = [r for r in results if isinstance(r, Exception) and not isinstance(r, Refused)]
+    assert not unexpected, unexpected
+    return [r for r in results if isinstance(r, Refused)]
+
+
+@pytest.mark.promise("concurrency.3")
+@pytest.mark.parametrize("second", ["approve", "reject"])
+def test_two_reviewers_signing_at_the_same_moment_decide_once(committed_world: World, second: str) -> None:
+    world = committed_world
+    request = requests.submit(world.people.steward, world.ready)
+    people = world.people
+    results = at_once(lambda: build.decide(people.ig, request), lambda: build.decide(people.other_ig, request, second))
+    assert len(refused(results)) == 1
+    decided = SignOff.objects.get(request=request)
+    assert world.ready.state == {"approve": "approved", "reject": "rejected"}[decided.decision]
+    assert audit.verify_chain().intact
+
+
+@pytest.mark.promise("concurrency.4")
+def test_a_double_click_does_the_thing_once_and_the_second_hears_a_sentence(committed_world: World) -> None:
+    world = committed_world
+    steward, source, request = world.people.steward, world.source, world.ready
+    things: dict[str, tuple[Callable[[], Any], Callable[[], int]]] = {
+        "register": (
+            lambda: sources.register_source(steward, title="Twice", description="x", controller="y", subject="z"),
+            lambda: type(source).objects.filter(title="Twice").count(),
+        ),
+        "draft": (
+            lambda: requests.create_request(steward, source, title="Twice"),
+            lambda: ReleaseRequest.objects.filter(title="Twice").count(),
+        ),
+        "summary": (
+            lambda: summaries.request_summary(steward, source, policy="internal"),
+            lambda: Run.objects.filter(kind="summarise", state="queued").count(),
+        ),
+        "submit": (lambda: requests.submit(steward, request), lambda: int(world.ready.state == "submitted")),
+        "cancel": (lambda: requests.cancel_request(steward, request, reason="x"), lambda: int(world.ready.state == "cancelled")),
+    }
+    for name, (call, count) in things.items():
+        results = at_once(call, call, call)
+        assert len(refused(results)) == 2, name
+        assert count() == 1, name
+    assert audit.verify_chain().intact
+
+
+@pytest.mark.promise("concurrency.2")
+def test_of_several_workers_one_takes_a_run(committed_world: World) -> None:
+    run = summaries.request_summary(committed_world.people.steward, committed_world.source, policy="internal")
+    results = at_once(*[lambda: runs.claim(str(run.pk), run.token)] * 4)
+    assert not refused(results)
+    assert len([r for r in results if r is not None]) == 1
+
+
+@pytest.mark.promise("concurrency.2")
+def test_of_several_reconcilers_one_starts_a_lost_run_again(committed_world: World) -> None:
+    run = summaries.request_summary(committed_world.people.steward, committed_world.source, policy="internal")
+    runs.claim(str(run.pk), run.token)
+    results = at_once(*[lambda: runs.reconcile(lost_after=0)] * 3)
+    assert not refused(results)
+    assert sorted(len(r) for r in results) == [0, 0, 1]
+    run.refresh_from_db()
+    assert (run.state, run.attempt, run.lost) == ("queued", 2, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.promise("concurrency.5")
+def test_the_same_holds_on_postgresql(postgresql_server: PostgresqlServer, tmp_path: Any) -> None:
+    """These tests again, and those of the database's own rules, in a process whose database is PostgreSQL."""
+    if os.environ.get("SYNTHPORTAL_SECURE_DATABASE"):
+        pytest.skip("this is that process")
+    environment = {
+        **{k: v for k, v in os.environ.items() if k not in ("SYNTHPORTAL_TEST_VAR", "SYNTHPORTAL_VAR", "SYNTHPORTAL_STRICT_SKIPS")},
+        "SYNTHPORTAL_SECURE_DATABASE": postgresql_server.url,
+        "SYNTHPORTAL_TEST_VAR": str(tmp_path / "var"),
+    }
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--ds=synthportal.settings.test_secure"),
+            *(f"tests/secure/test_{name}.py" for name in ("concurrency", "permissions", "reviews", "accounts", "state")),
+            "tests/secure/test_audit.py::test_the_database_refuses_to_change_or_delete_an_event",
+            "tests/secure/test_audit.py::test_the_database_refuses_to_change_or_delete_a_sign_off",
+            *("-k", "not postgresql"),
+        ],
+        env=environment,
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
