@@ -16,7 +16,7 @@ from releases.forms import AccountForm, RoleForm
 from releases.models import REVIEWER_ROLES, Account, RoleGrant, RoleName
 from releases.permissions import Refused
 from releases.services import accounts as service
-from releases.views.pages import INVALID, SignedInRequest, ordering, page, paged, refused_on, status_of, visible
+from releases.views.pages import INVALID, SignedInRequest, ordering, page, paged, refused_on, sent, status_of, visible
 
 SORTS: dict[str, tuple[str, ...]] = {"name": ("full_name",), "e-mail address": ("email",), "newest": ("-date_joined",)}
 CRUMB = "Accounts"
@@ -43,7 +43,7 @@ def account_list(request: SignedInRequest) -> HttpResponse:
 @page("GET", "HEAD", "POST", role="administrator")
 def new(request: SignedInRequest) -> HttpResponse:
     """A new account, without any role."""
-    form = AccountForm(request.POST or None)
+    form = AccountForm(sent(request))
     context = {
         "form": form,
         "heading": "New account",

@@ -14,6 +14,12 @@ MOST_BARS = 60
 """Bars drawn; the table beside the chart holds all."""
 
 
+POOLED = "Other (rare values together)"
+
+Bar = tuple[str, int | None, int | None]
+"""(label, people, rows); None where the figure may not be told."""
+
+
 @dataclass(frozen=True)
 class SummaryChart:
     """As `shared/components/chart.html` takes it."""
@@ -34,11 +40,25 @@ def summary_chart(column: ColumnSummary, anchor: str) -> SummaryChart | None:
     rows = [[label, _figure(persons), _figure(count)] for label, persons, count in bars]
     if column.nulls is not None:
         rows.append(["(missing)", _figure(column.nulls.persons), _figure(column.nulls.rows)])
-    drawn = sorted(bars, key=_weight, reverse=True)[:MOST_BARS] if _unordered(column) else bars[:MOST_BARS]
-    counted = "people" if all(persons is not None for _, persons, _ in drawn) else "rows"
-    heights = [persons if counted == "people" else (count if count is not None else persons) for _, persons, count in drawn]
-    labels = [label for label, _, _ in drawn]
-    figure = {
+    crowded = bool(shape.steps) and all(isinstance(edge, int | float) for step in shape.steps for edge in (step.low, step.high))
+    if crowded:
+        figure, drawn = _crowding(column), len(bars)
+    else:
+        chosen = sorted(bars, key=_weight, reverse=True)[:MOST_BARS] if _unordered(column) else bars[:MOST_BARS]
+        figure, drawn = _bar_figure([label for label, _, _ in chosen], chosen), len(chosen)
+    return SummaryChart(
+        id=anchor,
+        title=_title(column, bars),
+        figure=figure,
+        alternative=_words(bars, drawn, crowded),
+        table={"columns": ["Value", "People", "Rows"], "rows": rows},
+    )
+
+
+def _bar_figure(labels: list[str], bars: list[Bar]) -> dict[str, Any]:
+    counted = "people" if all(persons is not None for _, persons, _ in bars) else "rows"
+    heights = [persons if counted == "people" else (count if count is not None else persons) for _, persons, count in bars]
+    return {
         "data": [{"type": "bar", "x": labels, "y": heights, "marker": {"color": REAL}, "hovertemplate": "%{x}: %{y:,}<extra></extra>"}],
         "layout": {
             "xaxis": {"type": "category"},
@@ -47,16 +67,27 @@ def summary_chart(column: ColumnSummary, anchor: str) -> SummaryChart | None:
             "bargap": 0.1,
         },
     }
-    return SummaryChart(
-        id=anchor,
-        title=_title(column, bars),
-        figure=figure,
-        alternative=_words(bars, len(drawn)),
-        table={"columns": ["Value", "People", "Rows"], "rows": rows},
-    )
 
 
-Bar = tuple[str, int | None, int | None]
+def _crowding(column: ColumnSummary) -> dict[str, Any]:
+    """Ranges hold about as many people each, so their counts show nothing: a bar is as wide as its range and as high as it is crowded."""
+    grain = 10.0 ** -(column.decimals or 0)
+    spans = [(float(s.low), float(s.high), s.weight) for s in column.distribution.steps]
+    spans += [(float(c.value), float(c.value), c.weight) for c in column.distribution.values if isinstance(c.value, int | float)]
+    widths = [max(high - low, grain) for low, high, _ in spans]
+    return {
+        "data": [
+            {
+                "type": "bar",
+                "x": [(low + high) / 2 for low, high, _ in spans],
+                "width": widths,
+                "y": [weight / width for (_, _, weight), width in zip(spans, widths, strict=True)],
+                "marker": {"color": REAL},
+                "hovertemplate": "%{x}: %{y:,.3s} a unit<extra></extra>",
+            }
+        ],
+        "layout": {"yaxis": {"title": {"text": "rows in each unit"}, "rangemode": "tozero"}, "showlegend": False, "bargap": 0},
+    }
 
 
 def _bars(shape: Distribution) -> list[Bar]:
@@ -67,7 +98,7 @@ def _bars(shape: Distribution) -> list[Bar]:
         if all(isinstance(value, int | float) for value in numbers):
             bars = [bar for _, bar in sorted(zip(numbers, bars, strict=True), key=lambda pair: float(pair[0]))]
     if shape.other is not None:
-        bars.append(("Other (rare values together)", shape.other.persons, shape.other.rows))
+        bars.append((POOLED, shape.other.persons, shape.other.rows))
     return bars
 
 
@@ -95,14 +126,20 @@ def _unordered(column: ColumnSummary) -> bool:
     return column.kind in ("categorical", "boolean")
 
 
+def _largest(bars: list[Bar]) -> Bar:
+    """The largest single value or range; the pooled rest only when there is nothing else."""
+    return max([bar for bar in bars if bar[0] != POOLED] or bars, key=_weight)
+
+
 def _title(column: ColumnSummary, bars: list[Bar]) -> str:
-    largest = max(bars, key=_weight)
     if column.distribution.steps:
         return f"{column.name}: {len(bars):,} ranges and values would leave"
-    return f"{column.name}: “{largest[0]}” is most frequent of {len(bars):,}"
+    return f"{column.name}: “{_largest(bars)[0]}” is most frequent of {len(bars):,}"
 
 
-def _words(bars: list[Bar], drawn: int) -> str:
-    largest = max(bars, key=_weight)
-    words = f"The largest bar is {largest[0]}, about {_weight(largest):,}."
+def _words(bars: list[Bar], drawn: int, crowded: bool) -> str:
+    if crowded:
+        return "Each bar is as wide as its range; the higher it is, the more crowded."
+    largest = _largest(bars)
+    words = f"The largest is {largest[0]}, about {_weight(largest):,}."
     return words if drawn == len(bars) else f"{words} The {drawn} largest of {len(bars):,} are drawn; the table holds all."

@@ -14,7 +14,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.forms import BaseForm
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -73,6 +73,11 @@ def refused_on(request: HttpRequest, form: BaseForm, error: Exception, template:
     """The form again, with the refusal in its error summary and everything typed still there."""
     form.add_error(None, str(error))
     return render(request, template, {**context, "form": form}, status=status_of(error))
+
+
+def sent(request: HttpRequest) -> QueryDict | None:
+    """The form's fields when it was sent, however empty; None when it is only shown."""
+    return request.POST if request.method == "POST" else None
 
 
 def visible(rows: QuerySet[Any], key: object) -> Any:

@@ -21,7 +21,7 @@ from releases.models import ReleaseRequest, Run, SourceDataset
 from releases.permissions import Refused
 from releases.services import requests as service
 from releases.templatetags.plain_words import counted, day, moment, short
-from releases.views.pages import INVALID, SignedInRequest, ordering, page, paged, refused_on, status_of, visible
+from releases.views.pages import INVALID, SignedInRequest, ordering, page, paged, refused_on, sent, status_of, visible
 
 SORTS: dict[str, tuple[str, ...]] = {"last changed": ("-changed_at",), "name": ("title",), "state": ("state", "-changed_at")}
 READERS = ("steward", "sdat", "ig", "ppi", "auditor")
@@ -72,7 +72,7 @@ def new(request: SignedInRequest, key: str) -> HttpResponse:
     }
     return _form_page(
         request,
-        RequestForm(request.POST or None),
+        RequestForm(sent(request)),
         context,
         lambda form: reverse("request", args=[service.create_request(request.user, source, title=form.cleaned_data["title"]).pk]),
     )
@@ -118,7 +118,7 @@ def purpose(request: SignedInRequest, key: str) -> HttpResponse:
         messages.success(request, "The purpose is saved.")
         return reverse("request", args=[asked.pk])
 
-    return _form_page(request, PurposeForm(request.POST or None, initial=given), {**context, "action": "Save"}, save)
+    return _form_page(request, PurposeForm(sent(request), initial=given), {**context, "action": "Save"}, save)
 
 
 @page("GET", "HEAD", "POST", role="steward")
@@ -127,7 +127,7 @@ def variables(request: SignedInRequest, key: str) -> HttpResponse:
     asked = _found(request, key)
     snapshot = asked.source.current_snapshot
     tables = stored.working_schema(snapshot).tables if snapshot else ()
-    form = VariablesForm(tables, asked.variables, request.POST if request.method == "POST" else None)
+    form = VariablesForm(tables, asked.variables, sent(request))
     context = {**_task_context(request, asked, "Variables and why", "describe_request"), "form": form, "versions": asked.versions.exists()}
     if request.method != "POST":
         return render(request, "secure/variables.html", context)
@@ -162,7 +162,7 @@ def generate(request: SignedInRequest, key: str) -> HttpResponse:
         run = service.request_generation(request.user, asked, **form.cleaned_data)
         return reverse("run", args=[run.pk])
 
-    return _form_page(request, GenerateForm(request.POST or None, initial=initial, generators=offered, summaries=summaries), context, start)
+    return _form_page(request, GenerateForm(sent(request), initial=initial, generators=offered, summaries=summaries), context, start)
 
 
 @page("GET", "HEAD", "POST", role="steward")
@@ -185,7 +185,7 @@ def submit(request: SignedInRequest, key: str) -> HttpResponse:
         messages.success(request, "The request is with the reviewers.")
         return reverse("request", args=[asked.pk])
 
-    return _form_page(request, ConfirmForm(request.POST or None), context, send)
+    return _form_page(request, ConfirmForm(sent(request)), context, send)
 
 
 @page("GET", "HEAD", "POST", role="steward")
@@ -204,7 +204,7 @@ def cancel(request: SignedInRequest, key: str) -> HttpResponse:
         messages.success(request, "The request is cancelled.")
         return reverse("request", args=[asked.pk])
 
-    return _form_page(request, ReasonForm(request.POST or None), context, give_up)
+    return _form_page(request, ReasonForm(sent(request)), context, give_up)
 
 
 @page("GET", "HEAD", "POST", role="steward")
@@ -223,7 +223,7 @@ def revise(request: SignedInRequest, key: str) -> HttpResponse:
         messages.success(request, "The request is a draft again.")
         return reverse("request", args=[asked.pk])
 
-    return _form_page(request, ConfirmForm(request.POST or None), context, reopen)
+    return _form_page(request, ConfirmForm(sent(request)), context, reopen)
 
 
 def _form_page(request: SignedInRequest, form: BaseForm, context: dict[str, Any], act: Callable[[BaseForm], str]) -> HttpResponse:

@@ -13,7 +13,7 @@ from releases import permissions
 from releases.models import Snapshot
 from releases.permissions import Refused
 from releases.services import sources as service
-from releases.views.pages import INVALID, SignedInRequest, page, status_of, visible
+from releases.views.pages import INVALID, SignedInRequest, page, sent, status_of, visible
 from releases.views.schema_form import KIND_WORDS, MEANINGS, ROLE_WORDS, SchemaForm
 
 
@@ -26,7 +26,7 @@ def schema(request: SignedInRequest, key: str) -> HttpResponse:
     source = snapshot.source
     if raw is None:
         raise Refused(refusal or "The file has not been read yet.")
-    form = SchemaForm(DatasetSchema.from_dict(raw), snapshot.findings, request.POST if request.method == "POST" else None)
+    form = SchemaForm(DatasetSchema.from_dict(raw), snapshot.findings, sent(request))
     context = {
         "form": form,
         "snapshot": snapshot,

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from releases.forms import SignInForm
 from releases.models import RoleName
 from releases.services import accounts as service
-from releases.views.pages import INVALID, SignedInRequest, page
+from releases.views.pages import INVALID, SignedInRequest, page, sent
 
 LOCKED = 429
 
@@ -28,7 +28,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     following = _safe(request, request.POST.get("next") or request.GET.get("next") or "")
     if request.user.is_authenticated:
         return redirect(following)
-    form = SignInForm(request.POST or None)
+    form = SignInForm(sent(request))
     status = 200
     if request.method == "POST":
         status = INVALID
@@ -57,7 +57,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @page("GET", "HEAD", "POST")
 def password(request: SignedInRequest) -> HttpResponse:
     """Who I am here, and a new password."""
-    form = PasswordChangeForm(request.user, request.POST or None)
+    form = PasswordChangeForm(request.user, sent(request))
     status = 200
     if request.method == "POST":
         if form.is_valid():

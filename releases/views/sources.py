@@ -25,7 +25,7 @@ from releases.services import sources as service
 from releases.templatetags.plain_words import day, number
 from releases.views import uploads
 from releases.views.home import NextStep
-from releases.views.pages import INVALID, SignedInRequest, ordering, page, paged, refused_on, status_of, visible
+from releases.views.pages import INVALID, SignedInRequest, ordering, page, paged, refused_on, sent, status_of, visible
 
 HOME = ("Datasets", "sources")
 SORTS: dict[str, tuple[str, ...]] = {"name": ("title",), "newest": ("-registered_at",), "controller": ("controller", "title")}
@@ -55,7 +55,7 @@ def source_list(request: SignedInRequest) -> HttpResponse:
 @page("GET", "HEAD", "POST", role="steward")
 def register(request: SignedInRequest) -> HttpResponse:
     """A new dataset; the file comes next."""
-    form = SourceForm(request.POST or None)
+    form = SourceForm(sent(request))
     context: dict[str, Any] = {
         "form": form,
         "heading": "Register a dataset",
@@ -164,7 +164,7 @@ def stewards(request: SignedInRequest, key: str) -> HttpResponse:
     """Give a dataset another steward."""
     found: SourceDataset = visible(permissions.visible_sources(request.user), key)
     people = Account.objects.filter(is_active=True, groups__name="steward").exclude(sources=found).order_by("full_name")
-    form = StewardForm(request.POST or None, people=people)
+    form = StewardForm(sent(request), people=people)
     context = {
         "form": form,
         "caption": found.title,

@@ -20,7 +20,7 @@ from releases.permissions import Refused
 from releases.services import summaries as service
 from releases.templatetags.plain_words import number
 from releases.views.figures import summary_chart
-from releases.views.pages import INVALID, SignedInRequest, page, paged, refused_on, visible
+from releases.views.pages import INVALID, SignedInRequest, page, paged, refused_on, sent, visible
 
 COLUMNS_A_PAGE = 25
 
@@ -29,7 +29,7 @@ COLUMNS_A_PAGE = 25
 def new(request: SignedInRequest, key: str) -> HttpResponse:
     """Ask for a summary under a disclosure policy."""
     source: SourceDataset = visible(permissions.visible_sources(request.user), key)
-    form = SummaryForm(request.POST or None)
+    form = SummaryForm(sent(request))
     context = {
         "form": form,
         "caption": source.title,

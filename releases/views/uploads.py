@@ -64,7 +64,7 @@ class SecureUploadHandler(FileUploadHandler):
                 raise StopUpload(connection_reset=False) from None
         return None
 
-    def file_complete(self, file_size: int) -> UploadedFile | None:
+    def file_complete(self, file_size: int) -> UploadedFile[Any] | None:
         if self.spool is None:
             return None
         self.spool.seek(0)
