@@ -147,8 +147,9 @@ def test_a_folder_gives_one_table_a_file(tmp_path: Path) -> None:
     written(folder, "a\n1\n", "Visits.csv")
     with pytest.raises(InputError, match="would both become table"):
         read_dataset(folder, tmp_path / "work2")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no CSV or Parquet"):
-        read_dataset(tmp_path / "work2", tmp_path / "work3")
+        read_dataset(tmp_path / "empty", tmp_path / "work3")
 
 
 def test_reading_twice_gives_the_same_bytes(tmp_path: Path) -> None:

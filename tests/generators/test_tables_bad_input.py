@@ -174,6 +174,7 @@ def test_a_separator_nobody_reads_is_refused(tmp_path: Path) -> None:
     assert "one separator throughout" in refusal(tmp_path, "age\n1;2\n3;4\n")
 
 
+@pytest.mark.slow
 @pytest.mark.promise("input.4")
 def test_two_thousand_columns_are_read_and_one_more_is_refused(tmp_path: Path) -> None:
     names = [f"v{i}" for i in range(2000)]
