@@ -15,7 +15,7 @@ PIP := $(RUN)/python -m pip --disable-pip-version-check --quiet
 help:
 	@echo "make demo    the demonstration: both sites, filled, on http://localhost:8000 and http://localhost:8001"
 	@echo "make test    format, linter, types, import contracts, templates, migrations, all tests, promises"
-	@echo "make format  format code and templates"
+	@echo "make format  format code"
 	@echo "make docs    write the generated pages of docs/ again"
 	@echo "make lock    resolve the dependencies again into the lock files"
 	@echo "make clean   remove .venv and caches (the demonstration's data stay in var/)"
@@ -54,7 +54,7 @@ check: $(VENV)/.test
 	$(RUN)/ruff check .
 	$(RUN)/mypy generators evaluation releases synthportal
 	$(RUN)/lint-imports
-	$(RUN)/djlint --check --lint templates
+	$(RUN)/djlint --lint --quiet templates
 	$(SECURE) $(RUN)/python manage.py makemigrations --check --dry-run
 	$(PUBLIC) $(RUN)/python manage.py makemigrations --check --dry-run
 
@@ -71,7 +71,6 @@ promises: $(VENV)/.test
 format: $(VENV)/.test
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
-	$(RUN)/djlint --reformat --quiet templates || true
 
 docs: $(VENV)/.test
 	$(SECURE) $(RUN)/python manage.py state_diagram
