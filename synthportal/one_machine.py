@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -195,8 +194,7 @@ def _pin_key(machine: OneMachine) -> None:
         signing.create_key(machine.signing_key.parent)
     keys.mkdir(parents=True, exist_ok=True, mode=0o700)
     for public_half in machine.signing_key.parent.glob("*.pub"):
-        if not (keys / public_half.name).exists():
-            shutil.copyfile(public_half, keys / public_half.name)
+        signing.pin(public_half.read_bytes(), keys)  # by key id: after a rotation both keys are pinned
 
 
 def _collect_static(folder: Path, environment: dict[str, str]) -> None:
