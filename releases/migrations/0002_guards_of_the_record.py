@@ -78,7 +78,7 @@ def guard(apps, schema_editor):
     if statements is None:
         raise RuntimeError(f"the database must be SQLite or PostgreSQL: on {vendor} nothing would keep the record append-only")
     for statement in statements():
-        schema_editor.execute(statement)
+        schema_editor.execute(statement, params=None)
 
 
 def unguard(apps, schema_editor):
