@@ -34,7 +34,7 @@ def notices(lake: Path) -> list[feed.Notice]:
     return list(feed.read(lake, build.signer().trusted()))
 
 
-@pytest.mark.promise("publish.10")
+@pytest.mark.promise("publish.20")
 def test_an_approved_request_is_signed_with_its_sign_offs_and_the_head_of_the_audit_trail(
     world: World, approved: ReleaseRequest, lake: Path
 ) -> None:
@@ -53,7 +53,7 @@ def test_an_approved_request_is_signed_with_its_sign_offs_and_the_head_of_the_au
     assert publish_next(signer, lake) is None
 
 
-@pytest.mark.promise("publish.11")
+@pytest.mark.promise("publish.21")
 def test_nothing_is_published_that_was_not_approved_by_all_who_must(world: World, lake: Path) -> None:
     submitted = requests.submit(world.people.steward, world.ready)
     assert publish_next(build.signer(), lake) is None
@@ -67,7 +67,7 @@ class Crash(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.promise("publish.12")
+@pytest.mark.promise("publish.22")
 @pytest.mark.parametrize("where", ["before the lake", "after the lake", "in the last transaction"])
 def test_a_publisher_that_dies_at_any_point_is_simply_started_again(
     world: World, approved: ReleaseRequest, lake: Path, where: str, monkeypatch: pytest.MonkeyPatch
@@ -101,7 +101,7 @@ def test_a_publisher_that_dies_at_any_point_is_simply_started_again(
     assert AuditEvent.objects.filter(action="publish").count() == 1
 
 
-@pytest.mark.promise("publish.13")
+@pytest.mark.promise("publish.23")
 def test_a_damaged_capsule_is_not_published_says_why_once_and_does_not_hold_up_the_others(
     world: World, approved: ReleaseRequest, lake: Path
 ) -> None:
@@ -138,7 +138,7 @@ def test_of_two_publishers_the_slower_one_finds_it_done(
     assert len(notices(lake)) == 1
 
 
-@pytest.mark.promise("publish.14")
+@pytest.mark.promise("publish.24")
 def test_the_publisher_command_publishes_beats_the_feeds_heart_and_needs_its_key(
     world: World,
     approved: ReleaseRequest,

@@ -35,7 +35,7 @@ def register(world: World, title: str = "Another dataset") -> SourceDataset:
     return sources.register_source(world.people.steward, title=title, description="x", controller="y", subject="z")
 
 
-@pytest.mark.promise("register.1")
+@pytest.mark.promise("register.11")
 def test_a_dataset_is_registered_once_however_often_the_form_is_sent(world: World) -> None:
     source = register(world)
     assert list(source.stewards.all()) == [world.people.steward]
@@ -49,7 +49,7 @@ def test_a_dataset_is_registered_once_however_often_the_form_is_sent(world: Worl
         sources.register_source(world.people.ig, title="a", description="x", controller="y", subject="z")
 
 
-@pytest.mark.promise("register.2")
+@pytest.mark.promise("register.12")
 def test_an_upload_is_streamed_hashed_and_kept_privately(world: World) -> None:
     snapshot = build.upload(world.people.steward, register(world), SMALL, name="../../etc/evil name.csv")
     path = sources.raw_file(snapshot)
@@ -61,7 +61,7 @@ def test_an_upload_is_streamed_hashed_and_kept_privately(world: World) -> None:
     assert snapshot.runs.get().kind == Run.Kind.PROFILE
 
 
-@pytest.mark.promise("register.3")
+@pytest.mark.promise("register.13")
 @pytest.mark.parametrize(
     "fault", ["cut off", "too long", "announced too long", "longer than announced", "empty", "connection lost", "disk full"]
 )
@@ -97,7 +97,7 @@ def test_a_file_given_twice_waits_once(world: World) -> None:
     assert everything("uploads") == before
 
 
-@pytest.mark.promise("register.4")
+@pytest.mark.promise("register.14")
 def test_a_file_is_pointed_at_only_under_an_allowed_folder_whatever_links_say(world: World, tmp_path: Path, settings) -> None:  # type: ignore[no-untyped-def]
     allowed, elsewhere = tmp_path / "allowed", tmp_path / "elsewhere"
     allowed.mkdir()
@@ -150,7 +150,7 @@ def test_a_file_pointed_at_is_used_and_left_where_it_is(world: World, tmp_path: 
     assert not snapshot.destructions.exists()
 
 
-@pytest.mark.promise("register.5")
+@pytest.mark.promise("register.15")
 def test_a_file_changed_after_it_was_given_is_not_read(world: World, tmp_path: Path, settings) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "visits.csv").write_bytes(SMALL)
     settings.SYNTHPORTAL_SECURE_FOLDERS = [tmp_path]
@@ -164,7 +164,7 @@ def test_a_file_changed_after_it_was_given_is_not_read(world: World, tmp_path: P
     assert "is not there any more" in snapshot.runs.get().reason
 
 
-@pytest.mark.promise("register.6")
+@pytest.mark.promise("register.16")
 def test_a_file_that_is_no_table_fails_with_the_reason_and_another_can_be_given(world: World) -> None:
     source = register(world)
     snapshot = build.upload(world.people.steward, source, b"\x89PNG\r\n\x1a\n" + bytes(500), name="visits.csv")
@@ -189,7 +189,7 @@ def profiled(world: World, content: bytes = SMALL) -> Snapshot:
     return snapshot
 
 
-@pytest.mark.promise("register.7")
+@pytest.mark.promise("register.17")
 def test_the_confirmed_schema_must_be_of_the_file_and_its_rules_must_be_readable(world: World) -> None:
     snapshot = profiled(world)
     schema = DatasetSchema.from_dict(snapshot.proposed_schema)
@@ -243,7 +243,7 @@ def test_after_confirmation_the_working_copy_holds_no_identifier_and_the_raw_upl
     assert split.train_rows + split.holdout_rows == 120
 
 
-@pytest.mark.promise("register.8")
+@pytest.mark.promise("register.18")
 def test_a_second_file_is_the_next_snapshot_compared_with_the_last_and_keeps_what_was_decided(world: World) -> None:
     first = profiled(world)
     schema = DatasetSchema.from_dict(first.proposed_schema)
@@ -303,7 +303,7 @@ def test_a_schema_the_data_do_not_fit_can_be_corrected(world: World) -> None:
         runs.retry_run(world.people.steward, run)
 
 
-@pytest.mark.promise("register.9")
+@pytest.mark.promise("register.19")
 def test_the_database_forbids_half_a_confirmation(world: World) -> None:
     snapshot = profiled(world)
     with pytest.raises(DatabaseError), transaction.atomic():
