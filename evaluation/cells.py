@@ -78,10 +78,13 @@ def _named(c: Comparison, column: ColumnSchema) -> Cells | None:
 
 def _numeric(c: Comparison, column: ColumnSchema) -> Cells | None:
     real, held, made = (_positions(c, column, side) for side in (c.train, c.holdout, c.synthetic))
-    finite = real[np.isfinite(real)]
+    present = np.isfinite(real)
+    finite = real[present]
     if not len(finite):
         return None
-    edges, label = _edges(column, finite, c.policy)
+    # one value a person: somebody with many rows does not stretch the axis
+    once = finite[np.unique(c.people[present], return_index=True)[1]]
+    edges, label = _edges(column, once, c.policy)
     coded = [np.where(np.isnan(x), len(edges) + 1, np.searchsorted(edges, x, side="right")) for x in (real, held, made)]
     size = len(edges) + 2
     behind = np.minimum(persons_per_code(coded[0], c.people, size), persons_per_code(coded[1], c.held_out, size))

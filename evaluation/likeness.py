@@ -111,14 +111,35 @@ def pairs(c: Comparison, coded: Coded) -> list[MetricResult]:
     if not chosen:
         raise Incomputable("there is no pair of columns")
     sides = (c.synthetic, c.shuffle, c.holdout)
-    accuracy = dict(
-        zip((s.name for s in sides), pairwise_accuracy(coders, coded.of(c.train), [coded.of(s) for s in sides], chosen), strict=True)
-    )
-    found = [c.twins("pairwise_accuracy", c.scope(), lambda rows: float(accuracy[rows.name].mean()), subsampled=sampled, remark=c.left_out)]
+    # as many rows of each: a two-way table of fewer rows is further from train by chance alone
+    size = min(side.rows for side in (sides if c.crowd[1] else sides[:2]))
+    if size < max(side.rows for side in sides):
+        sampled = "; ".join(filter(None, (sampled, "as many rows of each side, drawn at random")))
+    others = [_thinned(coded.of(side), size, c.seed) for side in sides]
+    accuracy = dict(zip((side.name for side in sides), pairwise_accuracy(coders, coded.of(c.train), others, chosen), strict=True))
+    sizes = {"n": size, "n_ceiling": size}
+    found = [
+        c.twins(
+            "pairwise_accuracy",
+            c.scope(),
+            lambda rows: float(accuracy[rows.name].mean()),
+            subsampled=sampled,
+            remark=c.left_out,
+            **sizes,
+        )
+    ]
     for k in np.argsort(accuracy["synthetic"], kind="stable")[:PAIRS_LISTED]:
         scope = c.scope("pair", *chosen[k])
-        found.append(c.twins("pairwise_accuracy", scope, lambda rows, k=k: float(accuracy[rows.name][k])))  # type: ignore[misc]
+        found.append(c.twins("pairwise_accuracy", scope, lambda rows, k=k: float(accuracy[rows.name][k]), **sizes))  # type: ignore[misc]
     return found
+
+
+def _thinned(table: CodedTable, size: int, seed: int) -> CodedTable:
+    """`size` rows of a coded table, drawn at random."""
+    if table.rows <= size:
+        return table
+    chosen = np.random.default_rng(seed).choice(table.rows, size, replace=False)
+    return CodedTable(size, {name: codes[chosen] for name, codes in table.codes.items()})
 
 
 def _for_pairs(c: Comparison, coded: Coded) -> tuple[tuple[Coder, ...], str | None]:
