@@ -115,6 +115,21 @@ def test_too_few_present_values_are_withheld_with_their_null_count(tmp_path):
         assert (column.absent, column.nulls) == ("withheld", None)
 
 
+@pytest.mark.promise("disclosure.7")
+def test_a_suppressed_count_cannot_be_worked_out_from_total_and_released_counts(tmp_path):
+    schema = DatasetSchema((TableSchema("t", (ColumnSchema("v", Kind.BOOLEAN, "bool"),)),))
+    behind = {}
+    for usual in range(93, 108):
+        for rare in range(5):
+            pq.write_table(pa.table({"v": [True] * usual + [False] * rare}), tmp_path / "t.parquet")
+            summary = summarise({"t": tmp_path / "t.parquet"}, schema, FIVE)
+            behind.setdefault(summary.digest, set()).add((usual, rare))
+    # Each summary that the counts in the middle give could have come from at least four of the five suppressed counts.
+    middle = [cases for cases in behind.values() if any(98 <= usual <= 102 for usual, _ in cases)]
+    assert len(middle) == 2
+    assert all(len({rare for _, rare in cases}) >= 4 for cases in middle)
+
+
 @pytest.mark.promise("disclosure.2")
 def test_a_person_counts_once_however_many_rows(tmp_path):
     who = [f"p{n}" for n in range(20)] + ["p0"] * 500
