@@ -53,7 +53,7 @@ def build_capsule(request: ReleaseRequest, folder: Path, *, slug: str, version: 
     spare = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
     spare.mkdir(parents=True, mode=0o700)
     try:
-        tables = []
+        tables: list[CapsuleTable] = []
         for name, parquet in stored.data(chosen).items():
             rows = next(f["rows"] for f in chosen.files if f["table"] == name)
             csv = spare / f"{len(tables)}.csv"

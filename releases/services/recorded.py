@@ -64,4 +64,4 @@ def permit(actor: Any, action: str, target: models.Model | None = None, **contex
 
 def locked(row: Row) -> Row:
     """The row as it is now, locked until the transaction ends (SQLite: the whole file is, since the transaction is IMMEDIATE)."""
-    return cast(Row, type(row)._default_manager.select_for_update(no_key=True).get(pk=row.pk))
+    return type(row)._default_manager.select_for_update(no_key=True).get(pk=row.pk)

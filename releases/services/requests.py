@@ -194,10 +194,10 @@ def _place(request: ReleaseRequest) -> tuple[str, int]:
 
 
 def _text(name: str, value: Any) -> str:
-    field = ReleaseRequest._meta.get_field(name)
-    text = str(value).strip()
-    if field.choices and text and text not in dict(field.choices):  # type: ignore[arg-type]
-        raise InputError(f"{name.replace('_', ' ')} must be one of: {', '.join(str(key) for key, _ in field.choices)}")  # type: ignore[misc]
+    field, text = ReleaseRequest._meta.get_field(name), str(value).strip()
+    choices = [str(key) for key, _ in getattr(field, "choices", None) or ()]
+    if choices and text and text not in choices:
+        raise InputError(f"{name.replace('_', ' ')} must be one of: {', '.join(choices)}")
     longest = getattr(field, "max_length", None) or 20_000
     if len(text) > longest:
         raise InputError(f"{name.replace('_', ' ')} is longer than {longest:,} characters")

@@ -27,7 +27,7 @@ def register_source(actor: Account, *, title: str, description: str, controller:
     given = {"title": title, "description": description, "controller": controller, "subject": subject}
     given = {name: value.strip() for name, value in given.items()}
     for name, value in given.items():
-        longest = SourceDataset._meta.get_field(name).max_length
+        longest = getattr(SourceDataset._meta.get_field(name), "max_length", None)
         if not value:
             raise InputError(f"the dataset needs a {name}")
         if longest and len(value) > longest:
