@@ -94,9 +94,10 @@ def _bars(shape: Distribution) -> list[Bar]:
     """(label, people, rows) of everything released: single values, ranges, then the pooled rest."""
     bars = [_cell(cell) for cell in shape.values] + [_step(step) for step in shape.steps]
     if shape.steps and shape.values:
-        numbers = [c.value for c in shape.values] + [s.low for s in shape.steps]
-        if all(isinstance(value, int | float) for value in numbers):
-            bars = [bar for _, bar in sorted(zip(numbers, bars, strict=True), key=lambda pair: float(pair[0]))]
+        starts = [c.value for c in shape.values] + [s.low for s in shape.steps]
+        # Numbers by size; months, quarters and years are written so that their text sorts.
+        numbers = all(isinstance(start, int | float) for start in starts)
+        bars = [bar for _, bar in sorted(zip(starts, bars, strict=True), key=lambda pair: float(pair[0]) if numbers else str(pair[0]))]
     if shape.other is not None:
         bars.append((POOLED, shape.other.persons, shape.other.rows))
     return bars
@@ -134,7 +135,10 @@ def _largest(bars: list[Bar]) -> Bar:
 def _title(column: ColumnSummary, bars: list[Bar]) -> str:
     if column.distribution.steps:
         return f"{column.name}: {len(bars):,} ranges and values would leave"
-    return f"{column.name}: “{_largest(bars)[0]}” is most frequent of {len(bars):,}"
+    largest = _largest(bars)
+    if sum(_weight(bar) == _weight(largest) for bar in bars) > 1:
+        return f"{column.name}: {len(bars):,} figures would leave"
+    return f"{column.name}: “{largest[0]}” is most frequent of {len(bars):,}"
 
 
 def _words(bars: list[Bar], drawn: int, crowded: bool) -> str:

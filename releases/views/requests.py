@@ -283,6 +283,9 @@ def _standing(asked: ReleaseRequest) -> str:
         case ReleaseRequest.State.RETURNED:
             return "The reviewers sent it back. Read why below, then revise it."
         case ReleaseRequest.State.APPROVED:
+            problem = asked.publication.problem if hasattr(asked, "publication") else ""
+            if problem:
+                return f"Every signature is there, but it could not be published: {problem}"
             return "Every signature is there. The publisher signs and publishes it by itself, usually within a minute."
         case ReleaseRequest.State.PUBLISHED:
             return f"Published as “{asked.slug}”, version {asked.release_version}."

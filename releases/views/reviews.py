@@ -162,8 +162,8 @@ def _published(asked: ReleaseRequest, evaluation: Evaluation) -> str:
     if version.summary is None:
         return f"{words} {TIER_WORDS[ReleaseRequest.Tier.STRUCTURAL]}"
     people = evaluation.persons.get("train")
-    about = f"about {number(people)} people" if people else "people whose number is too small to tell"
-    return f"{words} They were made from totals about {about}, each of at least {number(version.summary.policy['minimum'])} people."
+    whom = f"of about {number(people)} people" if people else "of people whose number is too small to tell"
+    return f"{words} They were made from totals {whom}, each of at least {number(version.summary.policy['minimum'])} people."
 
 
 def _facts(asked: ReleaseRequest) -> list[tuple[str, str]]:
