@@ -279,7 +279,7 @@ def worker(environment: dict[str, str], *pausing: str) -> subprocess.Popen[bytes
     )
 
 
-def until(true: Callable[[], object], seconds: float = 90) -> None:
+def until(true: Callable[[], object], seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "did not happen in time"
@@ -328,6 +328,7 @@ def things(run: Run) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.promise("jobs.7")
 @pytest.mark.parametrize("whole", [False, True], ids=["the work-horse", "worker and work-horse"])
 @pytest.mark.parametrize("kind", ["profile", "prepare", "summarise", "generate", "evaluate"])
@@ -360,6 +361,7 @@ def test_a_worker_killed_in_any_stage_leaves_the_thing_done_once_and_nothing_hal
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.promise("jobs.3")
 def test_a_job_deep_in_a_long_call_is_stopped_when_it_is_cancelled(committed_world: World, queue: dict[str, str], tmp_path: Path) -> None:
     run, flag = started(committed_world, "summarise"), tmp_path / "flag"
@@ -376,6 +378,7 @@ def test_a_job_deep_in_a_long_call_is_stopped_when_it_is_cancelled(committed_wor
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.promise("jobs.8")
 def test_what_was_asked_while_the_queue_was_away_is_done_when_it_is_back(committed_world: World, queue: dict[str, str]) -> None:
     import django_rq
