@@ -16,7 +16,7 @@ from pathlib import Path
 from generators import simulated
 from generators.errors import InputError
 from releases.capsule.files import replace_durably
-from synthportal import one_machine
+from synthportal import guardian, one_machine
 from synthportal.one_machine import DEMONSTRATION, OneMachine, manage, serve
 
 FEWEST_VISITS = 3_000
@@ -34,7 +34,8 @@ PEOPLE = {
 
 
 def run() -> None:
-    """What `synthportal demo` does: fill on the first run, then serve until told to stop. InputError as `one_machine.serve`."""
+    """What `synthportal demo` does: fill on the first run, then serve until told to stop or until `make` dies. InputError as `serve`."""
+    guardian.die_with_parent()
     serve(OneMachine.from_environment(demonstration=True), prepare)
 
 

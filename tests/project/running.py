@@ -89,12 +89,13 @@ def environment_of(pid: int) -> dict[str, str]:
 
 
 @contextmanager
-def started(command: str, var: Path, **environment: str) -> Iterator[Running]:
-    """`synthportal COMMAND` with its data in `var`; ended, with all it started, at the end."""
+def started(command: str, var: Path, *, inside_a_shell: bool = False, **environment: str) -> Iterator[Running]:
+    """`synthportal COMMAND` with its data in `var`, as the child of a shell where that is asked; ended, with all it started, at the end."""
     secure_port, public_port = free_port(), free_port()
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("SYNTHPORTAL_", "DJANGO_", "REDIS_", "COV"))}
+    arguments = [sys.executable, "-c", START, command]
     process = subprocess.Popen(
-        [sys.executable, "-c", START, command],
+        ["/bin/sh", "-c", '"$@"; exit $?', "sh", *arguments] if inside_a_shell else arguments,
         env={
             **clean,
             "PYTHONPATH": str(ROOT),
@@ -129,3 +130,17 @@ def gone(mark: str, seconds: float = 15) -> bool:
             return False
         time.sleep(0.1)
     return True
+
+
+def ended(pid: int, seconds: float = 15) -> bool:
+    """Whether the process `pid` ends within `seconds`."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.1)
+    return False

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project.running import Running, started
+from tests.project.running import Running, ended, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SMALL = {"SYNTHPORTAL_DEMONSTRATION_VISITS": "3000"}
@@ -85,6 +85,17 @@ def test_a_later_start_keeps_the_data_and_whoever_serves_them_says_that_they_are
 
     assert states(var) == before
     assert "Filling" not in "".join(later.said)
+
+
+@pytest.mark.promise("install.6")
+def test_a_demonstration_ends_with_the_command_that_started_it(tmp_path: Path) -> None:
+    with started("demo", tmp_path / "v", inside_a_shell=True) as running:
+        running.until("Filling the demonstration")
+        pid = int(Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text())
+
+        running.process.kill()
+
+        assert ended(pid)
 
 
 @pytest.mark.promise("install.13")
