@@ -1,6 +1,7 @@
 """Cases with known answers: an evaluator that cannot fail is worse than none."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -8,10 +9,14 @@ import pytest
 
 from evaluation import likeness, safety
 from evaluation.columns import measured
+from evaluation.comparison import compare
 from evaluation.gates import judge
 from evaluation.results import Evaluation
-from generators.schema import ColumnSchema, Kind, TableSchema
-from tests.evaluation.conftest import World
+from generators.mechanism import mechanism
+from generators.registry import GENERATORS, generate
+from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
+from generators.summarise import summarise
+from tests.evaluation.conftest import INTERNAL, World
 
 
 def outcome(evaluation: Evaluation, tier: str, gate: str) -> bool:
@@ -188,3 +193,18 @@ def test_public_codes_and_the_pool_are_not_rare_values(tmp_path_factory: pytest.
     small.write("leaky", pa.table({"code": ["A", "D"]}))
     assert small.evaluate("made").find("rare_values").value == 0
     assert small.evaluate("leaky").find("rare_values").value == 1
+
+
+@pytest.mark.promise("evaluate.6")
+@pytest.mark.promise("evaluate.7")
+@pytest.mark.parametrize(("generator", "tier"), [("structural", "structural"), ("marginal", "publicly-sourced")])
+def test_what_the_generators_make_meets_the_conditions_of_safety(
+    world: World, third: Evaluation, tmp_path: Path, generator: str, tier: str
+) -> None:
+    schema = DatasetSchema((world.schema,))
+    summary = summarise({world.schema.name: world.path("train")}, schema, INTERNAL) if generator == "marginal" else None
+    made = generate(mechanism(generator, GENERATORS[generator].version, schema, summary), schema, summary, 3000, 1, tmp_path)
+    c = compare(world.path("train"), world.path("holdout"), made[0].path, world.schema, INTERNAL, 0)
+    others = tuple(r for r in third.results if r.metric not in ("structure", "rare_values", "collisions"))
+    found = replace(third, results=(*safety.structure(c), *safety.rare(c), *safety.copies(c), *others))
+    assert judge(found, tier).passed, judge(found, tier).failed_hard
