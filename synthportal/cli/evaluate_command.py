@@ -47,7 +47,7 @@ def command(
       synthportal evaluate --train parts/train.parquet --holdout parts/holdout.parquet \\
           --synthetic synthetic.parquet --out evaluation
     """
-    from synthportal.cli import judging, outputs
+    from synthportal.cli import judging, outputs, records
     from synthportal.cli.watching import part, progress
 
     outputs.check_new_folder(out)
@@ -61,6 +61,7 @@ def command(
         folder.mkdir()
         judging.write(results, folder, title=f"Evaluation of {synthetic.name}")
         outputs.publish_folder(folder, out)
+    records.say_warnings(real.dataset)
     say(f"wrote {out}/metrics.json and {out}/report.html")
     for sentence in results.sentences:
         click.echo(sentence)

@@ -46,6 +46,7 @@ def command(
     target = making.Target.of(out)
     with outputs.work_folder(target.path) as work, progress("generate") as watching:
         summary: MetadataSummary | None
+        dataset = None
         if summary_file is not None:
             summary, schema = making.summary_in(summary_file, schema_file)
         if data is not None:
@@ -56,4 +57,6 @@ def command(
         target.check(schema)
         _, made = making.generate(info, schema, summary, rows, seed, work / "made", part(watching, 0.6, 1.0))
         target.publish(made, schema, work)
+    if dataset is not None:
+        records.say_warnings(dataset)
     say(f"wrote {out}: {rows:,} synthetic rows by {info.name} {info.version}, seed {seed}")

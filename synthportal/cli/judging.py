@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evaluation.basket import evaluate
-
 from evaluation import report
+from evaluation.basket import evaluate
 from evaluation.gates import Verdict
 from evaluation.gates import judge as judge_table
 from evaluation.results import Evaluation
 from generators import tables
+from generators.dataset import Dataset
 from generators.disclosure import DisclosurePolicy
 from generators.errors import InputError
 from generators.progress import Progress
@@ -26,8 +26,9 @@ REPORT = "report.html"
 
 @dataclass(frozen=True)
 class RealSides:
-    """Train and holdout, de-identified alike, by table."""
+    """Train and holdout, de-identified alike, by table. dataset: what they were read from, for its findings."""
 
+    dataset: Dataset
     schema: DatasetSchema
     train: dict[str, Path]
     holdout: dict[str, Path]
@@ -53,15 +54,26 @@ def real_sides(train: Path, holdout: Path, schema: DatasetSchema | None, work: P
     """Train and holdout under the given schema, or the one proposed for train."""
     key = records.run_key()
     first = records.read(train, work / "train", progress, schema=schema)
-    second = tables.read_dataset(holdout, work / "holdout", schema=first.schema, progress=progress)
+    second = tables.read_dataset(holdout, work / "holdout", schema=loose(first.schema), progress=progress)
     one = records.deidentified(first, work / "train_copy", key)
     two = records.deidentified(second, work / "holdout_copy", key)
-    return RealSides(one.schema, one.paths, two.paths)
+    return RealSides(first, one.schema, one.paths, two.paths)
 
 
 def synthetic_side(synthetic: Path, schema: DatasetSchema, work: Path, progress: Progress) -> dict[str, Path]:
     """Synthetic tables from any tool, by table, under the de-identified schema of the real ones."""
-    return tables.read_dataset(synthetic, work / "synthetic", schema=schema, progress=progress).paths
+    return tables.read_dataset(synthetic, work / "synthetic", schema=loose(schema), progress=progress).paths
+
+
+def loose(schema: DatasetSchema) -> DatasetSchema:
+    """`schema` as names and kinds alone: a missing value or a new code on another side is for the evaluation to find, not an error."""
+    return replace(
+        schema,
+        tables=tuple(
+            replace(table, columns=tuple(replace(c, nullable=True, unique=False, codes=None) for c in table.columns))
+            for table in schema.tables
+        ),
+    )
 
 
 def judge(

@@ -9,7 +9,6 @@ from pathlib import Path
 from generators import split as splitting
 from generators.dataset import Dataset
 from generators.progress import Progress
-from synthportal.cli.outcome import say
 
 
 def split(dataset: Dataset, seed: int, out: Path, progress: Progress) -> splitting.Split:
@@ -19,10 +18,7 @@ def split(dataset: Dataset, seed: int, out: Path, progress: Progress) -> splitti
     that person's rows are, which is in nothing that is released.
     """
     key = hashlib.sha256(f"synthportal split, seed {seed}".encode()).digest()
-    made = splitting.split(dataset.tables, dataset.schema, key=key, out=out, progress=progress)
-    for note in made.notes:
-        say(f"warning: {note}")
-    return made
+    return splitting.split(dataset.tables, dataset.schema, key=key, out=out, progress=progress)
 
 
 def lay_out(paths: Mapping[str, Path], folder: Path, name: str) -> None:

@@ -26,24 +26,22 @@ class Deidentified:
 
 
 def read(data: Path, work: Path, progress: Progress, *, schema: DatasetSchema | None = None, person: str | None = None) -> Dataset:
-    """DATA in canonical Parquet under `work`, with the given schema or the proposed one; warnings are said when it is the proposed one."""
+    """DATA in canonical Parquet under `work`, with the given schema or the proposed one."""
+    if schema is not None:
+        confirmed = schema if person is None else with_person(schema, person)
+        return tables.read_dataset(data, work / "read", schema=confirmed, progress=progress)
     dataset = tables.read_dataset(data, work / "read", progress=progress)
-    if schema is None:
-        say_warnings(dataset)
-        schema = dataset.schema
-    if person is not None:
-        schema = with_person(schema, person)
-    if schema == dataset.schema:
-        return dataset
-    return tables.canonicalise(dataset, schema, work / "confirmed")
+    return dataset if person is None else replace(dataset, schema=with_person(dataset.schema, person))
 
 
-def say_warnings(dataset: Dataset) -> None:
-    """The warnings of reading, one line each."""
+def say_warnings(dataset: Dataset, *notes: str) -> None:
+    """The warnings of reading, and others, one line each. Said when the work is done: bad input gets its one line and no other."""
     for finding in dataset.findings:
         if finding.level == "warning":
             place = f'column "{finding.column}" of table "{finding.table}"' if finding.column else f'table "{finding.table}"'
             say(f"warning: {place}: {finding.message}")
+    for note in notes:
+        say(f"warning: {note}")
 
 
 def with_person(schema: DatasetSchema, column: str) -> DatasetSchema:

@@ -40,15 +40,16 @@ def command(data: Path, out: Path, generator: str | None, rows: int | None, seed
       person = "patient_id"        # the column that says who the person is
       target = "disposition"       # adds train-on-synthetic, test-on-real
     """
-    from synthportal.cli import outputs, running
+    from synthportal.cli import outputs, records, running
     from synthportal.cli.pipeline import Pipeline
     from synthportal.cli.watching import progress
 
     outputs.check_new_folder(out)
     settings = (Pipeline.from_file(config) if config else Pipeline()).with_options(generator=generator, rows=rows, seed=seed)
     with outputs.work_folder(out) as work, progress("run") as watching:
-        results = running.run(data, settings, work, watching)
+        results, dataset = running.run(data, settings, work, watching)
         outputs.publish_folder(work / "results", out)
+    records.say_warnings(dataset)
     say(f"wrote {out}: open {out / 'report.html' if not results.tables[1:] else out / 'evaluation'}")
     for sentence in results.sentences:
         click.echo(sentence)

@@ -20,8 +20,8 @@ SHARES = {"read": (0.0, 0.15), "split": (0.15, 0.25), "summarise": (0.25, 0.35),
 """Which part of the bar each stage fills."""
 
 
-def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> judging.Judged:
-    """Everything `run` promises, in the new folder `work/results`; the verdict."""
+def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> tuple[judging.Judged, Dataset]:
+    """Everything `run` promises, in the new folder `work/results`; the verdict, and what was read."""
     info = making.generator_named(settings.generator)
     policy = policy_named(settings.policy)
     given = schema_in(Path(settings.schema)) if settings.schema else None
@@ -53,7 +53,7 @@ def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> judgi
         "passed": judged.passed,
     }
     (results / "run.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return judged
+    return judged, dataset
 
 
 def _sides(dataset: Dataset, seed: int, work: Path, progress: Progress) -> tuple[judging.RealSides, dict[str, int]]:
@@ -65,4 +65,4 @@ def _sides(dataset: Dataset, seed: int, work: Path, progress: Progress) -> tuple
         files = tuple(TableFile(name, path, rows[name]) for name, path in paths.items())
         sides[side] = records.deidentified(replace(dataset, tables=files), work / f"{side}_copy", key)
     train = sides["train"]
-    return judging.RealSides(train.schema, train.paths, sides["holdout"].paths), train.rows
+    return judging.RealSides(dataset, train.schema, train.paths, sides["holdout"].paths), train.rows

@@ -39,4 +39,5 @@ def command(data: Path, schema_file: Path | None, person: str | None, out: Path,
         for side, paths in (("train", split.train), ("holdout", split.holdout)):
             parts.lay_out(paths, made, side)
         outputs.publish_folder(made, out)
+    records.say_warnings(dataset, *split.notes)
     say(f"wrote {out}: {parts.counted(split)}")

@@ -31,7 +31,7 @@ def command(data: Path, schema_file: Path | None, policy: str, out: Path) -> Non
       name = "sub-national"
       version = 1
       minimum = 8            # fewest persons behind any figure
-      rounding = 5
+      rounding = 10          # at least the minimum
       minimum_table = 100    # fewest persons a table must have
     """
     from generators.summarise import summarise
@@ -44,4 +44,5 @@ def command(data: Path, schema_file: Path | None, policy: str, out: Path) -> Non
         copy = records.deidentified(dataset, work / "copy", records.run_key())
         summary = summarise(copy.paths, copy.schema, chosen, progress=part(watching, 0.6, 1.0))
         outputs.publish_text(making.summary_text(summary, copy.schema), out, work)
+    records.say_warnings(dataset)
     say(f"wrote {out}: policy {chosen.name}, no figure about fewer than {chosen.minimum} persons")

@@ -49,7 +49,7 @@ class Journey:
     def inspect(self, page: Page, picture: str | None = None) -> None:
         """Hold the page against what every page is held to, once for each kind of page. Without scripts only its width can be told."""
         if picture:
-            page.screenshot(path=self.pictures / f"{picture}.png", full_page=False)
+            page.screenshot(path=self.pictures / f"{picture}.png", full_page=True, clip={"x": 0, "y": 0, "width": 1280, "height": 1500})
         kind = re.sub(r"[0-9a-f-]{36}|/datasets/[^/]+", "…", page.url.split("?")[0])
         if kind in self.inspected or not self.scripts:
             return

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import select
 import signal
 import socket
 import subprocess
@@ -39,8 +37,8 @@ class RunningSites:
     var: Path
     secure: str
     public: str
-    process: subprocess.Popen[str]
-    said: list[str]
+    process: subprocess.Popen[bytes]
+    log: Path
 
     @property
     def public_key(self) -> Path:
@@ -52,15 +50,15 @@ class RunningSites:
         """Start everything in `var` and wait until both sites answer; AssertionError with what was said when they do not."""
         ports = {"SYNTHPORTAL_SECURE_PORT": str(_free_port()), "SYNTHPORTAL_PUBLIC_PORT": str(_free_port())}
         environment = _environment(var) | ports
-        process = subprocess.Popen(
-            [*COMMAND, "serve"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
-        )
+        log = var.with_name(f"{var.name}.log")
+        with log.open("w") as said:
+            process = subprocess.Popen([*COMMAND, "serve"], cwd=ROOT, env=environment, stdout=said, stderr=subprocess.STDOUT)
         sites = RunningSites(
             var,
             f"http://localhost:{ports['SYNTHPORTAL_SECURE_PORT']}",
             f"http://localhost:{ports['SYNTHPORTAL_PUBLIC_PORT']}",
             process,
-            [],
+            log,
         )
         try:
             sites._wait()
@@ -72,15 +70,11 @@ class RunningSites:
         return sites
 
     def _wait(self) -> None:
-        assert self.process.stdout is not None
         deadline = time.monotonic() + START_WITHIN
-        while not any(re.search(r"Stop with Ctrl-C", line) for line in self.said):
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0.1, deadline - time.monotonic()))
-            line = self.process.stdout.readline() if ready else ""
-            assert line, "the sites did not start:\n" + "".join(self.said)
-            self.said.append(line)
-        # From now on nobody reads what it says: it must not wait for a reader.
-        os.set_blocking(self.process.stdout.fileno(), False)
+        while "Stop with Ctrl-C" not in self.log.read_text():
+            assert self.process.poll() is None, "the sites did not start:\n" + self.log.read_text()
+            assert time.monotonic() < deadline, "the sites took too long:\n" + self.log.read_text()
+            time.sleep(0.2)
 
     def verify(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """`synthportal verify …`"""
@@ -101,8 +95,6 @@ class RunningSites:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        if self.process.stdout:
-            self.process.stdout.close()
 
 
 def _environment(var: Path) -> dict[str, str]:
