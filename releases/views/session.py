@@ -17,8 +17,6 @@ from releases.models import RoleName
 from releases.services import accounts as service
 from releases.views.pages import INVALID, SignedInRequest, page, sent
 
-LOCKED = 429
-
 
 @sensitive_post_parameters("password")
 @never_cache
@@ -37,11 +35,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             if account is not None:
                 login(request, account)
                 return redirect(following)
-            if getattr(request, "axes_locked_out", False):
-                status = LOCKED
-                form.add_error(None, "There were too many wrong attempts for this address. Wait 15 minutes, or ask an administrator.")
-            else:
-                form.add_error(None, "The e-mail address or the password is wrong.")
+            # Where the address is locked, django-axes puts its own page (secure/locked.html) in place of this one.
+            form.add_error(None, "The e-mail address or the password is wrong.")
     return render(request, "secure/sign_in.html", {"form": form, "next": following}, status=status)
 
 

@@ -76,6 +76,7 @@ class SecureUploadHandler(FileUploadHandler):
             self.spool = None
 
     def _refuse(self) -> None:
+        self.upload_interrupted()  # Django does not call it when a handler stops the upload
         self.refusal = (
             f"The file is larger than the {filesizeformat(self.limit)} this site accepts. Put it in a secure folder and point at it."
         )

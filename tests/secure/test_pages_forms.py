@@ -107,7 +107,7 @@ def test_every_kind_of_column_has_three_examples_made_up_from_the_schema_alone(k
 
 @pytest.mark.promise("pages.33")
 def test_examples_follow_the_format_of_the_column() -> None:
-    assert made_up(PERSON)[0] == "A123"
+    assert made_up(PERSON)[0] == "A234"
     assert made_up(ColumnSchema("d", Kind.DATE, "date32", format="%d/%m/%Y"))[0] == "21/03/2019"
     assert made_up(ColumnSchema("r", Kind.REAL, "float64", decimals=1))[1] == "36.6"
     assert made_up(ColumnSchema("c", Kind.CATEGORICAL, "string", codes=("M", "F", "X")))[0] == "M"

@@ -368,7 +368,7 @@ def test_the_trail_is_filtered_checked_and_exported_safely_for_spreadsheets(worl
     assert f"{AuditEvent.objects.count():,} events" in words(everything)
     assert "1 event match" in words(some)
     assert "The list is whole." in words(client.post(reverse("verify-audit")))
-    assert "events, newest first" in words(client.get(reverse("audit"), {"since": "not a date"}))
+    assert "Enter a valid date." in words(client.get(reverse("audit"), {"since": "not a date"}))
     Account.objects.filter(pk=world.people.steward.pk).update(full_name="=cmd()")
     lines = b"".join(client.get(reverse("export-audit")).streaming_content).decode().splitlines()
     assert len(lines) == AuditEvent.objects.count() + 1
