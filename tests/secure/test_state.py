@@ -221,3 +221,22 @@ def test_open_access_needs_aggregates_made_under_the_public_policy_by_its_thresh
         type(summary).objects.filter(pk=summary.pk).update(**changed)
         with pytest.raises(Refused, match="Open access needs aggregates made under the “public” disclosure policy"):
             requests.submit(world.people.steward, world.ready_marginal)
+
+
+def test_before_a_version_is_chosen_every_column_of_the_snapshot_may_be_asked_for_but_the_person_key(world: World) -> None:
+    request = build.draft(world.people.steward, world.source)
+    columns = policy.columns_of(request)
+    assert len(columns) == len(world.source.current_snapshot.working_copy.schema["tables"][0]["columns"]) - 1
+    assert "patient_id" not in columns
+    unprepared = build.registered_source(world.people.steward, content=build.emergency_csv(200, 3))
+    request.source = unprepared
+    assert policy.columns_of(request) == ()
+    assert policy.refusal(request, "request_generation") == "The dataset has no prepared snapshot yet; confirm its schema first."
+
+
+def test_while_a_run_of_it_goes_on_a_draft_is_neither_submitted_nor_cancelled(world: World) -> None:
+    steward = world.people.steward
+    requests.request_generation(steward, world.ready, generator="structural", rows=10, seed=77)
+    for call in (lambda: requests.submit(steward, world.ready), lambda: requests.cancel_request(steward, world.ready, reason="x")):
+        with pytest.raises(Refused, match="still going"):
+            call()
