@@ -10,6 +10,7 @@ import signal
 import sys
 from types import FrameType
 
+from synthportal import logs
 from synthportal.cli.commands import synthportal
 from synthportal.cli.outcome import exit_code_of
 
@@ -18,6 +19,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command named on the command line and leave with its exit code."""
+    logs.keep_values_in()
     signal.signal(signal.SIGTERM, _stop)
     sys.exit(exit_code_of(lambda: synthportal.main(prog_name="synthportal", standalone_mode=False)))
 

@@ -14,7 +14,7 @@ from synthportal.cli.outcome import NotPassed, say
 @data_argument
 @click.option("--out", type=NEW, required=True, metavar="DIR", help="A new folder.")
 @click.option("--generator", metavar="NAME", help="structural or marginal.  [default: marginal]")
-@click.option("--rows", type=click.IntRange(1, MOST_ROWS), metavar="N", help="Of every table.  [default: as many as the train part]")
+@click.option("--rows", type=click.IntRange(1, MOST_ROWS), metavar="N", help="Of every table.  [default: as the train part has, rounded]")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="K", help="Of split, generation and evaluation.  [default: 0]")
 @click.option("--config", "config", type=FILE, metavar="FILE", help="pipeline.toml: settings in a file; an option given here wins.")
 def command(data: Path, out: Path, generator: str | None, rows: int | None, seed: int | None, config: Path | None) -> None:

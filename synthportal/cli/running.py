@@ -26,9 +26,10 @@ def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> tuple
     policy = policy_named(settings.policy)
     given = schema_in(Path(settings.schema)) if settings.schema else None
     dataset = records.read(data, work, part(progress, *SHARES["read"]), schema=given, person=settings.person)
-    real, rows = _sides(dataset, settings.seed, work, part(progress, *SHARES["split"]))
+    real = _sides(dataset, settings.seed, work, part(progress, *SHARES["split"]))
     summary = summarise(real.train, real.schema, policy, progress=part(progress, *SHARES["summarise"]))
-    wanted = settings.rows if settings.rows is not None else rows
+    # Not the true number of train rows: the output's length is a figure that leaves, too.
+    wanted = settings.rows or {table.name: table.rows or table.persons for table in summary.tables}
     mechanism, made = making.generate(info, real.schema, summary, wanted, settings.seed, work / "made", part(progress, *SHARES["generate"]))
     judged = judging.judge(
         real, made, policy=policy, tier=info.tier, seed=settings.seed, target=settings.target, progress=part(progress, *SHARES["evaluate"])
@@ -56,8 +57,8 @@ def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> tuple
     return judged, dataset
 
 
-def _sides(dataset: Dataset, seed: int, work: Path, progress: Progress) -> tuple[judging.RealSides, dict[str, int]]:
-    """Both sides de-identified, and the train rows of each table. The split comes first: nothing may look at the data before it."""
+def _sides(dataset: Dataset, seed: int, work: Path, progress: Progress) -> judging.RealSides:
+    """Both sides de-identified. The split comes first: nothing may look at the data before it."""
     split = parts.split(dataset, seed, work / "split", progress)
     key = records.run_key()
     sides = {}
@@ -65,4 +66,4 @@ def _sides(dataset: Dataset, seed: int, work: Path, progress: Progress) -> tuple
         files = tuple(TableFile(name, path, rows[name]) for name, path in paths.items())
         sides[side] = records.deidentified(replace(dataset, tables=files), work / f"{side}_copy", key)
     train = sides["train"]
-    return judging.RealSides(dataset, train.schema, train.paths, sides["holdout"].paths), train.rows
+    return judging.RealSides(dataset, train.schema, train.paths, sides["holdout"].paths)

@@ -92,7 +92,7 @@ class Journey:
         for select in page.locator("select[name$='-person']").all():
             if select.input_value() == "":
                 select.select_option("-none-")
-        self.inspect(page, "schema")
+        self.inspect(page)
         page.get_by_role("button", name="Confirm: this is what the file holds").click()
         self.follow(page, "Go to the dataset")
         self.inspect(page)
@@ -139,7 +139,7 @@ class Journey:
         if "/versions/" not in page.url:
             self.follow(page, "See the evidence")
         self.draw(page)
-        self.inspect(page, "evidence")
+        self.inspect(page)
 
     def submit(self, page: Page) -> None:
         page.get_by_role("button", name="Choose this version").click()

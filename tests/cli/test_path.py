@@ -158,10 +158,18 @@ def test_evaluate_writes_metrics_and_a_report(run: Run, summary: Path, parts: Pa
 
 
 @pytest.mark.promise("cli.7")
-def test_a_failed_gate_is_exit_3_and_the_output_is_written(run: Run, parts: Path, place: Path) -> None:
+def test_a_failed_gate_is_exit_3_and_the_output_is_written(run: Run, stays: Path, place: Path) -> None:
+    assert run("split", stays, "--person", "patient_id", "--out", "parts").code == 0
     ended = run(
-        *("evaluate", "--train", parts / "train.parquet", "--holdout", parts / "holdout.parquet"),
-        *("--synthetic", parts / "train.parquet", "--out", "found"),
+        "evaluate",
+        "--train",
+        "parts/train.parquet",
+        "--holdout",
+        "parts/holdout.parquet",
+        "--synthetic",
+        "parts/train.parquet",
+        "--out",
+        "found",
     )
     assert ended.code == 3
     assert "verdict: a gate failed" in ended.err
@@ -170,9 +178,9 @@ def test_a_failed_gate_is_exit_3_and_the_output_is_written(run: Run, parts: Path
 
 
 @pytest.mark.promise("cli.8")
-def test_run_does_all_of_it_the_same_for_the_same_seed(run: Run, visits: Path, place: Path) -> None:
+def test_run_does_all_of_it_the_same_for_the_same_seed(run: Run, stays: Path, place: Path) -> None:
     for name in ("one", "two"):
-        assert run("run", visits, "--rows", 500, "--seed", 3, "--out", name).code == 0
+        assert run("run", stays, "--rows", 500, "--seed", 3, "--out", name).code == 0
     names = {"synthetic.parquet", "summary.json", "metrics.json", "report.html", "schema.json", "run.json"}
     assert {path.name for path in (place / "one").iterdir()} == names
     for name in sorted(names):
@@ -192,10 +200,17 @@ def test_run_leaves_no_value_that_only_one_person_has(run: Run, place: Path) -> 
     assert not [each for each in secret if each.encode() in everything]
 
 
+@pytest.mark.promise("cli.8")
+def test_the_number_of_rows_tells_no_exact_count(run: Run, stays: Path, place: Path) -> None:
+    assert run("run", stays, "--out", "results").code in (0, 3)
+    assert pq.read_metadata(place / "results" / "synthetic.parquet").num_rows % 5 == 0
+    assert json.loads((place / "results" / "run.json").read_text())["settings"]["rows"]["stays"] % 5 == 0
+
+
 @pytest.mark.promise("cli.9")
-def test_run_takes_its_settings_from_a_file_and_an_option_wins(run: Run, visits: Path, place: Path) -> None:
+def test_run_takes_its_settings_from_a_file_and_an_option_wins(run: Run, stays: Path, place: Path) -> None:
     (place / "pipeline.toml").write_text('generator = "structural"\nrows = 70\nseed = 2\nperson = "patient_id"\n')
-    assert run("run", visits, "--config", "pipeline.toml", "--seed", 9, "--out", "results").code in (0, 3)
+    assert run("run", stays, "--config", "pipeline.toml", "--seed", 9, "--out", "results").code in (0, 3)
     record = json.loads((place / "results" / "run.json").read_text())
     assert record["settings"] == {"generator": "structural", "rows": 70, "seed": 9, "target": None}
 
@@ -233,10 +248,10 @@ def test_a_checked_schema_decides_what_is_dropped(run: Run, visits: Path, place:
 
 
 @pytest.mark.promise("cli.10")
-def test_no_command_that_needs_no_server_loads_django(visits: Path, place: Path) -> None:
+def test_no_command_that_needs_no_server_loads_django(stays: Path, place: Path) -> None:
     program = (
         "import sys; from synthportal.cli.commands import synthportal\n"
-        f"synthportal.main(['run', {str(visits)!r}, '--rows', '200', '--out', 'results'], standalone_mode=False)\n"
+        f"synthportal.main(['run', {str(stays)!r}, '--rows', '200', '--out', 'results'], standalone_mode=False)\n"
         "sys.exit('django' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=place, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}, check=False)
@@ -245,13 +260,13 @@ def test_no_command_that_needs_no_server_loads_django(visits: Path, place: Path)
 
 @pytest.mark.promise("cli.8")
 @pytest.mark.slow
-def test_a_folder_of_tables_goes_all_the_way(run: Run, visits: Path, place: Path) -> None:
+def test_a_folder_of_tables_goes_all_the_way(run: Run, stays: Path, place: Path) -> None:
     (place / "data").mkdir()
-    (place / "data" / "visits.csv").write_bytes(visits.read_bytes())
+    (place / "data" / "stays.csv").write_bytes(stays.read_bytes())
     (place / "data" / "wards.csv").write_text("ward,beds\n" + "".join(f"W{i % 9},{i % 30}\n" for i in range(400)))
     ended = run("run", "data", "--rows", 300, "--out", "results")
     assert ended.code in (0, 3), ended.err
-    assert {path.name for path in (place / "results" / "synthetic").iterdir()} == {"visits.parquet", "wards.parquet"}
+    assert {path.name for path in (place / "results" / "synthetic").iterdir()} == {"stays.parquet", "wards.parquet"}
     assert (place / "results" / "evaluation" / "wards" / "report.html").exists()
 
 
