@@ -96,7 +96,7 @@ def suite(tmp_path: Path) -> Path:
 def run(suite: Path, **environment: str) -> str:
     """What pytest prints about `suite`, run with `environment`."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("SYNTHPORTAL_", "PYTEST_", "COV"))}
-    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:django", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:django", "-p", "no:valkey", "-p", "no:cacheprovider"]
     done = subprocess.run(
         command, cwd=suite, env={**clean, "PYTHONPATH": str(ROOT), **environment}, capture_output=True, text=True, check=False
     )
