@@ -48,6 +48,15 @@ def perform(run_id: str, token: str, *, beating: bool = True) -> None:
 
     beating: show signs of life from a thread while the work computes (off where one connection must do, as in tests).
     """
+    try:
+        _perform(run_id, token, beating)
+    except Exception as error:
+        # Not even the outcome could be stored. The queue would keep whatever left this function as text, and the texts of those
+        # that came before it, which may hold a value. The worker finds the run still running, and sees to it.
+        log.error("run %s: its outcome could not be stored: %s at %s", run_id, type(error).__name__, " < ".join(_places(error)))
+
+
+def _perform(run_id: str, token: str, beating: bool) -> None:
     run = runs.claim(run_id, token)
     if run is None:
         log.info("run %s: nothing to do", run_id)

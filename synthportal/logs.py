@@ -7,7 +7,11 @@ so no exception's message is logged at all.
 from __future__ import annotations
 
 import logging
+import resource
+import sys
+import threading
 import traceback
+import warnings
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -26,6 +30,32 @@ def locations(error: BaseException) -> str:
         lines.append(f"{type(current).__name__} at {' > '.join(frames) or 'an unknown place'}")
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return "\n  from ".join(lines)
+
+
+def keep_values_in() -> None:
+    """Have this process say nothing about values when it fails by itself: uncaught exceptions, those of threads and of finalisers, and
+    warnings go to the log as types and code locations, and a crash leaves no image of its memory.
+    """
+    log = logging.getLogger("synthportal.fault")
+
+    def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not issubclass(kind, KeyboardInterrupt):
+            log.critical("uncaught: %s", locations(error))
+
+    def in_thread(fault: threading.ExceptHookArgs) -> None:
+        if fault.exc_value is not None and not isinstance(fault.exc_value, SystemExit):
+            log.error("in a thread: %s", locations(fault.exc_value))
+
+    def unraisable(fault: sys.UnraisableHookArgs) -> None:
+        if fault.exc_value is not None:
+            log.error("while tidying up: %s", locations(fault.exc_value))
+
+    def warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: str | None = None) -> None:
+        log.warning("%s at %s:%s", category.__name__, filename.rsplit("/", 1)[-1], lineno)
+
+    sys.excepthook, threading.excepthook, sys.unraisablehook = uncaught, in_thread, unraisable
+    warnings.showwarning = warned
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 class LocationsOnly(logging.Formatter):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+from synthportal import logs
 from synthportal.settings import base, environment
 from synthportal.settings.base import *  # noqa: F403 - the shared settings are settings of this module
 
@@ -111,3 +112,4 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = base.HTTPS
 
 LOGGING = base.logging(environment.private_folder(ZONE_FOLDER / "logs"))
+logs.keep_values_in()
