@@ -12,6 +12,7 @@ from evaluation.gates import judge
 from generators import drift
 from generators.atomic import writing
 from generators.deidentify import deidentify
+from generators.dataset import safe_name
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import InputError
 from generators.progress import Progress
@@ -33,9 +34,10 @@ def profile(run: Run, token: str, progress: Progress) -> None:
     snapshot = _snapshot(run)
     earlier = _last_confirmed(snapshot)
     path = sources.raw_file(snapshot)
-    names = {path.name: earlier.tables[0].name} if earlier and len(earlier.tables) == 1 else None
+    # Named by the dataset's title, which a steward chose: the name is published, and a file's own name may be a patient's.
+    name = earlier.tables[0].name if earlier and len(earlier.tables) == 1 else safe_name(snapshot.source.title).lower()
     with _scratch(run) as work:
-        dataset = read_dataset(path, work, progress=progress, names=names)
+        dataset = read_dataset(path, work, progress=progress, names={path.name: name})
     schema, changes = dataset.schema, []
     if earlier is not None:
         schema = _carried_over(earlier, dataset.schema)

@@ -9,12 +9,14 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import django
 
 from generators.errors import InputError
+from generators.schema import DatasetSchema
 from generators.simulated import EMERGENCY_SCHEMA, write_emergency_csv
 
 if TYPE_CHECKING:
@@ -109,7 +111,8 @@ def _dataset(steward: Account, visits: int, work: Path) -> SourceDataset:
     _work()
     snapshot.refresh_from_db()
     _say("confirming its schema; making the de-identified working copy and the split")
-    sources.confirm_schema(steward, snapshot, schema=EMERGENCY_SCHEMA)
+    name = snapshot.proposed_schema["tables"][0]["name"]
+    sources.confirm_schema(steward, snapshot, schema=DatasetSchema((replace(EMERGENCY_SCHEMA.tables[0], name=name),)))
     _work()
     _say("summarising under the public disclosure policy")
     summaries.request_summary(steward, source, policy="public")

@@ -42,8 +42,9 @@ def test_a_draft_is_made_once_and_takes_only_what_is_on_the_lists(world: World) 
 def test_a_version_holds_only_the_variables_asked_for_and_so_does_everything_published_with_it(world: World) -> None:
     request = requests.submit(world.people.steward, world.ready_marginal)
     capsule = files.folder("capsules") / str(request.capsule)
+    table = stored.working_schema(world.source.current_snapshot).tables[0].name
     asked = {*build.VARIABLES, "patient_id"}  # the person key is issued anew
-    assert set(pq.read_schema(capsule / "data" / "emergency_visits.parquet").names) == asked
+    assert set(pq.read_schema(capsule / "data" / f"{table}.parquet").names) == asked
     assert {c["name"] for c in json.loads((capsule / "schema.json").read_text())["tables"][0]["columns"]} == asked
     assert {c["name"] for c in json.loads((capsule / "summary.json").read_text())["tables"][0]["columns"]} == asked
     manifest = json.loads((capsule / "manifest.json").read_text())
@@ -51,7 +52,7 @@ def test_a_version_holds_only_the_variables_asked_for_and_so_does_everything_pub
     assert manifest["made"]["disclosure_policy"] == "public"
     assert [event["what"] for event in manifest["history"]] == ["summarised", "generated", "evaluated"]
     names = {path.name for path in capsule.rglob("*") if path.is_file()}
-    assert {"emergency_visits.csv", "dictionary.csv", "report.html", "report.json", "README.md", "LICENCE.txt", "DISCLAIMER.txt"} <= names
+    assert {f"{table}.csv", "dictionary.csv", "report.html", "report.json", "README.md", "LICENCE.txt", "DISCLAIMER.txt"} <= names
 
 
 def test_rules_that_name_a_variable_left_out_go_with_it(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +117,8 @@ def registered_source(steward: Account, *, title: str | None = None, content: by
 def confirmed_schema(snapshot: Snapshot) -> DatasetSchema:
     """What a careful steward would confirm for the simulated dataset."""
     proposed = DatasetSchema.from_dict(snapshot.proposed_schema)
-    same = {(t.name, frozenset(t.names)) for t in proposed.tables} == {(t.name, frozenset(t.names)) for t in EMERGENCY_SCHEMA.tables}
-    return EMERGENCY_SCHEMA if same else proposed
+    (table,), (known,) = proposed.tables, EMERGENCY_SCHEMA.tables
+    return DatasetSchema((replace(known, name=table.name),)) if set(table.names) == set(known.names) else proposed
 
 
 def prepared_source(steward: Account, **options: Any) -> SourceDataset:
