@@ -111,8 +111,8 @@ def _dataset(steward: Account, visits: int, work: Path) -> SourceDataset:
     _work()
     snapshot.refresh_from_db()
     _say("confirming its schema; making the de-identified working copy and the split")
-    name = snapshot.proposed_schema["tables"][0]["name"]
-    sources.confirm_schema(steward, snapshot, schema=DatasetSchema((replace(EMERGENCY_SCHEMA.tables[0], name=name),)))
+    (proposed,) = DatasetSchema.from_dict(snapshot.proposed_schema).tables
+    sources.confirm_schema(steward, snapshot, schema=DatasetSchema((replace(EMERGENCY_SCHEMA.tables[0], name=proposed.name),)))
     _work()
     _say("summarising under the public disclosure policy")
     summaries.request_summary(steward, source, policy="public")
