@@ -189,12 +189,13 @@ def in_use(var: Path) -> Iterator[None]:
 
 
 def _pin_key(machine: OneMachine) -> None:
-    keys = Path(os.environ.get("SYNTHPORTAL_PUBLIC_KEYS") or machine.var / "public" / "keys")
     if not machine.signing_key.is_file():
         signing.create_key(machine.signing_key.parent)
-    keys.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for public_half in machine.signing_key.parent.glob("*.pub"):
-        signing.pin(public_half.read_bytes(), keys)  # by key id: after a rotation both keys are pinned
+    for site in ("secure", "public"):
+        keys = Path(os.environ.get(f"SYNTHPORTAL_{site.upper()}_KEYS") or machine.var / site / "keys")
+        keys.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for public_half in machine.signing_key.parent.glob("*.pub"):
+            signing.pin(public_half.read_bytes(), keys)  # by key id: after a rotation both keys are pinned
 
 
 def _collect_static(folder: Path, environment: dict[str, str]) -> None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from releases import audit as chain
 from releases import permissions
 from releases.forms import AuditFilterForm
 from releases.models import AuditEvent
 from releases.permissions import Refused
+from releases.published_heads import Checked, check_trail_here
 from releases.views.pages import SignedInRequest, page, paged
 
 EVENTS_A_PAGE = 50
@@ -32,11 +34,12 @@ def trail(request: SignedInRequest) -> HttpResponse:
 
 @page("POST", role="auditor")
 def verify(request: SignedInRequest) -> HttpResponse:
-    """Walk the chain now and say what was found."""
+    """Walk the chain now, compare it with what published releases carry, and say what was found."""
     refusal = permissions.explain(request.user, "verify_audit")
     if refusal is not None:
         raise Refused(refusal)
-    return _page(request, chain.verify_chain(), timezone.now())
+    checked = check_trail_here(Path(settings.SYNTHPORTAL_LAKE), Path(settings.SYNTHPORTAL_PINNED_KEYS))
+    return _page(request, checked, timezone.now())
 
 
 @page(role="auditor")
@@ -48,13 +51,13 @@ def export(request: SignedInRequest) -> StreamingHttpResponse:
     return response
 
 
-def _page(request: SignedInRequest, found: chain.Verification | None = None, at: datetime | None = None) -> HttpResponse:
+def _page(request: SignedInRequest, checked: Checked | None = None, at: datetime | None = None) -> HttpResponse:
     events, form = _filtered(request)
     given = {name: value for name, value in request.GET.items() if value and name != "page"}
     context = {
         "form": form,
         "events": paged(request, events.order_by("-sequence"), EVENTS_A_PAGE),
-        "verification": found,
+        "checked": checked,
         "verified_at": at,
         "verify_refusal": permissions.explain(request.user, "verify_audit"),
         "filtered": bool(given),

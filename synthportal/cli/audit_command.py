@@ -37,26 +37,20 @@ def verify(key: Path | None, lake: Path | None) -> None:
     from django.conf import settings
 
     django.setup()
-    from releases.audit import verify_chain
-    from releases.capsule.layout import CapsuleRefused
     from releases.capsule.signing import KeyRefused, TrustedKeys
-    from releases.published_heads import published_heads
+    from releases.published_heads import check_trail
 
-    key = key or settings.ZONE_FOLDER / "publisher" / "signing.pub"
+    key = key or settings.SYNTHPORTAL_PINNED_KEYS
     if not key.exists():
-        raise InputError("this site has no signing key yet; name the publisher's public key with --key")
-    problems: list[str] = []
-    heads: list[dict[str, object]] = []
+        raise InputError("this site has pinned no public key yet; name the publisher's with --key")
     try:
-        heads = list(published_heads(lake or settings.SYNTHPORTAL_LAKE, TrustedKeys.load(key)))
+        checked = check_trail(lake or settings.SYNTHPORTAL_LAKE, TrustedKeys.load(key))
     except KeyRefused as refusal:
         raise InputError(f"--key: {refusal}") from None
-    except CapsuleRefused as refusal:
-        problems.append(f"the lake: {refusal.reason}")
-    found = verify_chain(heads)
-    problems += found.problems
-    for problem in problems:
+    for problem in checked.problems:
         click.echo(problem)
-    if problems:
-        raise NotPassed(f"verdict: the audit trail does not hold ({len(problems)} problem{'s' if len(problems) > 1 else ''})")
+    if not checked.intact:
+        many = len(checked.problems)
+        raise NotPassed(f"verdict: the audit trail does not hold ({many} problem{'s' if many > 1 else ''})")
+    found = checked.found
     click.echo(f"verdict: intact: {found.events:,} events; {found.compared} published capsules agree; head {found.head.digest[:12]}")

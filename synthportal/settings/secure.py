@@ -24,6 +24,8 @@ SYNTHPORTAL_SECURE_FOLDERS = [Path(folder).expanduser().absolute() for folder in
 SYNTHPORTAL_TOKENISATION_KEY = environment.path("SYNTHPORTAL_SECURE_TOKENISATION_KEY", ZONE_FOLDER / "tokenisation.key")
 SYNTHPORTAL_MAX_UPLOAD_BYTES = environment.integer("SYNTHPORTAL_SECURE_MAX_UPLOAD_BYTES", 20 * 1024**3, minimum=1)
 SYNTHPORTAL_SIGNING_KEY = environment.text("SYNTHPORTAL_SIGNING_KEY")
+SYNTHPORTAL_PINNED_KEYS = environment.path("SYNTHPORTAL_SECURE_KEYS", ZONE_FOLDER / "keys")
+"""Folder of the publisher's public keys: with them the audit trail is compared with what published releases carry."""
 SYNTHPORTAL_RUN_LOST_AFTER = environment.integer("SYNTHPORTAL_SECURE_RUN_LOST_AFTER", 60, minimum=1)
 """Seconds without a heartbeat after which a run's worker counts as dead."""
 FILE_UPLOAD_TEMP_DIR = str(environment.private_folder(SYNTHPORTAL_SECURE_FILES / "uploads"))

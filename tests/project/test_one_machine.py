@@ -61,8 +61,9 @@ def test_secrets_and_the_zones_folders_are_private(served: Running, tmp_path_fac
     for folder in ("secure", "public", "run"):
         assert stat.S_IMODE((var / folder).stat().st_mode) == 0o700, folder
     assert (var / "secure/secret_key").read_text() != (var / "public/secret_key").read_text()
-    (pinned,) = (var / "public/keys").glob("*.pub")
-    assert pinned.read_bytes() == (var / "secure/publisher/signing.pub").read_bytes()
+    for keys in ("public/keys", "secure/keys"):
+        (pinned,) = (var / keys).glob("*.pub")
+        assert pinned.read_bytes() == (var / "secure/publisher/signing.pub").read_bytes()
     assert stat.S_IMODE((var / "run/queue.sock").stat().st_mode) & 0o077 == 0
 
 

@@ -10,9 +10,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from releases.audit import verify_chain
-from releases.capsule.layout import CapsuleRefused
 from releases.capsule.signing import KeyRefused, TrustedKeys
-from releases.published_heads import published_heads
+from releases.published_heads import Checked, check_trail
 
 
 class Command(BaseCommand):
@@ -24,20 +23,18 @@ class Command(BaseCommand):
         parser.add_argument("--lake", help="the lake, when it is not where the settings say")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        heads: list[dict[str, object]] = []
-        problems: list[str] = []
         if options["key"]:
             try:
-                heads = list(published_heads(Path(options["lake"] or settings.SYNTHPORTAL_LAKE), TrustedKeys.load(Path(options["key"]))))
+                checked = check_trail(Path(options["lake"] or settings.SYNTHPORTAL_LAKE), TrustedKeys.load(Path(options["key"])))
             except KeyRefused as refusal:
                 raise CommandError(str(refusal)) from None
-            except CapsuleRefused as refusal:
-                problems.append(f"the lake: {refusal.reason}")
-        found = verify_chain(heads)
-        problems += found.problems
-        for problem in problems:
+        else:
+            found = verify_chain()
+            checked = Checked(found, found.problems)
+        for problem in checked.problems:
             self.stderr.write(problem)
-        if problems:
+        if not checked.intact:
             sys.exit(3)
+        found = checked.found
         compared = f"compared with {found.compared} published capsules" if options["key"] else "no key given: not compared with capsules"
         self.stdout.write(f"{found.events} events, chain whole, {compared}; head {found.head.digest[:12]}")
