@@ -50,7 +50,9 @@ def keep_values_in() -> None:
         if fault.exc_value is not None:
             log.error("while tidying up: %s", locations(fault.exc_value))
 
-    def warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: str | None = None) -> None:
+    def warned(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: str | None = None
+    ) -> None:
         log.warning("%s at %s:%s", category.__name__, filename.rsplit("/", 1)[-1], lineno)
 
     sys.excepthook, threading.excepthook, sys.unraisablehook = uncaught, in_thread, unraisable
