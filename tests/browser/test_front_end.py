@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from tests.browser import kit
 from tests.browser.inspection import LARGE, SMALL, overflow, serious_findings, watch
@@ -88,13 +88,17 @@ def test_a_refused_button_is_disabled_beside_the_sentence_that_says_why(tab: Pag
 @pytest.mark.promise("pages.6")
 def test_a_form_is_sent_once_however_often_its_button_is_clicked(tab: Page, address: str) -> None:
     sent: list[str] = []
-    tab.route("**/sent", lambda route: sent.append(route.request.method))
+
+    def taken(route: Route) -> None:
+        sent.append(route.request.method)
+        route.fulfill(status=204)  # the page stays, as it does while an answer is on its way
+
+    tab.route("**/sent", taken)
     tab.goto(address)
     tab.evaluate("document.querySelector('form').noValidate = true")
-    button = tab.locator("button", has_text="Submit")
-    button.click(no_wait_after=True)
+    tab.locator("button", has_text="Submit").click()
     tab.evaluate("document.querySelector('form').requestSubmit()")
-    tab.wait_for_timeout(200)
+    tab.wait_for_timeout(300)
     assert sent == ["POST"]
 
 
