@@ -26,6 +26,8 @@ from tests.secure.conftest import World
 from tests.servers import QueueServer
 
 SYSTEM_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - looked into, not written to
+LARGEST_ASTRAY = 16 << 20
+"""Bytes."""
 
 
 @pytest.fixture
