@@ -19,6 +19,7 @@ from releases.capsule import layout
 from releases.capsule.build import CapsuleTable, build
 from releases.capsule.layout import CapsuleRefused
 from releases.capsule.manifest import CapsuleDescription, Event, Made
+from releases.capsule.verify import check_unsigned
 from releases.models import ReleaseRequest, SyntheticVersion
 
 
@@ -37,6 +38,15 @@ def intact(request: ReleaseRequest) -> bool:
     """Whether the submitted capsule's manifest is still the one the evidence digest is over. (Publishing checks every file.)"""
     manifest = files.folder("capsules") / str(request.capsule) / layout.MANIFEST
     return manifest.is_file() and files.sha256(manifest) == request.manifest_sha256
+
+
+def whole(request: ReleaseRequest) -> bool:
+    """Whether every file of the submitted capsule is still the one the evidence digest is over. Reads them all."""
+    try:
+        _, manifest = check_unsigned(files.folder("capsules") / str(request.capsule))
+    except CapsuleRefused:
+        return False
+    return hashlib.sha256(manifest).hexdigest() == request.manifest_sha256
 
 
 def build_capsule(request: ReleaseRequest, folder: Path, *, slug: str, version: int) -> str:

@@ -88,7 +88,11 @@ def allowed_file(path: str) -> Path:
         resolved = Path(path).resolve(strict=True)
     except (OSError, ValueError, RuntimeError):
         raise refusal from None
-    if not Path(path).is_absolute() or not any(resolved.is_relative_to(root) for root in roots) or not resolved.is_file():
+    if not Path(path).is_absolute() or not any(resolved.is_relative_to(root) for root in roots):
+        raise refusal
+    if resolved.is_dir():
+        raise InputError("that is a folder; a dataset here is one table: point at one CSV or Parquet file in it")
+    if not resolved.is_file():
         raise refusal
     return resolved
 

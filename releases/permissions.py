@@ -232,6 +232,8 @@ def may_sign(
         return f"Only somebody with the role {capacity.upper()} can sign in that capacity."
     if actor.pk in _made_by(request):
         return "Nobody reviews what they requested or generated themselves; another reviewer must decide."
+    if steward_of(actor, request.source) is None:
+        return "Nobody reviews a release of a dataset they are a steward of; another reviewer must decide."
     if capacity not in policy.capacities(request):
         return f"The release policy asks for no {capacity.upper()} signature on this request."
     state = policy.refusal(request, decision, capacity=capacity)

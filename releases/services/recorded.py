@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from django.db import models
 
@@ -47,6 +47,12 @@ def recorded(action: str, *, by_system: bool = False) -> Callable[[Service], Ser
         return cast(Service, done)
 
     return decorate
+
+
+def refuse(actor: Account, action: str, target: models.Model, sentence: str) -> NoReturn:
+    """Refused, recorded like a service's own refusal: for a page that must say no before it reads what was sent."""
+    audit.record_refusal(actor, action, target, sentence)
+    raise Refused(sentence)
 
 
 def permit(actor: Any, action: str, target: models.Model | None = None, **context: Any) -> Account:

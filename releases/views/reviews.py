@@ -18,6 +18,7 @@ from releases.forms import DecisionForm
 from releases.models import ReleaseRequest, SignOff
 from releases.permissions import Refused
 from releases.services import reviews as service
+from releases.services.recorded import refuse
 from releases.templatetags.plain_words import counted, day, moment, number, short
 from releases.views import findings
 from releases.views.evidence import gates
@@ -48,7 +49,7 @@ def review(request: SignedInRequest, key: str) -> HttpResponse:
         return _page(request, asked, form)
     refusal = permissions.explain(request.user, "sign_off", asked)
     if refusal is not None:
-        raise Refused(refusal)
+        refuse(request.user, "sign_off", asked, refusal)
     if not form.is_valid():
         return _page(request, asked, form, INVALID)
     request.session[_place(asked)] = {**form.cleaned_data, "round": asked.round}
@@ -61,7 +62,7 @@ def confirm(request: SignedInRequest, key: str) -> HttpResponse:
     asked = _found(request, key)
     refusal = permissions.explain(request.user, "sign_off", asked)
     if refusal is not None:
-        raise Refused(refusal)
+        refuse(request.user, "sign_off", asked, refusal)
     kept = request.session.get(_place(asked))
     if not kept or kept.get("round") != asked.round:
         return redirect("review", asked.pk)
@@ -194,7 +195,7 @@ def _automatic(asked: ReleaseRequest) -> list[Automatic]:
         ("Access level and licence fit the kind of data.", lambda r, c: policy.access_level_allowed(r, c) or policy.licence_allowed(r, c)),
     )
     lines = [Automatic(words, guard(asked, {}) is None) for words, guard in checks]
-    lines.append(Automatic("The submitted files are the ones the evidence digest was taken of.", proof.intact(asked)))
+    lines.append(Automatic("The submitted files are the ones the evidence digest was taken of.", proof.whole(asked)))
     return lines
 
 

@@ -22,6 +22,7 @@ from releases.forms import PointForm, SourceForm, StewardForm, UploadForm
 from releases.models import Account, DestructionRecord, Publication, Run, Snapshot, SourceDataset, SummaryRecord, SyntheticVersion
 from releases.permissions import Refused
 from releases.services import sources as service
+from releases.services.recorded import refuse
 from releases.templatetags.plain_words import day, number
 from releases.views import uploads
 from releases.views.home import NextStep
@@ -122,7 +123,7 @@ def data(request: SignedInRequest, key: str) -> HttpResponse:
     found: SourceDataset = visible(permissions.visible_sources(request.user), key)
     refusal = permissions.explain(request.user, "receive_upload", found)
     if request.method == "POST" and refusal:
-        raise Refused(refusal)
+        refuse(request.user, "receive_upload", found, refusal)
     return _data(request, found, refusal)
 
 

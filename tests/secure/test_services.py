@@ -27,6 +27,7 @@ PUBLIC = [
 WITHOUT_A_RECORD = {
     "recorded.recorded": "the decorator itself",
     "recorded.permit": "asks the permission",
+    "recorded.refuse": "records a refusal",
     "recorded.locked": "reads a row",
     "sources.raw_file": "finds a file",
     "runs.begin": "part of the service that starts the run, which records it",

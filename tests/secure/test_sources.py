@@ -116,7 +116,7 @@ def test_a_file_is_pointed_at_only_under_an_allowed_folder_whatever_links_say(wo
         allowed / "link.csv",
         elsewhere / "bad.csv",
         allowed / "absent.csv",
-        allowed,
+        elsewhere,
         allowed / ".." / "elsewhere" / "bad.csv",
         Path("good.csv"),
         str(allowed / "x\0y"),
@@ -128,6 +128,8 @@ def test_a_file_is_pointed_at_only_under_an_allowed_folder_whatever_links_say(wo
     assert len(sentences) == 1, "what exists elsewhere cannot be told from what does not"
     with pytest.raises(InputError, match="empty"):
         sources.point_at_file(world.people.steward, source, path=str(allowed / "empty.csv"))
+    with pytest.raises(InputError, match="that is a folder; a dataset here is one table"):
+        sources.point_at_file(world.people.steward, source, path=str(allowed))
     snapshot = sources.point_at_file(world.people.steward, source, path=str(allowed / "inside.csv"))
     assert sources.raw_file(snapshot) == (allowed / "good.csv").resolve()
     with pytest.raises(Refused):
