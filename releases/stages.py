@@ -11,8 +11,8 @@ from evaluation.basket import evaluate as evaluate_table
 from evaluation.gates import judge
 from generators import drift
 from generators.atomic import writing
-from generators.deidentify import deidentify
 from generators.dataset import safe_name
+from generators.deidentify import deidentify
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import InputError
 from generators.progress import Progress

@@ -14,15 +14,20 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
 
-from releases.services import runs
+from releases.services import leftovers, runs
 
 log = logging.getLogger(__name__)
+
+
+TIDY_EVERY = 3600.0
+"""Seconds between two looks for what killed processes left behind."""
 
 
 class ReleaseWorker(Worker):
     """One process that waits, and forks another for each job: what a job does to memory ends with it."""
 
     _reconciled = 0.0
+    _tidied = -TIDY_EVERY
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """RQ calls this while waiting and while a job runs; now and then it is time to look for the dead."""
@@ -46,6 +51,10 @@ class ReleaseWorker(Worker):
         try:
             for run in runs.reconcile():
                 log.warning("run %s was lost: now %s", run.pk, run.state)
+            if time.monotonic() - self._tidied >= TIDY_EVERY:
+                self._tidied = time.monotonic()
+                if destroyed := leftovers.destroy_leftovers():
+                    log.warning("%d files or folders that killed processes left behind were destroyed", destroyed)
         except DatabaseError as error:
             log.warning("reconciling failed: %s", type(error).__name__)
         finally:

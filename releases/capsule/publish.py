@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import time
 from pathlib import Path
 
 from releases.capsule import feed, files, layout
@@ -51,6 +52,16 @@ def publish(capsule: Path, lake: Path, signer: Signer, attestation: Attestation)
         attestation_sha256=hashlib.sha256(envelope).hexdigest(),
         at=attestation.published,
     )
+
+
+def sweep(lake: Path, *, settled: float = 24 * 3600.0) -> int:
+    """Remove what a killed publisher left half-written, untouched for `settled` seconds; how many. Readers never look at these."""
+    before, removed = time.time() - settled, 0
+    for path in (*(lake / INCOMING).glob("*"), *(lake / feed.FEED).glob(".*")):
+        if path.lstat().st_mtime < before:
+            files.discard(path) if path.is_dir() else path.unlink()
+            removed += 1
+    return removed
 
 
 def _left_behind(place: Path, manifest_sha256: str, signer: Signer) -> bytes | None:

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
 from releases.capsule.feed import heartbeat
+from releases.capsule.publish import sweep
 from releases.capsule.signing import KeyRefused, Signer
 from releases.services.publishing import publish_next
 
@@ -36,6 +37,7 @@ class Command(BaseCommand):
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
         every = options["loop"]
+        sweep(Path(settings.SYNTHPORTAL_LAKE))
         while True:
             try:
                 self.publish(signer, stop)
