@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from generators.disclosure import DisclosurePolicy
-from generators.person_counts import Groups, Ints, Persons
+from generators.person_counts import Groups, Ints
 from generators.summary import OTHER, Cell, Distribution, Scalar, Step
 
 Bools = npt.NDArray[np.bool_]
@@ -59,7 +60,7 @@ def cell(policy: DisclosurePolicy, value: Scalar, persons: int, rows: int, large
 
 
 def protected_categories(
-    groups: Groups, labels: Sequence[str], persons: Persons, policy: DisclosurePolicy, *, grow: bool = True, unit: str = "value"
+    groups: Groups, labels: Sequence[str], policy: DisclosurePolicy, *, grow: bool = True, unit: str = "value"
 ) -> Distribution:
     """Values one by one where enough persons have them, the rest pooled; values in the order of their labels.
 
@@ -74,13 +75,13 @@ def protected_categories(
     grown = False
     other = None
     if pool.any():
-        people, largest = persons.among(groups.people_of(pool))
+        people, largest = groups.among(pool)
         alone = pool.sum() == 1 and rare > 0
         if (people < policy.minimum or alone) and grow and np.count_nonzero(~pool) > 1:
             candidates = np.flatnonzero(~pool)
             pool[min(candidates, key=lambda i: (groups.persons[i], names[i]))] = True
             grown = True
-            people, largest = persons.among(groups.people_of(pool))
+            people, largest = groups.among(pool)
         other = cell(policy, OTHER, people, int(groups.rows[pool].sum()), largest)
     kept = sorted(np.flatnonzero(~pool), key=lambda i: str(names[i]))
     values = [cell(policy, names[i], int(groups.persons[i]), int(groups.rows[i]), int(groups.largest[i])) for i in kept]
@@ -90,7 +91,7 @@ def protected_categories(
     return Distribution(values=tuple(v for v in values if v is not None), other=other, pooled=told, unit=unit)
 
 
-def protected_numbers(groups: Groups, edges: Edges, persons: Persons, policy: DisclosurePolicy, unit: str = "value") -> Distribution:
+def protected_numbers(groups: Groups, edges: Edges, policy: DisclosurePolicy, unit: str = "value") -> Distribution:
     """Exact values where enough persons share them ("spiky" ones), steps for all between.
 
     When more than twice `maximum_steps` values have enough persons, only those with at least 1 / `maximum_steps` of the rows stand by
@@ -99,13 +100,13 @@ def protected_numbers(groups: Groups, edges: Edges, persons: Persons, policy: Di
     single = groups.persons >= policy.minimum
     if np.count_nonzero(single) > 2 * policy.maximum_steps:
         single &= groups.rows * policy.maximum_steps >= int(groups.rows.sum())
-    points, steps = single.copy(), _steps(groups, ~single, edges, persons, policy)
+    points, steps = single.copy(), _steps(groups, ~single, edges, policy)
     for _ in range(DEMOTIONS):
-        if steps is not None or np.count_nonzero(points) < 2 or persons.among(groups.people_of(~points))[0] < policy.minimum:
+        if steps is not None or np.count_nonzero(points) < 2 or not groups.at_least(policy.minimum, ~points):
             break
         fewest = min(np.flatnonzero(points), key=lambda i: (groups.persons[i], groups.codes[i]))
         points[fewest] = False
-        steps = _steps(groups, ~points, edges, persons, policy)
+        steps = _steps(groups, ~points, edges, policy)
     if steps is None:
         points, steps = single, ()
     numbers = edges.of(groups.codes)
@@ -116,19 +117,68 @@ def protected_numbers(groups: Groups, edges: Edges, persons: Persons, policy: Di
     return Distribution(values=tuple(c for c in cells if c is not None), steps=steps, unit=unit)
 
 
-@dataclass(frozen=True)
 class _Rest:
-    """The values that do not stand by themselves: as numbers, row starts, persons a value, and the person of each row."""
+    """The values that do not stand by themselves, ascending. numbers: what they stand for; weights: the persons who have each;
+    starts: where their rows begin, were all sorted by value, and the end. least: the fewest persons a figure may be about.
+    """
 
-    numbers: npt.NDArray[Any]
-    starts: Ints
-    weights: Ints
-    people: Ints
-    whole: bool
+    def __init__(self, groups: Groups, rest: Bools, edges: Edges, policy: DisclosurePolicy) -> None:
+        self.groups, self.ranks = groups, np.flatnonzero(rest)
+        self.numbers, self.whole = edges.of(groups.codes[rest]), edges.numbers is None
+        self.weights = groups.persons[rest]
+        self.starts = np.concatenate(([0], np.cumsum(groups.rows[rest])))
+        self.least, self.most = policy.minimum, groups.everyone.most
+        total = int(self.starts[-1])
+        # Only as many persons are counted as make a difference to the number of steps.
+        enough = 2 * policy.minimum * policy.maximum_steps
+        everyone = enough if total >= enough * self.most else groups.among(rest)[0]
+        wanted = max(1, min(policy.maximum_steps, everyone // (2 * policy.minimum)))
+        self.candidates = np.unique(np.searchsorted(self.starts, np.linspace(0, total, wanted + 1)[1:-1]))
+        self.ample = _running(self.weights >= self.least)
 
-    def persons(self, first: int, after: int, persons: Persons) -> int:
-        """Distinct persons of the values first … after − 1."""
-        return persons.among(self.people[self.starts[first] : self.starts[after]])[0]
+    def enough(self, first: int, after: int) -> bool:
+        """Whether the values first … after − 1 have `least` persons."""
+        rows = int(self.starts[after] - self.starts[first])
+        if rows < self.least:
+            return False
+        if rows >= self.least * self.most or self.ample[after] > self.ample[first]:
+            return True  # nobody has more than `most` rows; one value alone has enough
+        far, at, people = self.near
+        until = min(after, int(np.searchsorted(far, far[first], side="right")) - 1)
+        if len(np.unique(people[at[first] : at[until]])) >= self.least:
+            return True
+        return until < after and self.groups.at_least(self.least, self._chosen(first, after))
+
+    @cached_property
+    def near(self) -> tuple[Ints, Ints, Ints]:
+        """Of values near a possible cut: (how many values before each are not, how many rows before each are of such, their persons).
+
+        Where enough persons have a value nobody asks who they are: such values count as not near.
+        """
+        reach, total = 8 * self.least, int(self.starts[-1])
+        middles = np.concatenate((self.starts[self.candidates], [0, total]))
+        begin = np.searchsorted(self.starts, middles - reach, side="right") - 1
+        after = np.searchsorted(self.starts, middles + reach)
+        covered = np.zeros(len(self.weights) + 1, dtype=np.int64)
+        np.add.at(covered, np.maximum(begin, 0), 1)
+        np.add.at(covered, np.minimum(after, len(self.weights)), -1)
+        near = (np.cumsum(covered[:-1]) > 0) & (self.weights < self.least)
+        chosen = np.zeros(len(self.groups.codes), dtype=np.bool_)
+        chosen[self.ranks[near]] = True
+        return _running(~near), _running(np.where(near, np.diff(self.starts), 0)), self.groups.people_of(chosen)
+
+    def _chosen(self, first: int, after: int) -> Bools:
+        chosen = np.zeros(len(self.groups.codes), dtype=np.bool_)
+        chosen[self.ranks[first:after]] = True
+        return chosen
+
+    def counted(self, cuts: Sequence[int]) -> tuple[Ints, Ints]:
+        """(persons, most rows of one of them) of each step from cut to cut."""
+        step = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
+        rest = np.zeros(len(self.groups.codes), dtype=np.bool_)
+        rest[self.ranks] = True
+        steps = self.groups.only(rest).merged(step, len(cuts) - 1)
+        return steps.persons, steps.largest
 
     def mean(self, first: int, after: int) -> float:
         """Mean of the values first … after − 1, each as often as it has persons: repeats of one person do not pull it."""
@@ -139,30 +189,29 @@ class _Rest:
         return min(max(mean, float(numbers[0])), float(numbers[-1]))
 
 
-def _steps(groups: Groups, rest: Bools, edges: Edges, persons: Persons, policy: DisclosurePolicy) -> tuple[Step, ...] | None:
+def _running(values: Bools | Ints) -> Ints:
+    """Sums of the values before each, and of all."""
+    return np.concatenate(([0], np.cumsum(values, dtype=np.int64)))
+
+
+def _steps(groups: Groups, rest: Bools, edges: Edges, policy: DisclosurePolicy) -> tuple[Step, ...] | None:
     """Steps over the values in `rest`, () when there are none, None when too few persons have them."""
     if not rest.any():
         return ()
-    rows = groups.rows[rest]
-    if rest.all():
-        people = groups.people
-    else:
-        people = groups.people_of(rest)
-    numbers = edges.of(groups.codes[rest])
-    part = _Rest(numbers, np.concatenate(([0], np.cumsum(rows))), groups.persons[rest], people, whole=edges.numbers is None)
-    least, values = policy.minimum, len(numbers)
-    inside = _forward(part, 0, values, least, persons)
-    until = _backward(part, 0, values, least, persons)
+    part = _Rest(groups, rest, edges, policy)
+    values = len(part.numbers)
+    inside = _forward(part, 0, values)
+    until = _backward(part, 0, values)
     if inside is None or until is None or inside >= until:
         return None
-    first_window = _forward(part, inside, until, least, persons)
-    last_window = _backward(part, inside, until, least, persons)
+    first_window = _forward(part, inside, until)
+    last_window = _backward(part, inside, until)
     if first_window is None or last_window is None:
         return None
-    cuts = _cuts(part, inside, until, persons, policy)
+    cuts = _cuts(part, inside, until)
     bounds = [
         part.mean(inside, first_window),
-        *(_edge(part, c, inside, until, least, persons) for c in cuts[1:-1]),
+        *(_edge(part, c, inside, until) for c in cuts[1:-1]),
         part.mean(last_window, until),
     ]
     bounds = list(accumulate(bounds, max))
@@ -170,15 +219,16 @@ def _steps(groups: Groups, rest: Bools, edges: Edges, persons: Persons, policy: 
     lowest = _lesser(edges.low(bounds[0]), highest)
     # Rounding to nearest must not carry an inner edge beyond the outer ones.
     ends = [lowest, *(_lesser(_greater(edges.mean(b), lowest), highest) for b in bounds[1:-1]), highest]
+    rows = np.diff(part.starts[cuts])
+    few = bool((2 * part.most >= rows).any())
+    persons, largest = part.counted(cuts) if few else (rows, rows)
     steps = []
-    for low, high, start, after in zip(ends[:-1], ends[1:], cuts[:-1], cuts[1:], strict=True):
-        count = int(part.starts[after] - part.starts[start])
-        if 2 * persons.most < count:
+    for i, (low, high) in enumerate(pairwise(ends)):
+        count = int(rows[i])
+        if 2 * part.most < count:
             steps.append(Step(low, high, None, policy.rounded(count)))
         else:
-            among, largest = persons.among(part.people[part.starts[start] : part.starts[after]])
-            released, rounded = figures(policy, among, count, largest)
-            steps.append(Step(low, high, released, rounded))
+            steps.append(Step(low, high, *figures(policy, int(persons[i]), count, int(largest[i]))))
     return tuple(steps)
 
 
@@ -190,62 +240,54 @@ def _greater(a: Scalar, b: Scalar) -> Scalar:
     return b if b > a else a  # type: ignore[operator]
 
 
-def _forward(part: _Rest, first: int, after: int, least: int, persons: Persons) -> int | None:
-    """The first value index beyond `first` such that the values before it have `least` persons; None when not even all have."""
-    rows = least
+def _forward(part: _Rest, first: int, after: int) -> int | None:
+    """The first value index beyond `first` such that the values before it have enough persons; None when not even all have.
+
+    Nearly the first: rows are tried in doubling numbers.
+    """
+    rows = part.least
     while True:
         end = int(np.searchsorted(part.starts, part.starts[first] + rows))
         end = min(max(end, first + 1), after)
-        if part.persons(first, end, persons) >= least:
+        if part.enough(first, end):
             return end
         if end >= after:
             return None
         rows *= 2
 
 
-def _backward(part: _Rest, first: int, after: int, least: int, persons: Persons) -> int | None:
-    """The last value index such that the values from it to `after` have `least` persons; None when not even all have."""
-    rows = least
+def _backward(part: _Rest, first: int, after: int) -> int | None:
+    """The last value index such that the values from it to `after` have enough persons; None when not even all have."""
+    rows = part.least
     while True:
         begin = int(np.searchsorted(part.starts, part.starts[after] - rows, side="right")) - 1
         begin = max(min(begin, after - 1), first)
-        if part.persons(begin, after, persons) >= least:
+        if part.enough(begin, after):
             return begin
         if begin <= first:
             return None
         rows *= 2
 
 
-def _cuts(part: _Rest, inside: int, until: int, persons: Persons, policy: DisclosurePolicy) -> list[int]:
+def _cuts(part: _Rest, inside: int, until: int) -> list[int]:
     """Value indices at which steps begin and end: near quantiles of the rows, between them at least `minimum` persons each."""
-    values, total = len(part.numbers), int(part.starts[-1])
-    everyone = persons.among(part.people)[0]
-    wanted = max(1, min(policy.maximum_steps, everyone // (2 * policy.minimum)))
-    targets = np.linspace(0, total, wanted + 1)[1:-1]
-    candidates = np.unique(np.searchsorted(part.starts, targets))
+    values = len(part.numbers)
     cuts = [0]
-    for candidate in (int(c) for c in candidates if inside < c < until):
-        if _enough(part, cuts[-1], candidate, persons, policy.minimum):
+    for candidate in (int(c) for c in part.candidates if inside < c < until):
+        if part.enough(cuts[-1], candidate):
             cuts.append(candidate)
-    while len(cuts) > 1 and not _enough(part, cuts[-1], values, persons, policy.minimum):
+    while len(cuts) > 1 and not part.enough(cuts[-1], values):
         cuts.pop()
     return [*cuts, values]
 
 
-def _enough(part: _Rest, first: int, after: int, persons: Persons, least: int) -> bool:
-    rows = int(part.starts[after] - part.starts[first])
-    if rows >= least * persons.most:
-        return True  # nobody has more than `most` rows, so there must be `least` persons
-    return rows >= least and part.persons(first, after, persons) >= least
-
-
-def _edge(part: _Rest, cut: int, inside: int, until: int, least: int, persons: Persons) -> float:
-    """Mean of a window of at least `least` persons around the cut, widened until it has them, never beyond inside … until."""
-    rows = (least + 1) // 2
+def _edge(part: _Rest, cut: int, inside: int, until: int) -> float:
+    """Mean of a window of enough persons around the cut, widened until it has them, never beyond inside … until."""
+    rows = (part.least + 1) // 2
     while True:
         begin = int(np.searchsorted(part.starts, part.starts[cut] - rows, side="right")) - 1
         after = int(np.searchsorted(part.starts, part.starts[cut] + rows))
         begin, after = max(begin, inside), min(max(after, begin + 1), until)
-        if part.persons(begin, after, persons) >= least or (begin == inside and after == until):
+        if part.enough(begin, after) or (begin == inside and after == until):
             return part.mean(begin, after)
         rows *= 2
