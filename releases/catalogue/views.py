@@ -164,7 +164,10 @@ def _dataset_page(request: HttpRequest, version: ReleaseVersion) -> HttpResponse
 
 def _how_good(version: ReleaseVersion, report: contents.Measured) -> str:
     if version.tier == "structural":
-        return "The columns, their kinds, formats and keys are those of the real table. The values are not like the real ones, nor meant to be."
+        return (
+            "The columns, their kinds, formats and keys are those of the real table. "
+            "The values are not like the real ones, nor meant to be."
+        )
     sentences = [words.TIER_SUMMARY.get(version.tier, "")]
     difference, pairs = report.values.get("tvd_mean"), report.values.get("pairwise_accuracy")
     if difference is not None:
