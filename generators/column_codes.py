@@ -21,7 +21,6 @@ import pyarrow.parquet as pq
 
 from generators.errors import InputError
 from generators.person_counts import PART, Bools, Codes, narrowest
-from generators.person_keys import codes_of_labels
 from generators.protection import Edges
 from generators.schema import ColumnSchema, Kind
 from generators.summary import Scalar
@@ -57,12 +56,12 @@ def column_codes(path: Path, table: str, column: ColumnSchema, date_unit: str) -
     source = _Source(path, column.name)
     try:
         if column.kind is Kind.TIME:
-            return _times(source.whole(text=column.storage == "string"), column)
+            return _times(source, column)
         if column.kind in (Kind.DATE, Kind.DATETIME):
             return _dates(source, date_unit, hours=column.kind is Kind.DATETIME)
         if column.kind in (Kind.INTEGER, Kind.REAL):
             return _numbers(source, column)
-        return _categories(source.whole(text=column.storage == "string"))
+        return _categories(source, text=column.storage == "string")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         # Arrow's own message would quote the value.
         raise InputError(
@@ -78,15 +77,16 @@ class _Source:
     path: Path
     name: str
 
-    def whole(self, *, text: bool = False) -> pa.ChunkedArray:
-        return pq.read_table(self.path, columns=[self.name], read_dictionary=[self.name] if text else None, use_threads=False).column(0)
+    def whole(self) -> pa.ChunkedArray:
+        return pq.read_table(self.path, columns=[self.name], use_threads=False).column(0)
 
-    def pieces(self) -> Iterator[pa.Array]:
-        """The column, `PART` rows at a time."""
-        with pq.ParquetFile(self.path) as file:
+    def pieces(self, *, text: bool = False) -> Iterator[pa.Array]:
+        """The column, `PART` rows at a time; as dictionaries if it is `text`."""
+        with pq.ParquetFile(self.path, read_dictionary=[self.name] if text else None) as file:
             for batch in file.iter_batches(PART, columns=[self.name], use_threads=False):
                 values = batch.column(0)
-                yield values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
+                plain = pa.types.is_dictionary(values.type) and not text
+                yield values.cast(values.type.value_type) if plain else values
 
 
 class _Gathered:
@@ -133,35 +133,48 @@ class _Gathered:
         return codes, size, least
 
 
-def _lacking(values: pa.ChunkedArray) -> Bools | None:
-    return np.asarray(pc.is_null(values).to_numpy(), dtype=np.bool_) if values.null_count else None
+def _labelled(source: _Source, *, text: bool) -> tuple[Codes, pa.Array]:
+    """(a code for each row, the labels of the codes); what is missing has the number of labels as its code."""
+    pieces: list[tuple[Codes, Bools | None]] = []
+    labels: list[pa.Array] = []
+    for values in source.pieces(text=text):
+        if pa.types.is_floating(values.type):
+            values = pc.if_else(pc.is_finite(values), values, None)
+        coded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+        codes = pc.fill_null(coded.indices, 0).to_numpy(zero_copy_only=False)
+        pieces.append((codes.astype(narrowest(len(coded.dictionary))), _valid(coded)))
+        labels.append(coded.dictionary)
+    if not labels:
+        return np.zeros(0, dtype=np.uint8), pa.array([], pa.string())
+    merged = pa.chunked_array(labels).combine_chunks().dictionary_encode()
+    merged = merged.combine_chunks() if isinstance(merged, pa.ChunkedArray) else merged
+    kind = narrowest(len(merged.dictionary) + 1)
+    places = merged.indices.to_numpy().astype(kind)
+    codes = np.empty(sum(len(c) for c, _ in pieces), dtype=kind)
+    first = label = 0
+    for (piece, valid), own in zip(pieces, labels, strict=True):
+        here = codes[first : first + len(piece)]
+        here[:] = places[label : label + len(own)][piece] if len(own) else len(merged.dictionary)
+        if valid is not None:
+            here[~valid] = len(merged.dictionary)
+        first, label = first + len(piece), label + len(own)
+    return codes, merged.dictionary
 
 
-def _labelled(codes: npt.NDArray[Any], lacking: Bools | None, size: int) -> Codes:
-    narrow = codes.astype(narrowest(size + 1))
-    if lacking is not None:
-        narrow[lacking] = size
-    return narrow
-
-
-def _categories(values: pa.ChunkedArray) -> ColumnCodes:
-    kind = values.type
+def _categories(source: _Source, *, text: bool) -> ColumnCodes:
+    codes, dictionary = _labelled(source, text=text)
+    kind = dictionary.type
     if pa.types.is_boolean(kind):
-        truths = pc.cast(pc.fill_null(values, False), pa.uint8()).to_numpy()
-        return ColumnCodes(_labelled(truths, _lacking(values), 2), 2, labels=("false", "true"), grow=False)
-    if pa.types.is_floating(kind):
-        values = pc.if_else(pc.is_finite(values), values, None)
-    lacking = _lacking(values)
-    codes, dictionary = codes_of_labels(values)
-    textual = pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        order = np.array([*(int(v) for v in dictionary.to_pylist()), 2], dtype=np.uint8)
+        return ColumnCodes(order[codes], 2, labels=("false", "true"), grow=False)
+    textual = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     labels = tuple((dictionary if textual else pc.cast(dictionary, pa.string())).to_pylist())
-    return ColumnCodes(_labelled(codes, lacking, len(labels)), len(labels), labels=labels, grow=textual)
+    return ColumnCodes(codes, len(labels), labels=labels, grow=textual)
 
 
-def _times(values: pa.ChunkedArray, column: ColumnSchema) -> ColumnCodes:
+def _times(source: _Source, column: ColumnSchema) -> ColumnCodes:
     """The hour of each time; a text that is no time in the column's format counts as missing."""
-    lacking = _lacking(values)
-    codes, dictionary = codes_of_labels(values)
+    codes, dictionary = _labelled(source, text=True)
     hours = np.full(len(dictionary) + 1, len(HOURS), dtype=np.uint8)
     for position, text in enumerate(dictionary.to_pylist()):
         for pattern in (column.format,) if column.format else ("%H:%M", "%H:%M:%S"):
@@ -169,7 +182,7 @@ def _times(values: pa.ChunkedArray, column: ColumnSchema) -> ColumnCodes:
                 hours[position] = datetime.strptime(text, pattern).hour
             except ValueError:
                 continue
-    return ColumnCodes(_labelled(hours[codes], lacking, len(HOURS)), len(HOURS), labels=HOURS, unit="hour")
+    return ColumnCodes(hours[codes], len(HOURS), labels=HOURS, unit="hour")
 
 
 def _dates(source: _Source, unit: str, *, hours: bool) -> ColumnCodes:

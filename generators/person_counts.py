@@ -198,7 +198,7 @@ class _Lookup:
 
 def grouped(codes: Codes, size: int, persons: Persons) -> Groups:
     """Group rows by `codes`, one a row of the table, all less than `size` ≤ 2^32."""
-    total = _Total(size)
+    total = _Total(size, len(codes))
     if persons.most > 1:
         key = np.dtype(np.uint32 if max(size - 1, 0).bit_length() + persons.bits <= 32 else np.uint64)
         for _, code, person in persons.parts(codes):
@@ -230,12 +230,12 @@ def _beginnings(ordered: Codes) -> Ints:
 
 
 class _Total:
-    """Sums over parts, code by code."""
+    """Sums over the parts of a table of so many `rows`, code by code."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, rows: int) -> None:
         self.dense = np.zeros((3, size), dtype=np.int64) if size <= _DENSE else None
-        none = np.zeros(0, dtype=np.int64)
-        self.pending = [(none, none, none, none)]
+        self.kind = narrowest(max(rows + 1, size, 1 << 32))
+        self.pending: list[list[Codes]] = [[np.zeros(0, dtype=self.kind)] for _ in range(4)]
         self.waiting = 0
 
     def add(self, codes: Ints, persons: Ints, rows: Ints, largest: Ints) -> None:
@@ -245,26 +245,30 @@ class _Total:
             self.dense[1, codes] += rows
             self.dense[2, codes] = np.maximum(self.dense[2, codes], largest)
             return
-        self.pending.append((codes, persons, rows, largest))
+        for waiting, values in zip(self.pending, (codes, persons, rows, largest), strict=True):
+            waiting.append(values.astype(self.kind))
         self.waiting += len(codes)
         if self.waiting > max(_DENSE, len(self.pending[0][0])):
             self._merge()
 
     def _merge(self) -> None:
-        codes, persons, rows, largest = (np.concatenate([p[i] for p in self.pending]) for i in range(4))
-        order = np.argsort(codes, kind="stable")
-        ordered = codes[order]
-        starts = _beginnings(ordered)[:-1] if len(ordered) else np.zeros(0, dtype=np.int64)
-        if len(starts):
-            sums = (np.add.reduceat(persons[order], starts), np.add.reduceat(rows[order], starts))
-            self.pending = [(ordered[starts], *sums, np.maximum.reduceat(largest[order], starts))]
+        codes = np.concatenate(self.pending[0])
+        if not len(codes):
+            return
+        order = np.argsort(codes, kind="stable")  # quick on the ascending runs that the parts are
+        codes = codes[order]
+        starts = _beginnings(codes)[:-1]
+        self.pending[0] = [codes[starts]]
+        for i, sums in ((1, np.add), (2, np.add), (3, np.maximum)):
+            self.pending[i] = [sums.reduceat(np.concatenate(self.pending[i])[order], starts, dtype=self.kind)]
         self.waiting = 0
 
     def sums(self) -> tuple[Ints, Ints, Ints, Ints]:
         """(codes, persons, rows, largest) of all codes that were added, ascending."""
         if self.dense is None:
             self._merge()
-            return self.pending[0]
-        codes = np.flatnonzero(self.dense[1])
-        persons, rows, largest = self.dense[:, codes]
+            codes, persons, rows, largest = (p[0].astype(np.int64) for p in self.pending)
+        else:
+            codes = np.flatnonzero(self.dense[1])
+            persons, rows, largest = self.dense[:, codes]
         return codes, persons, rows, largest
