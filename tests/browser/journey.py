@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser import inspection
 from tests.browser.inspection import LARGE, SMALL
-from tests.browser.running import PASSWORD, REVIEWER, STEWARD, RunningSites
+from tests.browser.running import ADMINISTRATOR, AUDITOR, PASSWORD, REVIEWER, STEWARD, RunningSites
 
 PATIENCE = 240.0
 """Seconds any one job may take on a busy machine."""
@@ -166,6 +166,52 @@ class Journey:
         self.inspect(page)
         page.get_by_role("button", name="Sign and approve").click()
         page.get_by_role("heading", level=1).wait_for()
+
+    def look_around(self, title: str) -> None:
+        """The pages beside the way of a release: lists, accounts, the audit trail, further forms, what is not there."""
+        page = self.sign_in(STEWARD)
+        for path in ("/sources/", "/requests/", "/password/"):
+            page.goto(f"{self.sites.secure}{path}")
+            self.inspect(page)
+        page.goto(f"{self.sites.secure}/sources/")
+        page.get_by_role("link", name=title).first.click()
+        source = page.url
+        for beside in ("stewards/", "data/", "requests/new/"):
+            page.goto(f"{source}{beside}")
+            self.inspect(page)
+        page.get_by_label("Name of the release you are asking for").fill(f"{title}, given up")
+        page.get_by_role("button", name="Begin").click()
+        page.goto(f"{page.url}cancel/")
+        self.inspect(page)
+        self.inspect_absent(page, f"{self.sites.secure}/nowhere/")
+        page = self.sign_in(ADMINISTRATOR)
+        for path in ("/accounts/", "/accounts/new/"):
+            page.goto(f"{self.sites.secure}{path}")
+            self.inspect(page)
+        page.goto(f"{self.sites.secure}/accounts/")
+        page.get_by_role("link", name="Ira Reviewer").first.click()
+        self.inspect(page)
+        page = self.sign_in(AUDITOR)
+        page.goto(f"{self.sites.secure}/audit/")
+        self.inspect(page)
+        page.get_by_role("button", name="Check the list now").click()
+        page.get_by_text("The list is whole.").wait_for()
+        page.get_by_text("published release compared").wait_for()
+        self.inspect(page)
+        page = self.visitor()
+        page.goto(f"{self.sites.public}/patients/")
+        self.inspect(page)
+        page.goto(f"{self.sites.public}/datasets/?q=nothingofthename")
+        self.inspected.discard(page.url.split("?")[0])  # the page of no results is another one
+        self.inspect(page)
+        self.inspect_absent(page, f"{self.sites.public}/nowhere/")
+
+    def inspect_absent(self, page: Page, address: str) -> None:
+        """The page for an address that leads nowhere; that the browser complains of the status is no fault of the page."""
+        before = len(self.faults)
+        page.goto(address)
+        self.faults[before:] = [fault for fault in self.faults[before:] if "status of 404" not in fault]
+        self.inspect(page)
 
     def find(self, title: str) -> Page:
         """The dataset's page on the public site, found by searching, once it is there."""

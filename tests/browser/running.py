@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASSWORD = "a password of the tests"
 STEWARD, REVIEWER = "steward@hospital.example", "reviewer@hospital.example"
+ADMINISTRATOR, AUDITOR = "one@hospital.example", "auditor@hospital.example"
 START_WITHIN = 180.0
 COMMAND = [sys.executable, "-c", "from synthportal.cli import main; main()"]
 
@@ -22,7 +23,8 @@ import django; django.setup()
 from releases.services import accounts
 first = accounts.create_administrator(email="one@hospital.example", full_name="Ada One", password={PASSWORD!r})
 second = accounts.create_administrator(email="two@hospital.example", full_name="Ben Two", password={PASSWORD!r})
-for email, name, role in (({STEWARD!r}, "Sam Steward", "steward"), ({REVIEWER!r}, "Ira Reviewer", "ig")):
+given = (({STEWARD!r}, "Sam Steward", "steward"), ({REVIEWER!r}, "Ira Reviewer", "ig"), ({AUDITOR!r}, "Ana Auditor", "auditor"))
+for email, name, role in given:
     person = accounts.create_account(first, email=email, full_name=name, password={PASSWORD!r})
     grant = accounts.propose_role(first, person, role=role)
     if not grant.effective:

@@ -81,6 +81,7 @@ def test_simulated_visits_go_from_a_file_to_a_verified_download(sites: RunningSi
     file = write_emergency_csv(tmp_path / "visits.csv", rows=3000)
     page = journey.walk("Simulated emergency visits", file, "marginal", 3000)
     archive = journey.download(page, tmp_path)
+    journey.look_around("Simulated emergency visits")
     assert_holds(sites, archive, tmp_path / "unpacked")
     table = pq.read_table(next((tmp_path / "unpacked").glob("*/data/*.parquet")))
     assert table.num_rows == 3000
