@@ -134,6 +134,7 @@ def _write(folder: Path, rows: int) -> float:
         row_group_size=PARTITION,
         use_dictionary=texts,
         store_schema=False,
+        write_batch_size=1 << 14,
     )
     return time.perf_counter() - started
 

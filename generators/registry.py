@@ -181,7 +181,14 @@ def _write(path: Path, table: str, fill: Fill, rows: int, seed: tuple[int, int],
                 if writer is None:
                     # Without the Arrow schema a text column is read back as text, also where it was written from a dictionary.
                     writer = pq.ParquetWriter(
-                        sink, part.schema, compression="zstd", compression_level=1, use_dictionary=_repetitive(part), store_schema=False
+                        sink,
+                        part.schema,
+                        compression="zstd",
+                        compression_level=1,
+                        use_dictionary=_repetitive(part),
+                        store_schema=False,
+                        # Minimum and maximum are found batch by batch; with the usual 1,024 rows that takes a third of the time.
+                        write_batch_size=1 << 14,
                     )
                 writer.write_table(part, row_group_size=PARTITION)
                 written += part.num_rows
