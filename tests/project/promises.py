@@ -1,7 +1,7 @@
 """The check that promises and tests agree: `python -m tests.project.promises` after the tests ran (see tests/promises.py).
 
-It fails on a promise without a passing test, a promise one of whose tests failed or was not run (one skipped for something absent is made up
-for by another that passed; `.ci/run` lets nothing be skipped), a mark without a promise, a number given twice,
+It fails on a promise without a passing test, a promise one of whose tests failed or was not run (one skipped for something absent is made
+up for by another that passed; `.ci/run` lets nothing be skipped), a mark without a promise, a number given twice,
 a line that is no promise, and a line of the specification that no promise fulfils.
 """
 
