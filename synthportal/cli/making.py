@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from generators.summarise import summarise
-
 from generators import registry, tables
 from generators.disclosure import DisclosurePolicy
 from generators.errors import InputError
@@ -16,6 +14,7 @@ from generators.mechanism import Mechanism
 from generators.progress import Progress
 from generators.registry import GENERATORS, GeneratorInfo, mechanism_for
 from generators.schema import DatasetSchema
+from generators.summarise import summarise
 from generators.summary import MetadataSummary
 from synthportal.cli import outputs
 from synthportal.cli.options import parsed, schema_in
