@@ -273,7 +273,7 @@ def test_a_folder_of_tables_goes_all_the_way(run: Run, stays: Path, place: Path)
 @pytest.mark.shared
 @pytest.mark.slow
 @pytest.mark.promise("cli.8")
-@pytest.mark.parametrize("name", ["nass_crash", "er_like", "nhefs"])
+@pytest.mark.parametrize("name", ["nass_crash", "er_like"])
 def test_run_works_on_the_reference_data(run: Run, shared_data: Path, place: Path, name: str) -> None:
     ended = run("run", shared_data / f"{name}.parquet", "--rows", 500, "--out", "results")
     assert ended.code in (0, 3), ended.err
