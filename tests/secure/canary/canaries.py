@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from stdnum.gb import nhs
 
-PERSONS = 1_500
+PERSONS = 1_400
 """Enough in train for the public policy."""
 
 IDENTIFIERS = ("patient_key", "nhs_number", "email", "full_name", "telephone")

@@ -60,21 +60,23 @@ class Searcher:
                 break
             words = np.frombuffer(piece, dtype="<u8", offset=shift, count=count)
             positions = np.flatnonzero(self.maybe[self._slot(words)])
-            for position in positions[np.isin(words[positions], self.sorted)]:
+            candidates = words[positions]
+            nearest = np.minimum(np.searchsorted(self.sorted, candidates), len(self.sorted) - 1)
+            for position in positions[self.sorted[nearest] == candidates]:
                 end = int(position) * 8 + shift + 8
                 for needle in self.windows.get(int(words[position]), ()):
                     if piece.endswith(needle, 0, end):
                         hits.add(self.needles[needle])
         return hits
 
-    def sweep(self, documents: Iterable[tuple[str, bytes]]) -> dict[str, list[str]]:
-        """Document name → up to three of the cells found in it; documents that hold none are left out."""
+    def sweep(self, documents: Iterable[tuple[str, bytes]]) -> dict[str, set[str]]:
+        """Document name → the cells found in it; documents that hold none are left out."""
         left: dict[str, set[str]] = {}
         for name, document in documents:
             for part, opened in opened_up(name, document):
                 if hits := self.found(opened):
                     left.setdefault(part, set()).update(hits)
-        return {name: [*sorted(hits)[:3], f"{len(hits)} in all"] for name, hits in left.items()}
+        return left
 
 
 def opened_up(name: str, document: bytes, depth: int = 0) -> Iterator[tuple[str, bytes]]:
