@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import html
 import io
@@ -9,6 +10,7 @@ import json
 import os
 import sqlite3
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +20,7 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from django.core import signing
 from redis import Redis
 
 from tests.secure.canary.canaries import IDENTIFIERS, VALUES, CanaryTable
@@ -50,7 +53,7 @@ WRITTEN: dict[str, Callable[[str], bytes]] = {
     "a link": lambda text: f"/sources/?q={quote(text)}&page=2".encode(),
     "JSON": lambda text: json.dumps({"reason": f"bad value {text}"}).encode(),
     "JSON in JSON": lambda text: json.dumps({"data": json.dumps([text], ensure_ascii=False)}, ensure_ascii=False).encode(),
-    "base64": lambda text: __import__("base64").b64encode(f"xy{text} and more".encode()),
+    "base64": lambda text: base64.b64encode(f"xy{text} and more".encode()),
     "hexadecimal": lambda text: text.encode().hex().encode(),
     "a log line": lambda text: f"2026-11-22 00:00:01,123 ERROR x ValueError: could not convert '{text}'\n".encode(),
 }
@@ -148,7 +151,9 @@ def test_every_cell_is_found_in_every_kind_of_queue_value(table: CanaryTable, se
             for plant in (
                 lambda text: connection.set("canary", text),
                 lambda text: connection.set(text, "canary"),
-                lambda text: connection.hset("canary", "exc_info", __import__("zlib").compress(text.encode())),
+                lambda text: connection.hset("canary", "exc_info", zlib.compress(text.encode())),
+                lambda text: connection.xadd("canary", {"exc_string": base64.b64encode(zlib.compress(f"ValueError: {text}".encode()))}),
+                lambda text: connection.set("canary", signing.dumps({"typed": f"{text} and more and more and more"}, compress=True)),
                 lambda text: connection.rpush("canary", text),
                 lambda text: connection.sadd("canary", text),
                 lambda text: connection.zadd("canary", {text: 1}),
