@@ -356,7 +356,7 @@ class Road:
                 self.fault("generate", "starved")
                 self.generated(request, generator, 1, "failed", of)
                 self.fault("evaluate", "broken-file")
-                self.evaluated_broken(self.generated(request, generator, 2, "succeeded", of))
+                assert not self.evaluated(self.generated(request, generator, 2, "succeeded", of)).evaluation.passed
             version = self.evaluated(self.generated(request, generator, 3, "succeeded", of))
             assert version.evaluation.passed, version.evaluation.verdict
             ready.append(requests.choose_version(steward, request, version=version))
@@ -376,11 +376,6 @@ class Road:
         damaged.write_bytes(whole)
         self.published()
         assert {r.state for r in ReleaseRequest.objects.filter(pk__in=[r.pk for r in ready])} == {"published"}
-
-    def evaluated_broken(self, generated: Run) -> None:
-        version = SyntheticVersion.objects.get(run=generated)
-        run = version.runs.get(kind=Run.Kind.EVALUATE)
-        until(lambda: Run.objects.get(pk=run.pk).finished, "the evaluation of a broken file ends")
 
     def walk_broken_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A page that fails with a value in its message and in its variables."""
