@@ -6,11 +6,10 @@ needs no server asks for none.
 
 from __future__ import annotations
 
-import signal
 import sys
-from types import FrameType
 
 from synthportal import logs
+from synthportal.cli import stopping
 from synthportal.cli.commands import synthportal
 from synthportal.cli.outcome import exit_code_of
 
@@ -20,9 +19,5 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command named on the command line and leave with its exit code."""
     logs.keep_values_in()
-    signal.signal(signal.SIGTERM, _stop)
+    stopping.listen()
     sys.exit(exit_code_of(lambda: synthportal.main(prog_name="synthportal", standalone_mode=False)))
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from generators.errors import Cancelled, InputError
+from synthportal.cli import stopping
 
 DONE = 0
 FAULT = 1
@@ -36,7 +37,7 @@ def say(line: str) -> None:
 def exit_code_of(command: Callable[[], object]) -> int:
     """Run `command`; whatever it raises becomes one line on standard error and an exit code, never a traceback."""
     try:
-        code = command()
+        code = _stoppable(command)
     except click.exceptions.Exit as ending:
         return ending.exit_code
     except click.UsageError as error:
@@ -69,6 +70,16 @@ def exit_code_of(command: Callable[[], object]) -> int:
         say(f"unexpected fault: {_place(error)}. Nothing half-written was left. Please report this line; it holds none of your data")
         return FAULT
     return code if isinstance(code, int) else DONE
+
+
+def _stoppable(command: Callable[[], object]) -> object:
+    """Run `command`. After a signal to stop, whatever it raises comes from stopping it."""
+    try:
+        return command()
+    except Exception:
+        if stopping.asked():
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _system(error: OSError) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from generators.progress import Progress, silent
+from generators.progress import Progress
+from synthportal.cli import stopping
 
 WIDTH = 24
 EVERY = 0.1
@@ -24,6 +25,7 @@ class Bar:
         self.length = 0
 
     def __call__(self, stage: str, fraction: float, rows: int | None = None, total: int | None = None) -> None:
+        stopping.check(stage, fraction)
         now = time.monotonic()
         if now - self.drawn_at < EVERY and fraction < 1:
             return
@@ -50,7 +52,7 @@ class Bar:
 def progress(label: str) -> Iterator[Progress]:
     """A progress callback for one piece of work; `label` says in a word which ("summarise")."""
     if not sys.stderr.isatty():
-        yield silent
+        yield stopping.check
         return
     bar = Bar(sys.stderr, label)
     try:

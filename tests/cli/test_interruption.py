@@ -41,12 +41,17 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.promise("cli.12")
+@pytest.mark.parametrize("after", [0.0, 0.7], ids=["at once", "in the engine"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_command_leaves_nothing_behind(place: Path, many: Path, number: signal.Signals) -> None:
-    process = started(place, "run", str(many), "--out", "results")
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+def test_a_stopped_command_leaves_nothing_behind(place: Path, many: Path, number: signal.Signals, after: float) -> None:
+    with started(place, "run", str(many), "--out", "results") as process:
+        time.sleep(after)
+        process.send_signal(number)
+        try:
+            _, said = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    assert process.returncode == 130, said
     assert said.splitlines()[-1].startswith("stopped")
     assert "Traceback" not in said
     assert list(place.iterdir()) == []
