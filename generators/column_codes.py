@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 
 from generators.errors import InputError
 from generators.person_counts import PART, Bools, Codes, narrowest
-from generators.protection import Edges
 from generators.schema import ColumnSchema, Kind
-from generators.summary import Scalar
+from generators.steps import Edges
+from generators.summary_parts import Scalar
 
 HOURS = tuple(f"{h:02d}" for h in range(24))
 
@@ -139,7 +139,7 @@ def _labelled(source: _Source, *, text: bool) -> tuple[Codes, pa.Array]:
     labels: list[pa.Array] = []
     for values in source.pieces(text=text):
         if pa.types.is_floating(values.type):
-            values = pc.if_else(pc.is_finite(values), values, None)
+            values = pc.add(pc.if_else(pc.is_finite(values), values, None), 0.0)
         coded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
         codes = pc.fill_null(coded.indices, 0).to_numpy(zero_copy_only=False)
         pieces.append((codes.astype(narrowest(len(coded.dictionary))), _valid(coded)))
@@ -258,6 +258,7 @@ def _whole(values: pa.Array, column: ColumnSchema) -> tuple[npt.NDArray[np.int64
 def _finite(values: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.float64], Bools | None]:
     """(numbers, 0 where missing; which are not missing)."""
     numbers = pc.fill_null(pc.cast(values, pa.float64()), np.nan)
+    numbers = pc.add(numbers, 0.0)  # minus zero is zero: else which of the two is told would hang on the order of rows
     numbers = numbers.to_numpy() if isinstance(numbers, pa.ChunkedArray) else numbers.to_numpy(zero_copy_only=False)
     finite = np.isfinite(numbers)
     return (numbers, None) if finite.all() else (np.where(finite, numbers, 0.0), finite)

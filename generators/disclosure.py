@@ -5,11 +5,10 @@ Source of the rules: NHS artificial data (suppress on the *true* count, then rou
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from generators.digests import digest
 from generators.errors import InputError
 
 
@@ -65,7 +64,7 @@ class DisclosurePolicy:
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the policy's canonical JSON."""
-        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        return digest(self.as_dict())
 
     @staticmethod
     def from_dict(raw: Any) -> DisclosurePolicy:

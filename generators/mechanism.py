@@ -5,12 +5,11 @@ A standing approval is given to this digest: while it is unchanged, further gene
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from generators.digests import digest, readable
 from generators.disclosure import DisclosurePolicy
 from generators.errors import InputError
 from generators.schema import DatasetSchema
@@ -50,12 +49,12 @@ class Mechanism:
 
     def to_json(self) -> str:
         """Readable JSON, the same bytes for the same mechanism."""
-        return json.dumps(self.as_dict(), indent=1, ensure_ascii=False) + "\n"
+        return readable(self.as_dict())
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the canonical JSON."""
-        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+        return digest(self.as_dict())
 
     @staticmethod
     def from_dict(raw: Any) -> Mechanism:

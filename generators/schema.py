@@ -6,13 +6,13 @@ As JSON they are what the steward confirms, what generators obey and what a caps
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
+from generators.digests import digest, readable, without_defaults
 from generators.errors import InputError
 
 FORMAT = 1
@@ -20,6 +20,13 @@ FORMAT = 1
 
 STORAGES = ("string", "int64", "float64", "bool", "date32", "timestamp[us]")
 """Arrow types a canonical Parquet file may have. Times of day are strings with a `format`; integers beyond 64 bits are strings."""
+
+
+REACHED = "~person"
+"""The further column of working copies of tables without a person key of their own: see `TableSchema.persons_by`."""
+
+_LATER = {"code_system": None, "sentinels": (), "issued": None, "public": False, "persons_by": None}
+"""Parts the layout was given later, and their defaults, which are not written."""
 
 
 class Kind(StrEnum):
@@ -54,6 +61,9 @@ class ColumnSchema:
     format: strptime pattern of times (``%H:%M``) and of dates as the source wrote them (used when writing CSV);
         for identifiers a public pattern in which ``9`` stands for a digit and ``A`` for a capital letter, else None.
     codes: the code list, only where it is public or typed by a steward: never values merely observed.
+    code_system: the public code system the values belong to, a name of `generators.code_systems`, else None.
+    sentinels: values that stand for something else than themselves (-999, 1900-01-01), as canonical text; kept as such.
+    issued: of a key that the working copy holds as tokens: the storage its source had, in which new keys are issued. Else None.
     """
 
     name: str
@@ -66,11 +76,14 @@ class ColumnSchema:
     format: str | None = None
     codes: tuple[str, ...] | None = None
     description: str = ""
+    code_system: str | None = None
+    sentinels: tuple[str, ...] = ()
+    issued: str | None = None
 
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """`columns` of this table refer to `parent_columns` of table `parent`."""
+    """`columns` of this table refer to `parent_columns` of table `parent`, where none of them is missing (SQL's MATCH SIMPLE)."""
 
     columns: tuple[str, ...]
     parent: str
@@ -90,7 +103,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class TableSchema:
-    """One table. `person_key` names the column that says who the person is; None: every row is counted as another person."""
+    """One table.
+
+    person_key: the column that says who the person is. None: persons are reached through foreign keys (`DatasetSchema.person_route`),
+    or else every row is counted as another person.
+    public: a vocabulary, published by somebody else and about nobody: copied whole, its keys kept as they are.
+    persons_by: of a working copy without a person key of its own: the further column of its files, outside the schema, that holds the
+    token of the person who was reached through foreign keys; see `counts_by`.
+    """
 
     name: str
     columns: tuple[ColumnSchema, ...]
@@ -98,6 +118,8 @@ class TableSchema:
     primary_key: tuple[str, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     rules: tuple[Rule, ...] = ()
+    public: bool = False
+    persons_by: str | None = None
 
     def column(self, name: str) -> ColumnSchema:
         """The column called `name`; InputError when there is none."""
@@ -110,23 +132,30 @@ class TableSchema:
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
+    @property
+    def counts_by(self) -> str | None:
+        """The column of a file of this table that says who a row is about; None: every row is another person."""
+        return self.person_key or self.persons_by
+
+    def optional(self, key: ForeignKey) -> bool:
+        """Whether a row may lack this foreign key."""
+        return any(self.column(name).nullable for name in key.columns)
+
     def tokenised(self, column: ColumnSchema) -> bool:
         """Whether the working copy holds keyed tokens in place of this column: the person key and identifiers kept as keys."""
+        if self.public:
+            return False
         if column.name == self.person_key:
             return True
         return column.kind is Kind.IDENTIFIER and column.role is not Role.DIRECT_IDENTIFIER
 
     def dropped(self, column: ColumnSchema) -> bool:
         """Whether the working copy leaves this column out: direct identifiers, unless they are the person key."""
-        return column.role is Role.DIRECT_IDENTIFIER and column.name != self.person_key
+        return not self.public and column.role is Role.DIRECT_IDENTIFIER and column.name != self.person_key
 
     def deidentified(self) -> TableSchema:
         """The schema of the working copy and all that is made from it: identifiers dropped, keys as string tokens."""
-        kept = tuple(
-            replace(c, kind=Kind.IDENTIFIER, storage="string", role=Role.OTHER, decimals=None, codes=None) if self.tokenised(c) else c
-            for c in self.columns
-            if not self.dropped(c)
-        )
+        kept = tuple(_as_token(c) if self.tokenised(c) else c for c in self.columns if not self.dropped(c))
         names = {c.name for c in kept}
         return replace(
             self,
@@ -151,20 +180,62 @@ class DatasetSchema:
         raise InputError(f'the schema has no table "{name}"; it has: {", ".join(t.name for t in self.tables)}')
 
     def deidentified(self) -> DatasetSchema:
-        """See `TableSchema.deidentified`."""
-        return replace(self, tables=tuple(t.deidentified() for t in self.tables))
+        """See `TableSchema.deidentified`; tables whose persons are reached through foreign keys get `persons_by`."""
+        tables = (t.deidentified() for t in self.tables)
+        return replace(self, tables=tuple(replace(t, persons_by=REACHED) if self.person_route(t.name) else t for t in tables))
+
+    def person_route(self, name: str) -> tuple[ForeignKey, ...]:
+        """The foreign keys that lead from table `name` to the nearest one with a person key; () where it has one or there is none.
+
+        Of routes of one length the one whose keys are never missing is taken, then the first in the order of the schema. A vocabulary
+        has no persons, and no route leads through one.
+        """
+        start = self.table(name)
+        if start.public or start.person_key:
+            return ()
+        routes: list[tuple[str, tuple[ForeignKey, ...]]] = [(name, ())]
+        seen = {name}
+        while routes:
+            longer: list[tuple[str, tuple[ForeignKey, ...]]] = []
+            for table, route in routes:
+                for key in sorted(self.table(table).foreign_keys, key=self.table(table).optional):
+                    parent = self.table(key.parent)
+                    if parent.public or parent.name in seen:
+                        continue
+                    if parent.person_key:
+                        return (*route, key)
+                    seen.add(parent.name)
+                    longer.append((parent.name, (*route, key)))
+            routes = longer
+        return ()
+
+    def parents_first(self) -> tuple[TableSchema, ...]:
+        """The tables, each after all it refers to (itself aside), else in their order. InputError names the keys of a cycle."""
+        ordered: list[TableSchema] = []
+        left = list(self.tables)
+        while left:
+            waiting = {t.name for t in left}
+            ready = [t for t in left if not any(k.parent in waiting and k.parent != t.name for k in t.foreign_keys)]
+            if not ready:
+                keys = "; ".join(
+                    f"{t.name}.{', '.join(k.columns)} → {k.parent}" for t in left for k in t.foreign_keys if k.parent in waiting
+                )
+                raise InputError(f"the foreign keys of the schema go round in a circle: {keys}; leave one of them out")
+            ordered += ready
+            left = [t for t in left if t not in ready]
+        return tuple(ordered)
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return cast(dict[str, Any], without_defaults(asdict(self), _LATER))
 
     def to_json(self) -> str:
         """Readable JSON, the same bytes for the same schema."""
-        return json.dumps(self.as_dict(), indent=1, ensure_ascii=False) + "\n"
+        return readable(self.as_dict())
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the canonical JSON."""
-        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+        return digest(self.as_dict())
 
     @staticmethod
     def from_json(text: str) -> DatasetSchema:
@@ -182,7 +253,33 @@ class DatasetSchema:
             raise InputError('the schema must be an object with a list "tables"')
         if raw.get("format", FORMAT) != FORMAT:
             raise InputError(f"the schema has format {raw.get('format')!r}; this program reads format {FORMAT}")
-        return DatasetSchema(tables=tuple(_table(t) for t in raw["tables"]))
+        return _related(DatasetSchema(tables=tuple(_table(t) for t in raw["tables"])))
+
+
+def _as_token(column: ColumnSchema) -> ColumnSchema:
+    issued = column.issued or (column.storage if column.storage != "string" else None)
+    plain = replace(column, kind=Kind.IDENTIFIER, storage="string", role=Role.OTHER, decimals=None, codes=None)
+    return replace(plain, code_system=None, sentinels=(), issued=issued)
+
+
+def _related(schema: DatasetSchema) -> DatasetSchema:
+    """The schema, if its foreign keys lead somewhere."""
+    for table in schema.tables:
+        for key in table.foreign_keys:
+            place = f'table "{table.name}" of the schema: foreign key ({", ".join(key.columns)}) → {key.parent}'
+            if not key.columns or len(key.columns) != len(key.parent_columns):
+                raise InputError(f"{place}: it needs as many columns here as there")
+            for name in key.columns:
+                if name not in table.names:
+                    raise InputError(f'{place}: table "{table.name}" has no column "{name}"')
+            parent = next((t for t in schema.tables if t.name == key.parent), None)
+            if parent is None:
+                raise InputError(f'{place}: the schema has no table "{key.parent}"')
+            for name in key.parent_columns:
+                if name not in parent.names:
+                    raise InputError(f'{place}: table "{parent.name}" has no column "{name}"')
+    schema.parents_first()
+    return schema
 
 
 def _table(raw: Any) -> TableSchema:
@@ -204,6 +301,8 @@ def _table(raw: Any) -> TableSchema:
                 ForeignKey(tuple(k["columns"]), str(k["parent"]), tuple(k["parent_columns"])) for k in raw.get("foreign_keys") or ()
             ),
             rules=tuple(Rule(str(r["name"]), str(r["text"])) for r in raw.get("rules") or ()),
+            public=bool(raw.get("public", False)),
+            persons_by=raw.get("persons_by") or None,
         )
     except (KeyError, TypeError, AttributeError):
         raise InputError(f'table "{name}" of the schema: a foreign key or rule lacks a part') from None
@@ -222,6 +321,8 @@ def _column(table: str, raw: Any) -> ColumnSchema:
     except ValueError as error:
         allowed = Role if raw.get("kind", "") in list(Kind) else Kind
         raise InputError(f"{place}: {error}; use one of: {', '.join(allowed)}") from None
+    if raw.get("issued") not in (None, *STORAGES):
+        raise InputError(f'{place}: "issued" must be one of: {", ".join(STORAGES)}')
     if raw.get("storage") not in STORAGES:
         raise InputError(f'{place}: "storage" must be one of: {", ".join(STORAGES)}')
     codes = raw.get("codes")
@@ -236,4 +337,7 @@ def _column(table: str, raw: Any) -> ColumnSchema:
         format=raw.get("format") or None,
         codes=None if codes is None else tuple(str(c) for c in codes),
         description=str(raw.get("description") or ""),
+        code_system=raw.get("code_system") or None,
+        sentinels=tuple(str(s) for s in raw.get("sentinels") or ()),
+        issued=raw.get("issued") or None,
     )

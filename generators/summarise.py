@@ -1,24 +1,21 @@
-"""Makes the metadata summary of the train part of a dataset, a column at a time.
+"""Makes the metadata summary of the train part of a dataset, a table and in it a column at a time.
 
-Columns are read as codes in `generators.column_codes`, persons counted in `generators.person_counts`; what of that may leave is decided
-in `generators.protection`.
+Tables are counted as `generators.counting.Counted`; what of the counts may leave is decided in `generators.protection`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
-from generators.column_codes import HOURS, ColumnCodes, column_codes, whole_numbers
+from generators.column_codes import HOURS, whole_numbers
+from generators.counting import Counted, CountedColumn, Crowd, ParquetTable
 from generators.disclosure import DisclosurePolicy
 from generators.errors import DisclosureRefused, InputError
-from generators.person_counts import Codes, Groups, Persons, grouped
-from generators.person_keys import persons_of
 from generators.progress import Progress, silent
 from generators.protection import cell, protected_categories, protected_numbers
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
@@ -36,29 +33,40 @@ def summarise(
     train: the files of the train part; schema: the de-identified schema they follow. Raises InputError where a file lacks a column or
     is of another type than the schema says, DisclosureRefused where a table has fewer persons than the policy allows.
     """
-    missing = [t.name for t in schema.tables if t.name not in train]
+    missing = [t.name for t in schema.tables if t.name not in train and not t.public]
     if missing:
         raise InputError(f'no file was given for table "{missing[0]}"')
-    steps = sum(len(t.columns) + 1 for t in schema.tables)
-    tables: list[TableSummary] = []
+
+    def opened() -> Iterator[Counted]:
+        # One at a time: who a row is about is kept in memory while its table is counted.
+        for table in schema.tables:
+            if not table.public:
+                yield ParquetTable(table, train[table.name])
+
+    return summary_of(opened(), schema, policy, progress=progress)
+
+
+def summary_of(
+    tables: Iterator[Counted], schema: DatasetSchema, policy: DisclosurePolicy, *, workers: int = WORKERS, progress: Progress = silent
+) -> MetadataSummary:
+    """The protected aggregates of tables that can be counted; see `summarise`. Vocabularies have no summary."""
+    steps = sum(len(t.columns) + 1 for t in schema.tables if not t.public)
+    summaries: list[TableSummary] = []
     done = 0
-    for table in schema.tables:
-        tables.append(_Table(table, train[table.name], policy, progress, done, steps).summary())
-        done += len(table.columns) + 1
+    for table in tables:
+        summaries.append(_Table(table, policy, progress, done, steps, workers).summary())
+        done += len(table.schema.columns) + 1
     progress("summarised", 1.0)
-    return MetadataSummary(policy=policy, schema_digest=schema.digest, tables=tuple(tables))
+    return MetadataSummary(policy=policy, schema_digest=schema.digest, tables=tuple(summaries))
 
 
 class _Table:
     """One table on its way to a summary."""
 
-    def __init__(self, schema: TableSchema, path: Path, policy: DisclosurePolicy, progress: Progress, done: int, steps: int) -> None:
-        self.schema, self.path, self.policy, self.progress = schema, path, policy, progress
-        self.done, self.steps = done, steps
-        names = pq.read_schema(path).names
-        for name in schema.names:
-            if name not in names:
-                raise InputError(f'table "{schema.name}": the file lacks the column "{name}" of the schema')
+    def __init__(self, counted: Counted, policy: DisclosurePolicy, progress: Progress, done: int, steps: int, workers: int) -> None:
+        self.counted, self.policy, self.progress = counted, policy, progress
+        self.schema: TableSchema = counted.schema
+        self.done, self.steps, self.workers = done, steps, workers
 
     def told(self, what: str, rows: int) -> None:
         self.done += 1
@@ -67,17 +75,27 @@ class _Table:
     def summary(self) -> TableSummary:
         name, policy = self.schema.name, self.policy
         self.progress(f"counting the persons of {name}", self.done / self.steps)
-        persons = persons_of(self.path, name, self.schema.person_key)
-        if persons.count < policy.minimum_table:
+        everyone = self.counted.everyone
+        if everyone.persons < policy.minimum_table:
             raise DisclosureRefused(
                 f'table "{name}" has fewer than {policy.minimum_table:,} persons, the fewest that the disclosure policy '
                 f'"{policy.name}" allows to be summarised'
             )
-        rows = persons.rows
-        self.told(f"counted the persons of {name}", rows)
+        self.told(f"counted the persons of {name}", everyone.rows)
+        return TableSummary(
+            name=name,
+            persons=policy.rounded(everyone.persons),
+            rows=policy.rounded(everyone.rows) if 2 * everyone.largest < everyone.rows else None,
+            columns=self.columns(everyone.rows),
+            rows_per_person=None
+            if self.schema.counts_by is None
+            else protected_numbers(self.counted.rows_per_person(), whole_numbers(0, 0), policy),
+        )
+
+    def columns(self, rows: int) -> tuple[ColumnSummary, ...]:
         columns = []
-        with ThreadPoolExecutor(WORKERS) as pool:
-            pending = [pool.submit(self.column, c, persons) for c in self.schema.columns]
+        with ThreadPoolExecutor(self.workers) as pool:
+            pending = [pool.submit(self.column, c) for c in self.schema.columns]
             try:
                 for column, result in zip(self.schema.columns, pending, strict=True):
                     columns.append(result.result())
@@ -85,52 +103,31 @@ class _Table:
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        return TableSummary(
-            name=name,
-            persons=policy.rounded(persons.count),
-            rows=policy.rounded(rows) if 2 * persons.most < rows else None,
-            columns=tuple(columns),
-            rows_per_person=None if self.schema.person_key is None else _rows_per_person(persons, policy),
-        )
+        return tuple(columns)
 
-    def column(self, column: ColumnSchema, persons: Persons) -> ColumnSummary:
+    def column(self, column: ColumnSchema) -> ColumnSummary:
         place = ColumnSummary(column.name, str(column.kind), decimals=column.decimals, format=column.format)
         if self.schema.tokenised(column) or column.kind is Kind.IDENTIFIER:
             return replace(place, absent="identifier")
         if column.kind is Kind.FREE_TEXT:
             return replace(place, absent="free text")
-        read = column_codes(self.path, self.schema.name, column, self.policy.date_unit)
-        groups, nulls = self.counted(read.codes, read.size, persons)
-        if not groups.at_least(self.policy.minimum, np.ones(len(groups.codes), dtype=np.bool_)):
+        counted = self.counted.column(column, self.policy.date_unit)
+        if not counted.groups.at_least(self.policy.minimum, np.ones(len(counted.groups.codes), dtype=np.bool_)):
             return replace(place, absent="withheld")
-        distribution = _distribution(read, groups, self.policy)
-        hours = None
-        if read.hours is not None:
-            by_hour, _ = self.counted(read.hours, len(HOURS), persons)
-            hours = protected_categories(by_hour, HOURS, self.policy, unit="hour")
+        distribution = _distribution(counted, self.policy)
+        hours = None if counted.hours is None else protected_categories(counted.hours, HOURS, self.policy, unit="hour")
         if distribution.empty or (hours is not None and hours.empty):
             return replace(place, absent="withheld")
-        return replace(place, nulls=nulls, distribution=distribution, hours=hours, decimals=read.decimals)
-
-    def counted(self, codes: Codes, size: int, persons: Persons) -> tuple[Groups, Cell | None]:
-        """Rows grouped by the codes below `size`; what may be told of the rest, whose value is missing."""
-        groups = grouped(codes, size + 1, persons)
-        present = groups.codes < size
-        if present.all():
-            return groups, None
-        missing = cell(self.policy, "missing", int(groups.persons[-1]), int(groups.rows[-1]), int(groups.largest[-1]))
-        return groups.only(present), missing
+        nulls = _released("missing", counted.missing, self.policy)
+        return replace(place, nulls=nulls, distribution=distribution, hours=hours, decimals=counted.decimals)
 
 
-def _distribution(read: ColumnCodes, groups: Groups, policy: DisclosurePolicy) -> Distribution:
-    if read.labels is not None:
-        return protected_categories(groups, read.labels, policy, grow=read.grow, unit=read.unit)
-    assert read.edges is not None  # noqa: S101 - one of the two is always given
-    return protected_numbers(groups, read.edges, policy, read.unit)
+def _released(value: str, crowd: Crowd | None, policy: DisclosurePolicy) -> Cell | None:
+    return None if crowd is None else cell(policy, value, crowd.persons, crowd.rows, crowd.largest)
 
 
-def _rows_per_person(persons: Persons, policy: DisclosurePolicy) -> Distribution:
-    """How many rows each person has, protected as any number: here each person is one row."""
-    rows = persons.rows_each()
-    groups = grouped(rows, persons.most + 1, Persons.one_row_each(persons.count))
-    return protected_numbers(groups, whole_numbers(0, 0), policy)
+def _distribution(counted: CountedColumn, policy: DisclosurePolicy) -> Distribution:
+    if counted.labels is not None:
+        return protected_categories(counted.groups, counted.labels, policy, grow=counted.grow, unit=counted.unit)
+    assert counted.edges is not None  # noqa: S101 - one of the two is always given
+    return protected_numbers(counted.groups, counted.edges, policy, counted.unit)

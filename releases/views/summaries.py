@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from generators.errors import InputError
 from generators.schema import DatasetSchema
-from generators.summary import describe
+from generators.summary_words import describe
 from releases import permissions, stored
 from releases.forms import SummaryForm, policy_words
 from releases.models import SourceDataset, SummaryRecord

@@ -213,3 +213,13 @@ def test_the_order_of_rows_changes_nothing(drawn, shuffle, tmp_path):
     first = summarise({"hostile": written(drawn, tmp_path / "a.parquet")}, SCHEMA, policy)
     shuffle.shuffle(drawn)
     assert summarise({"hostile": written(drawn, tmp_path / "b.parquet")}, SCHEMA, policy).digest == first.digest
+
+
+@pytest.mark.promise("disclosure.2")
+def test_minus_zero_is_zero(tmp_path):
+    policy = POLICIES[0]
+    empty = dict.fromkeys(SCHEMA.tables[0].names)
+    rows = [empty | {"who": f"p{i}", "free": -0.0 if i % 2 else 0.0} for i in range(2 * policy.minimum_table)]
+    first = summarise({"hostile": written(rows, tmp_path / "a.parquet")}, SCHEMA, policy)
+    assert summarise({"hostile": written(rows[::-1], tmp_path / "b.parquet")}, SCHEMA, policy).digest == first.digest
+    assert "-0.0" not in first.to_json()

@@ -12,7 +12,8 @@ from generators.errors import Cancelled, DisclosureRefused, InputError
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
 from generators.simulated import EMERGENCY_SCHEMA, emergency_department
 from generators.summarise import summarise
-from generators.summary import MetadataSummary, describe, without
+from generators.summary import MetadataSummary, without
+from generators.summary_words import describe
 
 SCHEMA = EMERGENCY_SCHEMA.deidentified()
 FIVE = DisclosurePolicy("five", 1, minimum=5, rounding=5, minimum_table=10)

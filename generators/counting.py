@@ -1,0 +1,102 @@
+"""A table whose rows can be grouped and whose persons can be counted, wherever it lives; and the one that is a Parquet file.
+
+What decides which figures may leave (`generators.summarise` and what it calls) sees a table through `Counted` alone, so that the same
+counts give the same summary from every place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from generators.column_codes import HOURS, ColumnCodes, column_codes
+from generators.errors import InputError
+from generators.person_counts import Codes, Groups, Persons, grouped
+from generators.person_keys import persons_of
+from generators.schema import ColumnSchema, TableSchema
+from generators.steps import Edges
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """True figures of some rows, never to be shown: distinct persons, rows, and the rows of the person who has most of them."""
+
+    persons: int
+    rows: int
+    largest: int
+
+
+@dataclass(frozen=True)
+class CountedColumn:
+    """The rows of a table grouped by the values of a column. groups: of the rows that have one; missing: the rest, None if there is none.
+
+    labels, edges, unit, grow, decimals: as in `generators.column_codes.ColumnCodes`; hours: of date-times, grouped by hour of day.
+    """
+
+    groups: Groups
+    missing: Crowd | None
+    labels: tuple[str, ...] | None = None
+    edges: Edges | None = None
+    unit: str = "value"
+    grow: bool = True
+    decimals: int | None = None
+    hours: Groups | None = None
+
+
+class Counted(Protocol):
+    """One table, counted where it is."""
+
+    @property
+    def schema(self) -> TableSchema: ...
+
+    @property
+    def everyone(self) -> Crowd:
+        """All rows."""
+        ...
+
+    def column(self, column: ColumnSchema, date_unit: str) -> CountedColumn:
+        """Grouped by the values of a column; dates by calendar unit, times by hour."""
+        ...
+
+    def rows_per_person(self) -> Groups:
+        """Persons grouped by how many rows they have: each person is one row of the result."""
+        ...
+
+
+class ParquetTable:
+    """A canonical Parquet file as `Counted`. Columns may be asked for from several threads."""
+
+    def __init__(self, schema: TableSchema, path: Path) -> None:
+        names = pq.read_schema(path).names
+        for name in (*schema.names, *((schema.persons_by,) if schema.persons_by else ())):
+            if name not in names:
+                raise InputError(f'table "{schema.name}": the file lacks the column "{name}" of the schema')
+        self.schema, self.path = schema, path
+        self.persons: Persons = persons_of(path, schema.name, schema.counts_by)
+
+    @property
+    def everyone(self) -> Crowd:
+        return Crowd(self.persons.count, self.persons.rows, self.persons.most)
+
+    def column(self, column: ColumnSchema, date_unit: str) -> CountedColumn:
+        read: ColumnCodes = column_codes(self.path, self.schema.name, column, date_unit)
+        groups, missing = self._grouped(read.codes, read.size)
+        hours = None if read.hours is None else self._grouped(read.hours, len(HOURS))[0]
+        return CountedColumn(groups, missing, read.labels, read.edges, read.unit, read.grow, read.decimals, hours)
+
+    def rows_per_person(self) -> Groups:
+        rows = self.persons.rows_each()
+        return grouped(rows, self.persons.most + 1, Persons.one_row_each(self.persons.count))
+
+    def _grouped(self, codes: Codes, size: int) -> tuple[Groups, Crowd | None]:
+        """Rows grouped by the codes below `size`, and the rest, whose value is missing."""
+        groups = grouped(codes, size + 1, self.persons)
+        present = groups.codes < size
+        if np.all(present):
+            return groups, None
+        missing = Crowd(int(groups.persons[-1]), int(groups.rows[-1]), int(groups.largest[-1]))
+        return groups.only(present), missing
