@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from generators import registry
+from generators.column_samplers import period_days
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import Cancelled, InputError
 from generators.issuing import Lottery, issued
-from generators.marginal import period_days
 from generators.mechanism import Mechanism
 from generators.registry import GENERATORS, generate, mechanism_for
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
