@@ -1,15 +1,21 @@
 """Statistical disclosure control: the policy, and the few primitives every released figure goes through.
 
-Source of the rules: NHS artificial data (suppress on the *true* count, then round; 5/5 inside, 100/100 for the public).
+Source of the rules: NHS artificial data (suppress on the *true* count, then round; 5/5 inside, 8/5 sub-national, 100/100 for the
+public); dominance by (n, k) and p %: A. Hundepool and others, Statistical Disclosure Control (Wiley 2012), section 4.2.
+
+What "cannot be worked out" means: see `concealed`.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
-from generators.digests import digest
+from generators.digests import digest, without_defaults
 from generators.errors import InputError
+
+LATER: dict[str, Any] = {"dominance_n": 0, "dominance_k": 0, "p_percent": 0}
+"""Fields a policy was given later, and their defaults, which are not written."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +23,14 @@ class DisclosurePolicy:
     """Thresholds under which aggregates may leave a table.
 
     minimum: fewest distinct persons any released figure may be about.
-    rounding: released counts are multiples of this; at least `minimum`, so that a suppressed count is lost in the rounding of the others.
+    rounding: released counts are multiples of this; at least half of `minimum`. Where what is released would still tell a suppressed
+    count, further figures are suppressed: see `generators.protection`.
     minimum_table: fewest persons a table must have to be summarised at all.
     date_unit: calendar unit dates are coarsened to: "month", "quarter" or "year".
     maximum_steps: most quantile steps released for a numeric column.
+    dominance_n, dominance_k: a sum or mean leaves only where the n persons who contribute most have together less than k % of it.
+    p_percent: … and where it less its two largest contributions is at least p % of the largest. Without one of the two rules (0)
+    no sum and no mean leaves.
     """
 
     name: str
@@ -30,20 +40,27 @@ class DisclosurePolicy:
     minimum_table: int
     date_unit: str = "month"
     maximum_steps: int = 100
+    dominance_n: int = 0
+    dominance_k: int = 0
+    p_percent: int = 0
 
     def __post_init__(self) -> None:
         place = f'disclosure policy "{self.name}"'
         if self.minimum < 2:
             raise InputError(f"{place}: minimum must be at least 2 persons")
-        if self.rounding < self.minimum:
-            # Else a suppressed count could be worked out as the total less the released ones: see generators.summarise.
-            raise InputError(f"{place}: rounding must be at least the minimum, {self.minimum}")
+        if 2 * self.rounding < self.minimum:
+            # Else the total less one released count would tell a suppressed one: see generators.protection.
+            raise InputError(f"{place}: rounding must be at least half of the minimum, {self.minimum}")
         if self.minimum_table < 2 * self.minimum:
             raise InputError(f"{place}: minimum_table must be at least twice the minimum")
         if self.date_unit not in ("month", "quarter", "year"):
             raise InputError(f"{place}: date_unit must be month, quarter or year")
         if not 2 <= self.maximum_steps <= 1000:
             raise InputError(f"{place}: maximum_steps must be from 2 to 1000")
+        if (self.dominance_n > 0) != (self.dominance_k > 0) or not 0 <= self.dominance_n <= 10 or not 0 <= self.dominance_k <= 100:
+            raise InputError(f"{place}: dominance needs both dominance_n, from 1 to 10, and dominance_k, from 1 to 100 per cent")
+        if not 0 <= self.p_percent <= 100:
+            raise InputError(f"{place}: p_percent must be from 0 to 100")
 
     def rounded(self, count: int) -> int:
         """`count` to the nearest multiple of `rounding`; halves go up. Only for counts that passed `minimum`."""
@@ -58,8 +75,26 @@ class DisclosurePolicy:
             return None
         return self.rounded(persons if count is None else count)
 
+    def span(self, released: int) -> tuple[int, int]:
+        """(least, most) that a count rounded to `released` may have been before; all that a reader of the figure knows."""
+        low = released - self.rounding // 2
+        return max(low, self.minimum), low + self.rounding - 1
+
+    def concealed(self, least: int, most: int) -> bool:
+        """Whether a suppressed count is hidden enough, of which the released figures together tell that it is from `least` to `most`.
+
+        It is when they allow all counts the rule of suppression itself leaves open, 0 … minimum − 1, or as many as the minimum. A
+        cell that nobody is in has nothing to hide.
+        """
+        return (least <= 0 and most >= self.minimum - 1) or most - least >= self.minimum
+
+    @property
+    def sums(self) -> bool:
+        """Whether sums and means may leave: only under a rule of dominance."""
+        return self.dominance_n > 0 or self.p_percent > 0
+
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return cast(dict[str, Any], without_defaults(asdict(self), LATER))
 
     @property
     def digest(self) -> str:
@@ -86,6 +121,18 @@ class DisclosurePolicy:
 
 POLICIES: dict[str, DisclosurePolicy] = {
     "public": DisclosurePolicy("public", 1, minimum=100, rounding=100, minimum_table=1000, date_unit="month", maximum_steps=100),
+    "sub-national": DisclosurePolicy(
+        "sub-national",
+        1,
+        minimum=8,
+        rounding=5,
+        minimum_table=80,
+        date_unit="month",
+        maximum_steps=100,
+        dominance_n=2,
+        dominance_k=80,
+        p_percent=10,
+    ),
     "internal": DisclosurePolicy("internal", 1, minimum=5, rounding=5, minimum_table=50, date_unit="month", maximum_steps=100),
 }
 """The named policies. Open access requires "public"."""

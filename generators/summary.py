@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from generators import summary_reading as reading
 from generators.digests import digest, readable, without_defaults
-from generators.disclosure import DisclosurePolicy
+from generators.disclosure import LATER, DisclosurePolicy
 from generators.errors import InputError
 from generators.summary_parts import (
     OTHER,
@@ -66,6 +66,7 @@ _LATER = {
     "cross_tabulations": (),
     "relationships": (),
     "privacy": None,
+    **LATER,
 }
 """Parts the layout was given later, and their defaults, which are not written."""
 

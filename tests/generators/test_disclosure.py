@@ -13,7 +13,10 @@ def policy(**changes):
     ("changes", "message"),
     [
         ({"minimum": 1}, "at least 2 persons"),
-        ({"minimum": 10, "rounding": 5}, "rounding must be at least the minimum, 10"),
+        ({"minimum": 11, "rounding": 5}, "rounding must be at least half of the minimum, 11"),
+        ({"dominance_n": 2}, "dominance needs both"),
+        ({"dominance_k": 80}, "dominance needs both"),
+        ({"p_percent": 101}, "p_percent must be from 0 to 100"),
         ({"minimum_table": 9}, "at least twice the minimum"),
         ({"date_unit": "day"}, "month, quarter or year"),
         ({"maximum_steps": 1}, "from 2 to 1000"),
