@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from generators.column_codes import HOURS, ColumnCodes, column_codes
 from generators.errors import InputError
+from generators.grouped import Grouped
 from generators.person_counts import Codes, Groups, Persons, grouped
 from generators.person_keys import persons_of
 from generators.schema import ColumnSchema, TableSchema
@@ -37,14 +38,14 @@ class CountedColumn:
     labels, edges, unit, grow, decimals: as in `generators.column_codes.ColumnCodes`; hours: of date-times, grouped by hour of day.
     """
 
-    groups: Groups
+    groups: Grouped
     missing: Crowd | None
     labels: tuple[str, ...] | None = None
     edges: Edges | None = None
     unit: str = "value"
     grow: bool = True
     decimals: int | None = None
-    hours: Groups | None = None
+    hours: Grouped | None = None
 
 
 class Counted(Protocol):
@@ -62,7 +63,7 @@ class Counted(Protocol):
         """Grouped by the values of a column; dates by calendar unit, times by hour."""
         ...
 
-    def rows_per_person(self) -> Groups:
+    def rows_per_person(self) -> Grouped:
         """Persons grouped by how many rows they have: each person is one row of the result."""
         ...
 

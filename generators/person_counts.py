@@ -7,18 +7,17 @@ else reads off the boundaries. Nothing depends on the order of rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Codes = npt.NDArray[Any]
-"""Unsigned integers, one a row, of the fewest bytes that hold them."""
+from generators.grouped import Bools, Codes, Ints, Range
+
+__all__ = ["PART", "Bools", "Codes", "Groups", "Ints", "Persons", "grouped", "narrowest"]
 
 PART = 1 << 17
 """About how many rows a part has."""
@@ -129,6 +128,10 @@ class Groups:
     size: int
     everyone: Persons
 
+    @property
+    def most(self) -> int:
+        return self.everyone.most
+
     def only(self, chosen: Bools) -> Groups:
         """Without the codes that are not `chosen` (one truth a distinct code)."""
         return replace(self, codes=self.codes[chosen], persons=self.persons[chosen], rows=self.rows[chosen], largest=self.largest[chosen])
@@ -174,8 +177,54 @@ class Groups:
             return np.zeros(0, dtype=np.int64)
         return np.concatenate(people)[np.argsort(np.concatenate(codes), kind="stable")]
 
+    def windows(self, least: int, middles: Ints) -> RangesOfCodes:
+        """See `generators.grouped.Grouped`."""
+        return RangesOfCodes(self, least, middles)
+
     def _table(self, values: Codes, kind: np.dtype[Any]) -> _Lookup:
         return _Lookup(self.codes, values.astype(kind), self.size)
+
+
+class RangesOfCodes:
+    """Whether ranges of codes have `least` persons. Of codes near the rows numbered `middles` the persons are looked up once for all."""
+
+    def __init__(self, groups: Groups, least: int, middles: Ints) -> None:
+        self.groups, self.least, self.middles = groups, least, middles
+
+    def have(self, ranges: Sequence[Range]) -> list[bool]:
+        return [self._has(first, after) for first, after in ranges]
+
+    def _has(self, first: int, after: int) -> bool:
+        far, at, people = self.near
+        until = min(after, int(np.searchsorted(far, far[first], side="right")) - 1)
+        if len(np.unique(people[at[first] : at[until]])) >= self.least:
+            return True
+        if until >= after:
+            return False
+        chosen = np.zeros(len(self.groups.codes), dtype=np.bool_)
+        chosen[first:after] = True
+        return self.groups.at_least(self.least, chosen)
+
+    @cached_property
+    def near(self) -> tuple[Ints, Ints, Ints]:
+        """Of codes near the middles: (how many codes before each are not, how many rows before each are of such, their persons).
+
+        Where enough persons have a code nobody asks who they are: such codes count as not near.
+        """
+        rows, codes = self.groups.rows, len(self.groups.codes)
+        starts = running(rows)
+        begin = np.searchsorted(starts, self.middles - 8 * self.least, side="right") - 1
+        after = np.searchsorted(starts, self.middles + 8 * self.least)
+        covered = np.zeros(codes + 1, dtype=np.int64)
+        np.add.at(covered, np.maximum(begin, 0), 1)
+        np.add.at(covered, np.minimum(after, codes), -1)
+        near = (np.cumsum(covered[:-1]) > 0) & (self.groups.persons < self.least)
+        return running(~near), running(np.where(near, rows, 0)), self.groups.people_of(near)
+
+
+def running(values: Bools | Ints) -> Ints:
+    """Sums of the values before each, and of all."""
+    return np.concatenate(([0], np.cumsum(values, dtype=np.int64)))
 
 
 class _Lookup:

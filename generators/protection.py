@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from generators.disclosure import DisclosurePolicy
-from generators.person_counts import Groups
+from generators.grouped import Grouped
 from generators.steps import Edges, figures, protected_steps
 from generators.summary_parts import OTHER, Cell, Distribution, Scalar
 
@@ -34,7 +34,7 @@ def cell(policy: DisclosurePolicy, value: Scalar, persons: int, rows: int, large
 
 
 def protected_categories(
-    groups: Groups, labels: Sequence[str], policy: DisclosurePolicy, *, grow: bool = True, unit: str = "value"
+    groups: Grouped, labels: Sequence[str], policy: DisclosurePolicy, *, grow: bool = True, unit: str = "value"
 ) -> Distribution:
     """Values one by one where enough persons have them, the rest pooled; values in the order of their labels.
 
@@ -65,7 +65,7 @@ def protected_categories(
     return Distribution(values=tuple(v for v in values if v is not None), other=other, pooled=told, unit=unit)
 
 
-def protected_numbers(groups: Groups, edges: Edges, policy: DisclosurePolicy, unit: str = "value") -> Distribution:
+def protected_numbers(groups: Grouped, edges: Edges, policy: DisclosurePolicy, unit: str = "value") -> Distribution:
     """Exact values where enough persons share them ("spiky" ones), steps for all between.
 
     When more than twice `maximum_steps` values have enough persons, only those with at least 1 / `maximum_steps` of the rows stand by

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from generators.disclosure import DisclosurePolicy
-from generators.person_counts import Groups, Ints
+from generators.grouped import Bools, Grouped, Ints, Range, Windows
+from generators.person_counts import running
 from generators.summary_parts import Scalar, Step
 
-Bools = npt.NDArray[np.bool_]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -46,62 +47,45 @@ class _Rest:
     starts: where their rows begin, were all sorted by value, and the end. least: the fewest persons a figure may be about.
     """
 
-    def __init__(self, groups: Groups, rest: Bools, edges: Edges, policy: DisclosurePolicy) -> None:
-        self.groups, self.ranks = groups, np.flatnonzero(rest)
-        self.numbers, self.whole = edges.of(groups.codes[rest]), edges.numbers is None
-        self.weights = groups.persons[rest]
-        self.starts = np.concatenate(([0], np.cumsum(groups.rows[rest])))
-        self.least, self.most = policy.minimum, groups.everyone.most
+    def __init__(self, groups: Grouped, rest: Bools, edges: Edges, policy: DisclosurePolicy) -> None:
+        self.groups = groups.only(rest)
+        self.numbers, self.whole = edges.of(self.groups.codes), edges.numbers is None
+        self.weights = self.groups.persons
+        self.starts = running(self.groups.rows)
+        self.least, self.most = policy.minimum, groups.most
         total = int(self.starts[-1])
         # Only as many persons are counted as make a difference to the number of steps.
         enough = 2 * policy.minimum * policy.maximum_steps
         everyone = enough if total >= enough * self.most else groups.among(rest)[0]
         wanted = max(1, min(policy.maximum_steps, everyone // (2 * policy.minimum)))
         self.candidates = np.unique(np.searchsorted(self.starts, np.linspace(0, total, wanted + 1)[1:-1]))
-        self.ample = _running(self.weights >= self.least)
+        self.ample = running(self.weights >= self.least)
 
-    def enough(self, first: int, after: int) -> bool:
-        """Whether the values first … after − 1 have `least` persons."""
+    def enough(self, ranges: Sequence[Range]) -> list[bool]:
+        """Of each range of values, whether it has `least` persons; all that must be counted are counted together."""
+        plain = [self._plainly(first, after) for first, after in ranges]
+        unsure = [r for r, known in zip(ranges, plain, strict=True) if known is None]
+        counted = iter(self.windows.have(unsure) if unsure else ())
+        return [next(counted) if known is None else known for known in plain]
+
+    def _plainly(self, first: int, after: int) -> bool | None:
+        """What the figures of the single values say already."""
         rows = int(self.starts[after] - self.starts[first])
         if rows < self.least:
             return False
         if rows >= self.least * self.most or self.ample[after] > self.ample[first]:
             return True  # nobody has more than `most` rows; one value alone has enough
-        far, at, people = self.near
-        until = min(after, int(np.searchsorted(far, far[first], side="right")) - 1)
-        if len(np.unique(people[at[first] : at[until]])) >= self.least:
-            return True
-        return until < after and self.groups.at_least(self.least, self._chosen(first, after))
+        return None
 
     @cached_property
-    def near(self) -> tuple[Ints, Ints, Ints]:
-        """Of values near a possible cut: (how many values before each are not, how many rows before each are of such, their persons).
-
-        Where enough persons have a value nobody asks who they are: such values count as not near.
-        """
-        reach, total = 8 * self.least, int(self.starts[-1])
-        middles = np.concatenate((self.starts[self.candidates], [0, total]))
-        begin = np.searchsorted(self.starts, middles - reach, side="right") - 1
-        after = np.searchsorted(self.starts, middles + reach)
-        covered = np.zeros(len(self.weights) + 1, dtype=np.int64)
-        np.add.at(covered, np.maximum(begin, 0), 1)
-        np.add.at(covered, np.minimum(after, len(self.weights)), -1)
-        near = (np.cumsum(covered[:-1]) > 0) & (self.weights < self.least)
-        chosen = np.zeros(len(self.groups.codes), dtype=np.bool_)
-        chosen[self.ranks[near]] = True
-        return _running(~near), _running(np.where(near, np.diff(self.starts), 0)), self.groups.people_of(chosen)
-
-    def _chosen(self, first: int, after: int) -> Bools:
-        chosen = np.zeros(len(self.groups.codes), dtype=np.bool_)
-        chosen[self.ranks[first:after]] = True
-        return chosen
+    def windows(self) -> Windows:
+        middles = np.concatenate((self.starts[self.candidates], [0, self.starts[-1]]))
+        return self.groups.windows(self.least, middles)
 
     def counted(self, cuts: Sequence[int]) -> tuple[Ints, Ints]:
         """(persons, most rows of one of them) of each step from cut to cut."""
         step = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
-        rest = np.zeros(len(self.groups.codes), dtype=np.bool_)
-        rest[self.ranks] = True
-        steps = self.groups.only(rest).merged(step, len(cuts) - 1)
+        steps = self.groups.merged(step, len(cuts) - 1)
         return steps.persons, steps.largest
 
     def mean(self, first: int, after: int) -> float:
@@ -113,29 +97,42 @@ class _Rest:
         return min(max(mean, float(numbers[0])), float(numbers[-1]))
 
 
-def _running(values: Bools | Ints) -> Ints:
-    """Sums of the values before each, and of all."""
-    return np.concatenate(([0], np.cumsum(values, dtype=np.int64)))
+Search = Generator[Range, bool, Found]
+"""Asks about one range after another, is told whether each has enough persons, and ends with what it found."""
 
 
-def protected_steps(groups: Groups, rest: Bools, edges: Edges, policy: DisclosurePolicy) -> tuple[Step, ...] | None:
+def _together(part: _Rest, searches: Iterable[Search[Found]]) -> list[Found]:
+    """What each search finds. What they ask at the same time is asked in one question."""
+    all_searches = list(searches)
+    found: dict[int, Found] = {}
+    asked: dict[int, Range] = {i: next(search) for i, search in enumerate(all_searches)}
+    while asked:
+        answers = dict(zip(asked, part.enough(list(asked.values())), strict=True))
+        asked = {}
+        for i, answer in answers.items():
+            try:
+                asked[i] = all_searches[i].send(answer)
+            except StopIteration as end:
+                found[i] = end.value
+    return [found[i] for i in range(len(all_searches))]
+
+
+def protected_steps(groups: Grouped, rest: Bools, edges: Edges, policy: DisclosurePolicy) -> tuple[Step, ...] | None:
     """Steps over the values in `rest`, () when there are none, None when too few persons have them."""
     if not rest.any():
         return ()
     part = _Rest(groups, rest, edges, policy)
     values = len(part.numbers)
-    inside = _forward(part, 0, values)
-    until = _backward(part, 0, values)
+    inside, until = _together(part, [_forward(part, 0, values), _backward(part, 0, values)])
     if inside is None or until is None or inside >= until:
         return None
-    first_window = _forward(part, inside, until)
-    last_window = _backward(part, inside, until)
+    first_window, last_window = _together(part, [_forward(part, inside, until), _backward(part, inside, until)])
     if first_window is None or last_window is None:
         return None
     cuts = _cuts(part, inside, until)
     bounds = [
         part.mean(inside, first_window),
-        *(_edge(part, c, inside, until) for c in cuts[1:-1]),
+        *_together(part, [_edge(part, c, inside, until) for c in cuts[1:-1]]),
         part.mean(last_window, until),
     ]
     bounds = list(accumulate(bounds, max))
@@ -164,7 +161,7 @@ def _greater(a: Scalar, b: Scalar) -> Scalar:
     return b if b > a else a  # type: ignore[operator]
 
 
-def _forward(part: _Rest, first: int, after: int) -> int | None:
+def _forward(part: _Rest, first: int, after: int) -> Search[int | None]:
     """The first value index beyond `first` such that the values before it have enough persons; None when not even all have.
 
     Nearly the first: rows are tried in doubling numbers.
@@ -173,20 +170,20 @@ def _forward(part: _Rest, first: int, after: int) -> int | None:
     while True:
         end = int(np.searchsorted(part.starts, part.starts[first] + rows))
         end = min(max(end, first + 1), after)
-        if part.enough(first, end):
+        if (yield first, end):
             return end
         if end >= after:
             return None
         rows *= 2
 
 
-def _backward(part: _Rest, first: int, after: int) -> int | None:
+def _backward(part: _Rest, first: int, after: int) -> Search[int | None]:
     """The last value index such that the values from it to `after` have enough persons; None when not even all have."""
     rows = part.least
     while True:
         begin = int(np.searchsorted(part.starts, part.starts[after] - rows, side="right")) - 1
         begin = max(min(begin, after - 1), first)
-        if part.enough(begin, after):
+        if (yield begin, after):
             return begin
         if begin <= first:
             return None
@@ -196,22 +193,32 @@ def _backward(part: _Rest, first: int, after: int) -> int | None:
 def _cuts(part: _Rest, inside: int, until: int) -> list[int]:
     """Value indices at which steps begin and end: near quantiles of the rows, between them at least `minimum` persons each."""
     values = len(part.numbers)
+    candidates = [int(c) for c in part.candidates if inside < c < until]
+    alone = part.enough(list(pairwise([0, *candidates])))
     cuts = [0]
-    for candidate in (int(c) for c in part.candidates if inside < c < until):
-        if part.enough(cuts[-1], candidate):
-            cuts.append(candidate)
-    while len(cuts) > 1 and not part.enough(cuts[-1], values):
+    i = 0
+    while i < len(candidates):
+        if not alone[i]:
+            # Further from the last cut there are no fewer persons, so that the search ends at a candidate that is enough alone.
+            end = next((j for j in range(i, len(candidates)) if alone[j]), len(candidates))
+            answers = part.enough([(cuts[-1], c) for c in candidates[i:end]])
+            i = next((j for j, answer in enumerate(answers, start=i) if answer), end)
+            if i == len(candidates):
+                break
+        cuts.append(candidates[i])
+        i += 1
+    while len(cuts) > 1 and not part.enough([(cuts[-1], values)])[0]:
         cuts.pop()
     return [*cuts, values]
 
 
-def _edge(part: _Rest, cut: int, inside: int, until: int) -> float:
+def _edge(part: _Rest, cut: int, inside: int, until: int) -> Search[float]:
     """Mean of a window of enough persons around the cut, widened until it has them, never beyond inside … until."""
     rows = (part.least + 1) // 2
     while True:
         begin = int(np.searchsorted(part.starts, part.starts[cut] - rows, side="right")) - 1
         after = int(np.searchsorted(part.starts, part.starts[cut] + rows))
         begin, after = max(begin, inside), min(max(after, begin + 1), until)
-        if part.enough(begin, after) or (begin == inside and after == until):
+        if (yield begin, after) or (begin == inside and after == until):
             return part.mean(begin, after)
         rows *= 2
