@@ -11,11 +11,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from generators.digests import digest, without_defaults
+from generators.digests import digest
 from generators.errors import InputError
 
 LATER: dict[str, Any] = {"dominance_n": 0, "dominance_k": 0, "p_percent": 0}
 """Fields a policy was given later, and their defaults, which are not written."""
+
+_NOISE = {"epsilon": None, "delta": None, "contributions": None}
+"""Fields only policies with noise use, and their defaults, which are not written: the digests of the others stay what they were."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,20 @@ class DisclosurePolicy:
             raise InputError(f"{place}: date_unit must be month, quarter or year")
         if not 2 <= self.maximum_steps <= 1000:
             raise InputError(f"{place}: maximum_steps must be from 2 to 1000")
+        self._check_noise(place)
+
+    def _check_noise(self, place: str) -> None:
+        given = (self.epsilon, self.delta, self.contributions)
+        if given == (None, None, None):
+            return
+        if self.epsilon is None or self.delta is None or self.contributions is None:
+            raise InputError(f"{place}: noise needs epsilon, delta and contributions, all three")
+        if not 0 < self.epsilon <= 100:
+            raise InputError(f"{place}: epsilon must be more than 0 and at most 100")
+        if not 0 < self.delta <= 1e-3:
+            raise InputError(f"{place}: delta must be more than 0 and at most 0.001; usual is less than one in ten times the persons")
+        if not 1 <= self.contributions <= 10_000:
+            raise InputError(f"{place}: contributions must be from 1 to 10000 rows of one person")
         if (self.dominance_n > 0) != (self.dominance_k > 0) or not 0 <= self.dominance_n <= 10 or not 0 <= self.dominance_k <= 100:
             raise InputError(f"{place}: dominance needs both dominance_n, from 1 to 10, and dominance_k, from 1 to 100 per cent")
         if not 0 <= self.p_percent <= 100:
@@ -111,12 +128,20 @@ class DisclosurePolicy:
         if unknown:
             raise InputError(f"disclosure policy: unknown field {', '.join(unknown)}; known: {', '.join(sorted(known))}")
         try:
-            fields: dict[str, Any] = {k: (str(v) if k in ("name", "date_unit") else int(v)) for k, v in raw.items()}
+            fields: dict[str, Any] = {k: _field(k, v) for k, v in raw.items()}
             return DisclosurePolicy(**fields)
         except (TypeError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"disclosure policy: {error}") from None
+
+
+def _field(name: str, value: Any) -> str | int | float | None:
+    if name in _NOISE and value is None:
+        return None
+    if name in ("name", "date_unit"):
+        return str(value)
+    return float(value) if name in ("epsilon", "delta") else int(value)
 
 
 POLICIES: dict[str, DisclosurePolicy] = {
