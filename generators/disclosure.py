@@ -11,14 +11,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from generators.digests import digest
+from generators.digests import digest, without_defaults
 from generators.errors import InputError
 
-LATER: dict[str, Any] = {"dominance_n": 0, "dominance_k": 0, "p_percent": 0}
-"""Fields a policy was given later, and their defaults, which are not written."""
+_NOISE: dict[str, Any] = {"epsilon": None, "delta": None, "contributions": None}
 
-_NOISE = {"epsilon": None, "delta": None, "contributions": None}
-"""Fields only policies with noise use, and their defaults, which are not written: the digests of the others stay what they were."""
+LATER: dict[str, Any] = {"dominance_n": 0, "dominance_k": 0, "p_percent": 0, **_NOISE}
+"""Fields a policy was given later, and their defaults, which are not written."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,8 @@ class DisclosurePolicy:
     dominance_n, dominance_k: a sum or mean leaves only where the n persons who contribute most have together less than k % of it.
     p_percent: … and where it less its two largest contributions is at least p % of the largest. Without one of the two rules (0)
     no sum and no mean leaves.
+    epsilon, delta, contributions: of a policy with calibrated noise (`generators.private_summary`), else None: what a whole summary may
+    spend for each person, and the rows of one person that count in each table. Its other thresholds apply to the noisy counts.
     """
 
     name: str
@@ -46,6 +47,9 @@ class DisclosurePolicy:
     dominance_n: int = 0
     dominance_k: int = 0
     p_percent: int = 0
+    epsilon: float | None = None
+    delta: float | None = None
+    contributions: int | None = None
 
     def __post_init__(self) -> None:
         place = f'disclosure policy "{self.name}"'
@@ -112,6 +116,11 @@ class DisclosurePolicy:
 
     def as_dict(self) -> dict[str, Any]:
         return cast(dict[str, Any], without_defaults(asdict(self), LATER))
+
+    @property
+    def noisy(self) -> bool:
+        """Whether summaries under it get calibrated noise."""
+        return self.epsilon is not None
 
     @property
     def digest(self) -> str:
