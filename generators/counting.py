@@ -6,19 +6,22 @@ counts give the same summary from every place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import pyarrow.parquet as pq
 
+from generators import relationship_counts
 from generators.column_codes import HOURS, ColumnCodes, column_codes
 from generators.errors import InputError
 from generators.grouped import Grouped
 from generators.person_counts import Codes, Groups, Persons, grouped
 from generators.person_keys import persons_of
-from generators.schema import ColumnSchema, TableSchema
+from generators.schema import ColumnSchema, ForeignKey, TableSchema
 from generators.steps import Edges
 
 
@@ -67,6 +70,16 @@ class Counted(Protocol):
         """Persons grouped by how many rows they have: each person is one row of the result."""
         ...
 
+    def children(self, key: ForeignKey, parent: Counted) -> tuple[Grouped, Crowd | None]:
+        """The rows of `parent` (of the same place) grouped by how many rows of this table refer to each by `key`, and the rows of this
+        table that refer to none because part of the key is missing (None: there is none). Rows whose parent is not there count nowhere.
+        """
+        ...
+
+    def persons_with(self, others: Sequence[Counted]) -> int:
+        """How many persons this table and `others` (of the same place) have together, by their `counts_by`, which all of them have."""
+        ...
+
 
 class ParquetTable:
     """A canonical Parquet file as `Counted`. Columns may be asked for from several threads."""
@@ -77,7 +90,11 @@ class ParquetTable:
             if name not in names:
                 raise InputError(f'table "{schema.name}": the file lacks the column "{name}" of the schema')
         self.schema, self.path = schema, path
-        self.persons: Persons = persons_of(path, schema.name, schema.counts_by)
+
+    @cached_property
+    def persons(self) -> Persons:
+        """Who each row is about."""
+        return persons_of(self.path, self.schema.name, self.schema.counts_by)
 
     @property
     def everyone(self) -> Crowd:
@@ -93,6 +110,17 @@ class ParquetTable:
         rows = self.persons.rows_each()
         return grouped(rows, self.persons.most + 1, Persons.one_row_each(self.persons.count))
 
+    def children(self, key: ForeignKey, parent: Counted) -> tuple[Grouped, Crowd | None]:
+        parent = _same_place(parent)
+        of_rows = relationship_counts.children_of(parent.path, self.path, key)
+        groups = grouped(of_rows, int(of_rows.max(initial=0)) + 1, parent.persons)
+        lacking = relationship_counts.lacking(self.path, key)
+        return groups, self._grouped(lacking.astype(np.uint8), 1)[1] if lacking.any() else None
+
+    def persons_with(self, others: Sequence[Counted]) -> int:
+        tables = [(_same_place(t).path, t.schema.counts_by or "") for t in (self, *others)]
+        return relationship_counts.distinct_together(tables)
+
     def _grouped(self, codes: Codes, size: int) -> tuple[Groups, Crowd | None]:
         """Rows grouped by the codes below `size`, and the rest, whose value is missing."""
         groups = grouped(codes, size + 1, self.persons)
@@ -101,3 +129,9 @@ class ParquetTable:
             return groups, None
         missing = Crowd(int(groups.persons[-1]), int(groups.rows[-1]), int(groups.largest[-1]))
         return groups.only(present), missing
+
+
+def _same_place(table: Counted) -> ParquetTable:
+    if not isinstance(table, ParquetTable):
+        raise TypeError(f'table "{table.schema.name}" is not a Parquet file: tables that are counted together lie in one place')
+    return table

@@ -5,7 +5,7 @@ Tables are counted as `generators.counting.Counted`; what of the counts may leav
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from generators.disclosure import DisclosurePolicy
 from generators.errors import DisclosureRefused, InputError
 from generators.progress import Progress, silent
 from generators.protection import cell, protected_categories, protected_numbers
+from generators.relationships import Opened, relationships
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
 from generators.summary import Cell, ColumnSummary, Distribution, MetadataSummary, TableSummary
 
@@ -31,33 +32,39 @@ def summarise(
     """The protected aggregates of canonical Parquet files, by table name.
 
     train: the files of the train part; schema: the de-identified schema they follow. Raises InputError where a file lacks a column or
-    is of another type than the schema says, DisclosureRefused where a table has fewer persons than the policy allows.
+    is of another type than the schema says, DisclosureRefused where every table has fewer persons than the policy allows.
     """
     missing = [t.name for t in schema.tables if t.name not in train and not t.public]
     if missing:
         raise InputError(f'no file was given for table "{missing[0]}"')
 
-    def opened() -> Iterator[Counted]:
-        # One at a time: who a row is about is kept in memory while its table is counted.
-        for table in schema.tables:
-            if not table.public:
-                yield ParquetTable(table, train[table.name])
-
-    return summary_of(opened(), schema, policy, progress=progress)
+    return summary_of(lambda table: ParquetTable(table, train[table.name]), schema, policy, progress=progress)
 
 
 def summary_of(
-    tables: Iterator[Counted], schema: DatasetSchema, policy: DisclosurePolicy, *, workers: int = WORKERS, progress: Progress = silent
+    opened: Opened, schema: DatasetSchema, policy: DisclosurePolicy, *, workers: int = WORKERS, progress: Progress = silent
 ) -> MetadataSummary:
-    """The protected aggregates of tables that can be counted; see `summarise`. Vocabularies have no summary."""
-    steps = sum(len(t.columns) + 1 for t in schema.tables if not t.public)
+    """The protected aggregates of tables that can be counted; see `summarise`. Vocabularies have no summary.
+
+    opened: gives a table each time it is asked for. It is not kept: who a row is about takes memory while its table is counted.
+    """
+    tables = [t for t in schema.tables if not t.public]
+    steps = sum(len(t.columns) + 1 for t in tables)
     summaries: list[TableSummary] = []
     done = 0
     for table in tables:
-        summaries.append(_Table(table, policy, progress, done, steps, workers).summary())
-        done += len(table.schema.columns) + 1
+        summaries.append(_Table(opened(table), policy, progress, done, steps, workers).summary())
+        done += len(table.columns) + 1
+    withheld = [t.name for t in summaries if t.withheld]
+    if len(withheld) == len(summaries):
+        which = f'table "{withheld[0]}" has' if len(withheld) == 1 else "every table has"
+        raise DisclosureRefused(
+            f"{which} fewer than {policy.minimum_table:,} persons, the fewest that the disclosure policy "
+            f'"{policy.name}" allows to be summarised'
+        )
+    together = relationships(schema, opened, policy, withheld, progress=lambda stage, _, *rows: progress(stage, 1.0, *rows))
     progress("summarised", 1.0)
-    return MetadataSummary(policy=policy, schema_digest=schema.digest, tables=tuple(summaries))
+    return MetadataSummary(policy=policy, schema_digest=schema.digest, tables=tuple(summaries), relationships=together)
 
 
 class _Table:
@@ -77,10 +84,7 @@ class _Table:
         self.progress(f"counting the persons of {name}", self.done / self.steps)
         everyone = self.counted.everyone
         if everyone.persons < policy.minimum_table:
-            raise DisclosureRefused(
-                f'table "{name}" has fewer than {policy.minimum_table:,} persons, the fewest that the disclosure policy '
-                f'"{policy.name}" allows to be summarised'
-            )
+            return self.withheld()
         self.told(f"counted the persons of {name}", everyone.rows)
         return TableSummary(
             name=name,
@@ -91,6 +95,11 @@ class _Table:
             if self.schema.counts_by is None
             else protected_numbers(self.counted.rows_per_person(), whole_numbers(0, 0), policy),
         )
+
+    def withheld(self) -> TableSummary:
+        """The table without a figure: not even how many rows it has may leave."""
+        columns = tuple(ColumnSummary(c.name, str(c.kind), absent="withheld", format=c.format) for c in self.schema.columns)
+        return TableSummary(self.schema.name, persons=0, rows=None, columns=columns, withheld=True)
 
     def columns(self, rows: int) -> tuple[ColumnSummary, ...]:
         columns = []

@@ -66,6 +66,7 @@ _LATER = {
     "cross_tabulations": (),
     "relationships": (),
     "privacy": None,
+    "withheld": False,
     **LATER,
 }
 """Parts the layout was given later, and their defaults, which are not written."""

@@ -200,6 +200,7 @@ class TableSummary:
     """One table of the train part. rows: None when one person makes up half of them or more. rows_per_person: None without a person key.
 
     missing: joint patterns of missing values, each of enough persons; cross_tabulations: the approved ones.
+    withheld: the table has too few persons to be summarised: `persons` is 0, no other figure is told, none of its columns' either.
     """
 
     name: str
@@ -209,6 +210,7 @@ class TableSummary:
     rows_per_person: Distribution | None = None
     missing: tuple[MissingPattern, ...] = ()
     cross_tabulations: tuple[CrossTabulation, ...] = ()
+    withheld: bool = False
 
     def column(self, name: str) -> ColumnSummary:
         """The column called `name`; InputError when there is none."""

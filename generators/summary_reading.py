@@ -37,6 +37,7 @@ def table(raw: Mapping[str, Any]) -> TableSummary:
             MissingPattern(tuple(str(c) for c in m["columns"]), _count(m["persons"]), _count(m["rows"])) for m in raw.get("missing", ())
         ),
         cross_tabulations=tuple(_cross_tabulation(c) for c in raw.get("cross_tabulations", ())),
+        withheld=bool(raw.get("withheld", False)),
     )
 
 
