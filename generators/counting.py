@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from generators import relationship_counts
+from generators.axes import Classes, cells_of, crossed_codes
 from generators.column_codes import HOURS, ColumnCodes, column_codes
 from generators.errors import InputError
 from generators.grouped import Grouped
@@ -70,6 +71,10 @@ class Counted(Protocol):
         """Persons grouped by how many rows they have: each person is one row of the result."""
         ...
 
+    def crossed(self, axes: Sequence[Classes], date_unit: str) -> Grouped:
+        """Grouped by cell of a cross-tabulation: the classes of a row as the digits of a number, the last axis counting fastest."""
+        ...
+
     def children(self, key: ForeignKey, parent: Counted) -> tuple[Grouped, Crowd | None]:
         """The rows of `parent` (of the same place) grouped by how many rows of this table refer to each by `key`, and the rows of this
         table that refer to none because part of the key is missing (None: there is none). Rows whose parent is not there count nowhere.
@@ -109,6 +114,9 @@ class ParquetTable:
     def rows_per_person(self) -> Groups:
         rows = self.persons.rows_each()
         return grouped(rows, self.persons.most + 1, Persons.one_row_each(self.persons.count))
+
+    def crossed(self, axes: Sequence[Classes], date_unit: str) -> Groups:
+        return grouped(crossed_codes(self.path, self.schema.name, axes, date_unit), cells_of(axes), self.persons)
 
     def children(self, key: ForeignKey, parent: Counted) -> tuple[Grouped, Crowd | None]:
         parent = _same_place(parent)
