@@ -75,13 +75,18 @@ def receive(chunks: Iterable[bytes], target: Path, *, size: int, limit: int) -> 
     return digest.hexdigest()
 
 
-def allowed_file(path: str) -> Path:
-    """The regular file at `path`, under one of the allowed secure folders even after every symbolic link is followed.
+def allowed_roots() -> list[Path]:
+    """The folders under which files may be pointed at."""
+    return [Path(root).resolve() for root in settings.SYNTHPORTAL_SECURE_FOLDERS]
+
+
+def allowed_place(path: str) -> Path:
+    """The regular file or folder at `path`, under one of the allowed secure folders even after every symbolic link is followed.
 
     InputError otherwise, in the same words whether it does not exist or lies elsewhere.
     """
-    refusal = InputError("there is no regular file at that path under an allowed secure folder")
-    roots = [Path(root).resolve() for root in settings.SYNTHPORTAL_SECURE_FOLDERS]
+    refusal = InputError("there is no regular file or folder at that path under an allowed secure folder")
+    roots = allowed_roots()
     if not roots:
         raise InputError("no secure folder is set up for pointing at files; upload the file, or ask an administrator to allow a folder")
     try:
@@ -90,9 +95,7 @@ def allowed_file(path: str) -> Path:
         raise refusal from None
     if not Path(path).is_absolute() or not any(resolved.is_relative_to(root) for root in roots):
         raise refusal
-    if resolved.is_dir():
-        raise InputError("that is a folder; a dataset here is one table: point at one CSV or Parquet file in it")
-    if not resolved.is_file():
+    if not resolved.is_file() and not resolved.is_dir():
         raise refusal
     return resolved
 

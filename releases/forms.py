@@ -40,16 +40,33 @@ class SourceForm(forms.Form):
     )
 
 
-class UploadForm(forms.Form):
-    """A file sent through the browser."""
+class SeveralFiles(forms.FileField):
+    """One or more files; its clean value is a list of them."""
 
-    file = forms.FileField(label="CSV or Parquet file", allow_empty_file=True)
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        given = data if isinstance(data, list | tuple) else [data]
+        return [super(SeveralFiles, self).clean(each, initial) for each in given or [None]]
+
+
+class SeveralFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class UploadForm(forms.Form):
+    """Files sent through the browser."""
+
+    file = SeveralFiles(
+        label="CSV or Parquet files, or one zip archive of them",
+        allow_empty_file=True,
+        widget=SeveralFilesInput,
+        help_text="Choose several at once with the Shift or Ctrl key. Each file is one table.",
+    )
 
 
 class PointForm(forms.Form):
-    """A file that already lies under an allowed secure folder."""
+    """A file or folder that already lies under an allowed secure folder."""
 
-    path = forms.CharField(label="Path of the file", max_length=1000, strip=True)
+    path = forms.CharField(label="Path of the file or folder", max_length=1000, strip=True)
 
 
 class StewardForm(forms.Form):

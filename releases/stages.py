@@ -11,7 +11,6 @@ from evaluation.basket import evaluate as evaluate_table
 from evaluation.gates import judge
 from generators import drift
 from generators.atomic import writing
-from generators.dataset import safe_name
 from generators.deidentify import deidentify
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import InputError
@@ -22,7 +21,7 @@ from generators.schema import DatasetSchema, TableSchema
 from generators.split import split
 from generators.summarise import summarise as summarise_train
 from generators.tables import read_dataset
-from releases import files, policy, selection, stored
+from releases import files, naming, policy, selection, stored
 from releases.models import Run, Snapshot
 from releases.services import outcomes, sources
 
@@ -30,19 +29,26 @@ Stage = Callable[[Run, str, Progress], Any]
 
 
 def profile(run: Run, token: str, progress: Progress) -> None:
-    """Read the file, propose a schema, compare it with the last confirmed one. What was read is thrown away again."""
+    """Read the data, propose a schema, compare it with the last confirmed one. What was read is thrown away again."""
     snapshot = _snapshot(run)
     earlier = _last_confirmed(snapshot)
-    path = sources.raw_file(snapshot)
-    # Named by the dataset's title, which a steward chose: the name is published, and a file's own name may be a patient's.
-    name = earlier.tables[0].name if earlier and len(earlier.tables) == 1 else safe_name(snapshot.source.title).lower()
+    path = sources.raw_data(snapshot)
+    names = naming.proposed(snapshot, earlier)
     with _scratch(run) as work:
-        dataset = read_dataset(path, work, progress=progress, names={path.name: name})
+        dataset = read_dataset(path, work, progress=progress, names=names)
     schema, changes = dataset.schema, []
     if earlier is not None:
         schema = _carried_over(earlier, dataset.schema)
         changes = [str(change) for change in drift.compare(earlier, schema)]
-    outcomes.profiled(run, token, schema=schema, findings=dataset.findings, rows=sum(t.rows for t in dataset.tables), drift=changes)
+    outcomes.profiled(
+        run,
+        token,
+        schema=schema,
+        findings=dataset.findings,
+        rows=sum(t.rows for t in dataset.tables),
+        drift=changes,
+        table_names=names if snapshot.files else {},
+    )
 
 
 def prepare(run: Run, token: str, progress: Progress) -> None:
@@ -52,7 +58,9 @@ def prepare(run: Run, token: str, progress: Progress) -> None:
         schema = DatasetSchema.from_dict(snapshot.confirmed_schema)
         with files.attempt_folder("working", run.pk, run.attempt) as (part, final):
             with _scratch(run) as work:
-                dataset = read_dataset(sources.raw_file(snapshot), work, schema=schema, progress=_share(progress, 0.0, 0.6))
+                dataset = read_dataset(
+                    sources.raw_data(snapshot), work, schema=schema, progress=_share(progress, 0.0, 0.6), names=snapshot.table_names
+                )
                 progress("removing what identifies people", 0.6)
                 copies = tuple(
                     deidentify(table, schema.table(table.name), files.key("tokens"), part, progress=_share(progress, 0.6, 0.2))

@@ -36,7 +36,8 @@ class SourceDataset(Keyed):
 
 
 class Snapshot(Keyed):
-    """One state of the source's file. `location` of an upload is relative to the uploads folder; of a pointed-at file, absolute."""
+    """One state of the source: a file, or a folder of several tables. `location` of an upload is relative to the uploads folder; of what
+    was pointed at, absolute. `sha256` and `size` are over all its files."""
 
     class Origin(models.TextChoices):
         UPLOAD = "upload", "uploaded file"
@@ -56,10 +57,13 @@ class Snapshot(Keyed):
     location = models.TextField()
     size = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
+    files = models.JSONField(default=list, blank=True)  # of a folder: [{path (in it), name (for people), size, sha256}]
+    table_names = models.JSONField(default=dict, blank=True)  # of a folder: {file or folder in it: name of its table}
     received_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     received_at = models.DateTimeField()
     proposed_schema = models.JSONField(null=True, blank=True)
     findings = models.JSONField(default=list, blank=True)  # [{table, column, level, message, reason}], never a value
+    proposed_rules = models.JSONField(default=list, blank=True)  # [{table, name, text, sentence, holds}], for the steward to choose from
     rows = models.BigIntegerField(null=True, blank=True)
     drift = models.JSONField(default=list, blank=True)  # sentences: how the proposed schema differs from the last confirmed one
     confirmed_schema = models.JSONField(null=True, blank=True)

@@ -34,13 +34,24 @@ from releases.services.recorded import locked, recorded
 
 
 @recorded("profile", by_system=True)
-def profiled(run: Run, token: str, *, schema: DatasetSchema, findings: Iterable[Finding], rows: int, drift: Sequence[str]) -> Run:
-    """Store the schema proposed for a snapshot, the findings behind it and how it differs from the last one."""
+def profiled(
+    run: Run,
+    token: str,
+    *,
+    schema: DatasetSchema,
+    findings: Iterable[Finding],
+    rows: int,
+    drift: Sequence[str],
+    table_names: Mapping[str, str] | None = None,
+    rules: Sequence[Mapping[str, Any]] = (),
+) -> Run:
+    """Store the schema proposed for a snapshot, the findings behind it, how it differs from the last one, and rules to choose from."""
     with transaction.atomic():
         run = runs.finish(run, token)
         snapshot = locked(_snapshot(run))
         snapshot.proposed_schema, snapshot.findings = schema.as_dict(), [asdict(f) for f in findings]
         snapshot.rows, snapshot.drift, snapshot.state = rows, list(drift), Snapshot.State.PROFILED
+        snapshot.table_names, snapshot.proposed_rules = dict(table_names or {}), [dict(rule) for rule in rules]
         snapshot.save()
         audit.record(None, "profile", snapshot, run=run.pk, schema_digest=schema.digest)
     return run
@@ -77,17 +88,28 @@ def raw_destroyed(run: Run, token: str) -> Run:
         for snapshot in uploads:
             if snapshot.destructions.exists():
                 continue
-            record = DestructionRecord.objects.create(
-                snapshot=snapshot,
-                what="raw upload",
-                sha256=snapshot.sha256,
-                size=snapshot.size,
-                reason=f"The working copy of snapshot {_snapshot(run).number} was made.",
-                destroyed_at=timezone.now(),
-                run=run,
-            )
-            audit.record(None, "destroy_raw", snapshot, record=record.pk, sha256=snapshot.sha256)
+            for what, size, sha256 in _raw_files(snapshot):
+                record = DestructionRecord.objects.create(
+                    snapshot=snapshot,
+                    what=what,
+                    sha256=sha256,
+                    size=size,
+                    reason=f"The working copy of snapshot {_snapshot(run).number} was made.",
+                    destroyed_at=timezone.now(),
+                    run=run,
+                )
+                audit.record(None, "destroy_raw", snapshot, record=record.pk, sha256=sha256)
     return run
+
+
+def _raw_files(snapshot: Snapshot) -> list[tuple[str, int, str]]:
+    """(what it is, bytes, SHA-256) of every raw file. Not by its name, which may be a patient's."""
+    if not snapshot.files:
+        return [("raw upload", snapshot.size, snapshot.sha256)]
+    return [
+        (f"raw upload, file {number} of {len(snapshot.files)}", each["size"], each["sha256"])
+        for number, each in enumerate(snapshot.files, 1)
+    ]
 
 
 @recorded("summarise", by_system=True)

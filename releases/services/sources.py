@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
@@ -14,11 +15,15 @@ from generators import rules
 from generators.dataset import safe_name
 from generators.errors import InputError
 from generators.schema import DatasetSchema
-from releases import audit, files
+from releases import audit, files, incoming
+from releases.incoming import Incoming, Received
 from releases.models import Account, Run, Snapshot, SourceDataset
 from releases.permissions import Refused
 from releases.services import runs
 from releases.services.recorded import locked, permit, recorded
+
+_TABLES = "tables"
+"""The folder, in that of an upload, which holds a dataset of several files."""
 
 
 @recorded("register_source")
@@ -69,37 +74,73 @@ def receive_upload(actor: Account, source: SourceDataset, *, name: str, chunks: 
     target = files.folder("uploads") / location
     digest = files.receive(chunks, target, size=size, limit=settings.SYNTHPORTAL_MAX_UPLOAD_BYTES)
     try:
-        return _new_snapshot(actor, source, "receive_upload", identity, Snapshot.Origin.UPLOAD, name, location, size, digest)
+        received = [Received("", files.display_name(name), size, digest)]
+        return _new_snapshot(actor, source, "receive_upload", identity, Snapshot.Origin.UPLOAD, name, location, received)
     except BaseException:
         files.discard(target.parent)
         raise
 
 
+@recorded("receive_upload")
+def receive_files(actor: Account, source: SourceDataset, *, sent: Sequence[Incoming]) -> Snapshot:
+    """Stream the files of several tables, or a zip archive of them, into the zone as the next snapshot, and have it profiled.
+
+    InputError naming the file, with nothing kept, when any of them cannot be received (`incoming.receive_files`).
+    """
+    with transaction.atomic():
+        permit(actor, "receive_upload", source)  # before a byte is read
+    identity = uuid.uuid4()
+    folder = files.folder("uploads") / str(identity)
+    try:
+        received = incoming.receive_files(sent, folder / _TABLES, limit=settings.SYNTHPORTAL_MAX_UPLOAD_BYTES)
+        name = sent[0].name if len(sent) == 1 else f"{len(received)} files"
+        return _new_snapshot(actor, source, "receive_upload", identity, Snapshot.Origin.UPLOAD, name, f"{identity}/{_TABLES}", received)
+    except BaseException:
+        files.discard(folder)
+        raise
+
+
 @recorded("point_at_file")
 def point_at_file(actor: Account, source: SourceDataset, *, path: str) -> Snapshot:
-    """Take a file under an allowed secure folder as the next snapshot, and have it profiled.
+    """Take a file, or a folder of tables, under an allowed secure folder as the next snapshot, and have it profiled.
 
-    The file stays where it is, and is not ours to destroy.
+    It stays where it is, and is not ours to destroy.
     """
     with transaction.atomic():
         permit(actor, "point_at_file", source)
-    resolved = files.allowed_file(path)
-    size, digest = resolved.stat().st_size, files.sha256(resolved)
-    if size == 0:
+    place = files.allowed_place(path)
+    if place.is_dir():
+        received = incoming.listed(place, files.allowed_roots())
+    else:
+        received = [Received("", place.name, place.stat().st_size, files.sha256(place))]
+    if not sum(each.size for each in received):
         raise InputError("the file is empty")
-    return _new_snapshot(actor, source, "point_at_file", uuid.uuid4(), Snapshot.Origin.POINTED, resolved.name, str(resolved), size, digest)
+    return _new_snapshot(actor, source, "point_at_file", uuid.uuid4(), Snapshot.Origin.POINTED, place.name, str(place), received)
 
 
 @recorded("confirm_schema")
-def confirm_schema(actor: Account, snapshot: Snapshot, *, schema: DatasetSchema) -> Run:
-    """Confirm what the columns are; the working copy and the split are then made, and the raw upload destroyed.
+def confirm_schema(
+    actor: Account,
+    snapshot: Snapshot,
+    *,
+    schema: DatasetSchema,
+    renamed: Mapping[str, str] | None = None,
+    published_names: Collection[str] = (),
+) -> Run:
+    """Confirm what the tables and columns are; the working copy and the split are then made, and the raw upload destroyed.
 
-    InputError when the schema does not have the file's tables and columns, or a rule of it cannot be read.
+    renamed: new name by proposed name, of tables that get another one. published_names: of a dataset of several tables, the names of
+    all of them, which the steward has looked at: they are published, and a file's name, which they were proposed from, may hold a
+    patient's. InputError when the schema does not have the file's tables and columns, or a rule of it cannot be read.
     """
+    renamed = renamed or {}
     with transaction.atomic():
         snapshot = locked(snapshot)
         steward = permit(actor, "confirm_schema", snapshot)
-        _check_schema(DatasetSchema.from_dict(snapshot.proposed_schema), schema)
+        _check_schema(_renamed(DatasetSchema.from_dict(snapshot.proposed_schema), renamed), schema)
+        if len(schema.tables) > 1 and set(published_names) != {t.name for t in schema.tables}:
+            raise InputError("the names of the tables are published; look at each of them and say that they may be")
+        snapshot.table_names = {entry: renamed.get(name, name) for entry, name in snapshot.table_names.items()}
         snapshot.state = Snapshot.State.CONFIRMED
         snapshot.confirmed_schema, snapshot.schema_digest = schema.as_dict(), schema.digest
         snapshot.confirmed_by, snapshot.confirmed_at = steward, timezone.now()
@@ -109,19 +150,31 @@ def confirm_schema(actor: Account, snapshot: Snapshot, *, schema: DatasetSchema)
     return run
 
 
-def raw_file(snapshot: Snapshot) -> Path:
-    """Where the snapshot's raw file lies. InputError when it is gone or is not the file that was given."""
+def raw_data(snapshot: Snapshot) -> Path:
+    """Where the snapshot's raw file lies, or the folder of its tables. InputError when it is gone or is not what was given."""
     path = files.folder("uploads") / snapshot.location if snapshot.origin == Snapshot.Origin.UPLOAD else Path(snapshot.location)
-    if not path.is_file():
-        raise InputError(f"the file of snapshot {snapshot.number} is not there any more; give it again")
-    if path.stat().st_size != snapshot.size or files.sha256(path) != snapshot.sha256:
+    if not path.exists():
+        raise InputError(f"the data of snapshot {snapshot.number} are not there any more; give them again")
+    if snapshot.files:
+        changed = incoming.unchanged(path, [Received(**each) for each in snapshot.files])
+        if changed is not None:
+            raise InputError(f"“{changed}” of snapshot {snapshot.number} was changed since it was given; give the data again")
+    elif not path.is_file() or path.stat().st_size != snapshot.size or files.sha256(path) != snapshot.sha256:
         raise InputError(f"the file of snapshot {snapshot.number} was changed since it was given; give it again")
     return path
 
 
 def _new_snapshot(
-    actor: Account, source: SourceDataset, action: str, identity: uuid.UUID, origin: str, name: str, location: str, size: int, digest: str
+    actor: Account,
+    source: SourceDataset,
+    action: str,
+    identity: uuid.UUID,
+    origin: str,
+    name: str,
+    location: str,
+    received: Sequence[Received],
 ) -> Snapshot:
+    digest, size = incoming.digest(received), sum(each.size for each in received)
     with transaction.atomic():
         source = locked(source)
         steward = permit(actor, action, source)
@@ -137,6 +190,7 @@ def _new_snapshot(
             location=location,
             size=size,
             sha256=digest,
+            files=incoming.as_rows(each for each in received if each.path),
             received_by=steward,
             received_at=timezone.now(),
         )
@@ -145,12 +199,24 @@ def _new_snapshot(
     return snapshot
 
 
+def _renamed(schema: DatasetSchema, names: Mapping[str, str]) -> DatasetSchema:
+    return replace(schema, tables=tuple(replace(t, name=names.get(t.name, t.name)) for t in schema.tables))
+
+
 def _check_schema(proposed: DatasetSchema, confirmed: DatasetSchema) -> None:
-    if {t.name for t in proposed.tables} != {t.name for t in confirmed.tables}:
+    names = [t.name for t in confirmed.tables]
+    if len({name.casefold() for name in names}) != len(names):
+        raise InputError("two tables have the same name; every table needs a name of its own")
+    if {t.name for t in proposed.tables} != set(names):
         raise InputError(f"the schema must describe the tables of the file: {', '.join(t.name for t in proposed.tables)}")
+    DatasetSchema.from_dict(confirmed.as_dict())  # keys that lead nowhere or in a circle
     for table in confirmed.tables:
+        if table.name != safe_name(table.name):
+            raise InputError(f'table "{table.name}": a table\'s name has letters, digits, _ and - only, at most 64')
         if set(table.names) != set(proposed.table(table.name).names):
             raise InputError(f'the schema must describe every column of table "{table.name}", and no other')
+        if table.public and table.person_key:
+            raise InputError(f'table "{table.name}" cannot be a public vocabulary and say who a patient is')
         if not table.deidentified().columns:
             raise InputError(f'every column of table "{table.name}" is a direct identifier: nothing would be left')
         for rule in table.rules:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -19,6 +20,7 @@ from generators.errors import InputError
 from generators.schema import DatasetSchema
 from releases import permissions
 from releases.forms import PointForm, SourceForm, StewardForm, UploadForm
+from releases.incoming import Incoming, is_archive
 from releases.models import Account, DestructionRecord, Publication, Run, Snapshot, SourceDataset, SummaryRecord, SyntheticVersion
 from releases.permissions import Refused
 from releases.services import sources as service
@@ -151,13 +153,22 @@ def _data(request: SignedInRequest, found: SourceDataset, refusal: str | None) -
         if isinstance(form, PointForm):
             snapshot = service.point_at_file(request.user, found, path=form.cleaned_data["path"])
         else:
-            file = form.cleaned_data["file"]
-            snapshot = service.receive_upload(request.user, found, name=file.name, chunks=file.chunks(uploads.CHUNK), size=file.size)
+            snapshot = _received(request.user, found, form.cleaned_data["file"])
     except (Refused, InputError) as error:
         form.add_error(None, str(error))
         return render(request, "secure/source_data.html", {**context, "form": form}, status=status_of(error))
-    messages.success(request, "The file is here and is being read.")
+    several = len(snapshot.files)
+    here = f"{several} files are here and are being read." if several > 1 else "The file is here and is being read."
+    messages.success(request, here)
     return redirect(_run_address(snapshot) or reverse("source", args=[found.pk]))
+
+
+def _received(steward: Account, found: SourceDataset, sent: list[UploadedFile[Any]]) -> Snapshot:
+    """One table as it came, or several with the names they came under."""
+    if len(sent) == 1 and not is_archive(sent[0].name or ""):
+        (file,) = sent
+        return service.receive_upload(steward, found, name=file.name or "", chunks=file.chunks(uploads.CHUNK), size=file.size or 0)
+    return service.receive_files(steward, found, sent=[Incoming(file.name or "", file, file.size or 0) for file in sent])
 
 
 @page("GET", "HEAD", "POST", role="steward")
@@ -235,7 +246,9 @@ def _snapshot_row(snapshot: Snapshot, steward: bool) -> dict[str, Any]:
         raw = "being destroyed"
     else:
         raw = "kept until the working copy is made"
+    several = [each["name"] for each in snapshot.files] if steward else []
     return {
+        "files": several,
         "snapshot": snapshot,
         "schema_href": reverse("schema", args=[snapshot.pk]) if snapshot.proposed_schema else "",
         "schema_link": "Confirm the schema" if waits and steward else "See the schema",

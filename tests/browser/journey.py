@@ -85,7 +85,7 @@ class Journey:
         page.get_by_role("button", name="Register").click()
         page.locator("input[type=file]").set_input_files(file)
         self.inspect(page)
-        page.get_by_role("button", name="Send the file").click()
+        page.get_by_role("button", name="Send").click()
         self.follow(page, "Confirm the schema")
 
     def confirm_schema(self, page: Page) -> None:

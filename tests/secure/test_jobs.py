@@ -171,7 +171,7 @@ def test_a_preparation_that_dies_after_the_working_copy_is_made_only_destroys_th
     snapshot = source.latest_snapshot
     assert snapshot is not None
     run = sources.confirm_schema(steward, snapshot, schema=build.confirmed_schema(snapshot))
-    raw = sources.raw_file(snapshot)
+    raw = sources.raw_data(snapshot)
 
     class Killed(BaseException):
         pass

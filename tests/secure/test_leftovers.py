@@ -35,7 +35,7 @@ def test_an_upload_nobody_registered_is_destroyed_with_a_record_and_those_in_use
     source = build.registered_source(world.people.outsider, content=build.emergency_csv(60, 3))
     submitted = requests.submit(world.people.steward, world.ready)
     assert source.latest_snapshot is not None
-    kept = [sources.raw_file(source.latest_snapshot), capsules / str(submitted.capsule) / "manifest.json"]
+    kept = [sources.raw_data(source.latest_snapshot), capsules / str(submitted.capsule) / "manifest.json"]
     for path in kept:
         left(path.parent / "beside", days=9).unlink()
         os.utime(path, (0, 0))

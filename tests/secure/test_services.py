@@ -29,7 +29,7 @@ WITHOUT_A_RECORD = {
     "recorded.permit": "asks the permission",
     "recorded.refuse": "records a refusal",
     "recorded.locked": "reads a row",
-    "sources.raw_file": "finds a file",
+    "sources.raw_data": "finds a file",
     "runs.begin": "part of the service that starts the run, which records it",
     "runs.enqueue": "tells the queue; the row is the truth",
     "runs.finish": "part of the service that stores the outcome; writes its event itself",

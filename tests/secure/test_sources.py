@@ -52,7 +52,7 @@ def test_a_dataset_is_registered_once_however_often_the_form_is_sent(world: Worl
 @pytest.mark.promise("register.12")
 def test_an_upload_is_streamed_hashed_and_kept_privately(world: World) -> None:
     snapshot = build.upload(world.people.steward, register(world), SMALL, name="../../etc/evil name.csv")
-    path = sources.raw_file(snapshot)
+    path = sources.raw_data(snapshot)
     assert path.is_relative_to(files.folder("uploads"))
     assert path.read_bytes() == SMALL
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -128,10 +128,10 @@ def test_a_file_is_pointed_at_only_under_an_allowed_folder_whatever_links_say(wo
     assert len(sentences) == 1, "what exists elsewhere cannot be told from what does not"
     with pytest.raises(InputError, match="empty"):
         sources.point_at_file(world.people.steward, source, path=str(allowed / "empty.csv"))
-    with pytest.raises(InputError, match="that is a folder; a dataset here is one table"):
+    with pytest.raises(InputError, match="“empty.csv” is empty"):
         sources.point_at_file(world.people.steward, source, path=str(allowed))
     snapshot = sources.point_at_file(world.people.steward, source, path=str(allowed / "inside.csv"))
-    assert sources.raw_file(snapshot) == (allowed / "good.csv").resolve()
+    assert sources.raw_data(snapshot) == (allowed / "good.csv").resolve()
     with pytest.raises(Refused):
         sources.point_at_file(world.people.outsider, source, path=str(allowed / "good.csv"))
 
@@ -163,7 +163,7 @@ def test_a_file_changed_after_it_was_given_is_not_read(world: World, tmp_path: P
     (tmp_path / "visits.csv").unlink()
     runs.retry_run(world.people.steward, snapshot.runs.get())
     build.work()
-    assert "is not there any more" in snapshot.runs.get().reason
+    assert "are not there any more" in snapshot.runs.get().reason
 
 
 @pytest.mark.promise("register.16")
@@ -218,7 +218,7 @@ def test_the_confirmed_schema_must_be_of_the_file_and_its_rules_must_be_readable
 @pytest.mark.promise("deidentify.4")
 def test_after_confirmation_the_working_copy_holds_no_identifier_and_the_raw_upload_is_destroyed_on_record(world: World) -> None:
     snapshot = profiled(world)
-    raw = sources.raw_file(snapshot)
+    raw = sources.raw_data(snapshot)
     schema = DatasetSchema.from_dict(snapshot.proposed_schema)
     assert schema.tables[0].person_key == "patient_id"
     assert schema.tables[0].column("nhs_number").role is Role.DIRECT_IDENTIFIER
@@ -238,7 +238,7 @@ def test_after_confirmation_the_working_copy_holds_no_identifier_and_the_raw_upl
         assert table.column_names == ["patient_id", "age", "sex"]
         assert not any(str(value).startswith("P0") for value in table["patient_id"].to_pylist())
     with pytest.raises(InputError, match="not there any more"):
-        sources.raw_file(snapshot)
+        sources.raw_data(snapshot)
     split = snapshot.split
     assert split.by_person
     assert split.train_persons + split.holdout_persons == 60
@@ -273,7 +273,7 @@ def test_a_second_file_is_the_next_snapshot_compared_with_the_last_and_keeps_wha
 
 def test_an_older_file_nobody_confirmed_cannot_be_confirmed_any_more_and_goes_with_the_newer_one(world: World) -> None:
     first = profiled(world)
-    raw = sources.raw_file(first)
+    raw = sources.raw_data(first)
     build.upload(world.people.steward, first.source, SMALL + b"P0001,4010232137,33,F\n")
     build.work()
     with pytest.raises(Refused, match="A newer file"):

@@ -87,7 +87,7 @@ def unexpected(stage: Callable[..., Any], run: Any, token: str, progress: Callab
 
     from releases.services import sources
 
-    lines = sources.raw_file(run.snapshot).read_text(errors="replace").splitlines()
+    lines = sources.raw_data(run.snapshot).read_text(errors="replace").splitlines()
 
     def act() -> None:
         value = lines[7]
