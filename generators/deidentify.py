@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from generators.atomic import write_parquet
-from generators.casting import as_text
-from generators.dataset import TableFile
-from generators.engine import ROW, arrow_schema, batches, engine, first_row, quoted, scan
+import duckdb
+import pyarrow as pa
+
+from generators.atomic import write_parquet, writing
+from generators.dataset import Dataset, TableFile
+from generators.engine import arrow_schema, batches, engine, first_row, quoted, scan
 from generators.errors import InputError
 from generators.progress import Progress, silent
-from generators.schema import ColumnSchema, Kind, TableSchema
+from generators.relations import PeopleOf, key_text, people_of
+from generators.schema import REACHED, ColumnSchema, Kind, TableSchema
 
 TOKEN_CHARACTERS = 32
 """Hexadecimal characters of a token: 128 of HMAC-SHA256's 256 bits, so two of a billion keys meet with a chance of about 1 in 10²¹."""
@@ -36,18 +40,47 @@ def hmac_sql(text: str) -> str:
     return f"sha256($outer::BLOB || unhex(sha256($inner::BLOB || encode({text}))))"
 
 
-def key_text(column: ColumnSchema, value: str) -> str:
-    """SQL: the text a key is known by, whatever its storage: 5 and "5" are one person; so are an NHS number's spellings."""
-    text = f"trim({as_text(column, value)})"
-    spaced = f"regexp_full_match({text}, '[0-9]{{3}}[ -][0-9]{{3}}[ -][0-9]{{4}}')"
-    return f"CASE WHEN {spaced} THEN regexp_replace({text}, '[ -]', '', 'g') ELSE {text} END"
+def deidentify_dataset(dataset: Dataset, key: bytes, out: Path | str, *, progress: Progress = silent) -> Dataset:
+    """The working copy of every table in the folder `out`, in the schema `dataset.schema.deidentified()`; see `deidentify`.
+
+    Vocabularies are copied as they are. Tables that reach their persons through foreign keys get the further column `REACHED`. Raises
+    InputError, too, for rows that reach nobody (`generators.relations.check_keys` says so before); what was written is then removed.
+    """
+    out, schema, paths = Path(out), dataset.schema, dataset.paths
+    made: list[TableFile] = []
+    try:
+        for i, file in enumerate(dataset.tables):
+            table = schema.table(file.name)
+
+            def part(stage: str, fraction: float, rows: int | None = None, total: int | None = None, i: int = i) -> None:
+                progress(stage, (i + fraction) / len(dataset.tables), rows, total)
+
+            if table.public:
+                made.append(_copied(file, out / f"{file.name}.parquet"))
+            else:
+                people = people_of(schema, file.name, paths) if schema.person_route(file.name) else None
+                made.append(deidentify(file, table, key, out, people=people, progress=part))
+    except BaseException:
+        for file in made:
+            file.path.unlink(missing_ok=True)
+        raise
+    return Dataset(tuple(made), schema.deidentified(), dataset.findings)
 
 
-def deidentify(table_file: TableFile, table_schema: TableSchema, key: bytes, out: Path | str, *, progress: Progress = silent) -> TableFile:
+def deidentify(
+    table_file: TableFile,
+    table_schema: TableSchema,
+    key: bytes,
+    out: Path | str,
+    *,
+    people: PeopleOf | None = None,
+    progress: Progress = silent,
+) -> TableFile:
     """Write the working copy of a canonical table as `<table>.parquet` in the folder `out`; its schema is `table_schema.deidentified()`.
 
     Columns for which `TableSchema.dropped` holds are left out; those for which `tokenised` holds become the first 32 hexadecimal
     characters of HMAC-SHA256(key, value as text): the same value under the same key gives the same token in every table and snapshot.
+    people: how a table without a person key reaches its persons; their tokens become the column `REACHED`.
     Missing keys other than the person key stay missing. Rows keep their order. Memory does not grow with the number of rows.
     Raises InputError for a missing person key (column, count and first row), a key that is too short, or a full disk.
     """
@@ -55,37 +88,61 @@ def deidentify(table_file: TableFile, table_schema: TableSchema, key: bytes, out
     kept = table_schema.deidentified()
     parameters = hmac_parameters(key)
     with engine(out, f'table "{table_schema.name}"') as connection:
-        if table_schema.person_key is not None:
-            v = quoted(table_schema.person_key)
-            missing, total, first = first_row(
-                connection,
-                f"SELECT count_if({v} IS NULL), count(*), min(CASE WHEN {v} IS NULL THEN {ROW} END) "
-                f"FROM {scan(table_file.path, numbered=True)}",
-            )
-            if missing:
-                raise InputError(
-                    f'table "{table_schema.name}": the person key "{table_schema.person_key}" is missing in {missing:,} of {total:,} '
-                    f"records (first: row {first:,}); choose another person key, or mend the file and send it again"
-                )
-        select = ", ".join(_value(table_schema, table_schema.column(c.name)) for c in kept.columns)
-        tokens = any(table_schema.tokenised(table_schema.column(c.name)) for c in kept.columns)
+        _check_persons(connection, table_file, table_schema, people)
+        columns = [table_schema.column(c.name) for c in kept.columns]
+        values = [_token(c, f"t0.{quoted(c.name)}") if table_schema.tokenised(c) else f"t0.{quoted(c.name)}" for c in columns]
+        source, stored = f"{scan(table_file.path)} AS t0", arrow_schema(kept)
+        if people is not None:
+            values.append(_token(people.column, people.person))
+            source, stored = f"{people.source} ORDER BY t0.file_row_number", stored.append(pa.field(REACHED, pa.string()))
+        tokens = people is not None or any(table_schema.tokenised(c) for c in columns)
 
         def watch(done: int) -> None:
             progress("replacing keys by tokens", done / max(1, table_file.rows), done, table_file.rows)
 
         target = out / f"{table_schema.name}.parquet"
+        select = ", ".join(f"{value} AS c{i}" for i, value in enumerate(values))
         rows = write_parquet(
-            target,
-            arrow_schema(kept),
-            batches(connection, f"SELECT {select} FROM {scan(table_file.path)}", parameters if tokens else None),
-            watch=watch,
+            target, stored, batches(connection, f"SELECT {select} FROM {source}", parameters if tokens else None), watch=watch
         )
     return replace(table_file, path=target, rows=rows)
 
 
-def _value(table: TableSchema, column: ColumnSchema) -> str:
-    if not table.tokenised(column):
-        return quoted(column.name)
+def _check_persons(connection: duckdb.DuckDBPyConnection, file: TableFile, table: TableSchema, people: PeopleOf | None) -> None:
+    """InputError where a row has no person, or reaches several."""
+    if people is None:
+        if table.person_key is None:
+            return
+        people = PeopleOf(f"{scan(file.path, numbered=True)} AS t0", f"t0.{quoted(table.person_key)}", table.column(table.person_key))
+    missing, total, first = first_row(
+        connection,
+        f"SELECT count_if({people.person} IS NULL), count(*), min(CASE WHEN {people.person} IS NULL THEN t0.file_row_number + 1 END) "
+        f"FROM {people.source}",
+    )
+    if missing and not people.route:
+        raise InputError(
+            f'table "{table.name}": the person key "{table.person_key}" is missing in {missing:,} of {total:,} '
+            f"records (first: row {first:,}); choose another person key, or mend the file and send it again"
+        )
+    if missing:
+        raise InputError(
+            f'table "{table.name}": {missing:,} of {total:,} records reach no person through their foreign keys (first: row {first:,}); '
+            "mend the files, or give the table a person key"
+        )
+    if people.route and total != file.rows:
+        raise InputError(
+            f'table "{table.name}": {total - file.rows:,} of its references find more than one row of "{people.route[0].parent}" or beyond; '
+            "a foreign key must lead to a key that is unique: correct the schema, or mend the files"
+        )
+
+
+def _token(column: ColumnSchema, value: str) -> str:
     # dates and the like are never keys, but a steward may say so: their text is the same whatever the source's format was
     plain = replace(column, format=None) if column.kind in (Kind.DATE, Kind.DATETIME) else column
-    return f"substr({hmac_sql(key_text(plain, quoted(column.name)))}, 1, {TOKEN_CHARACTERS})"
+    return f"substr({hmac_sql(key_text(plain, value))}, 1, {TOKEN_CHARACTERS})"
+
+
+def _copied(file: TableFile, target: Path) -> TableFile:
+    with file.path.open("rb") as source, writing(target) as copy:
+        shutil.copyfileobj(source, copy)
+    return replace(file, path=target)

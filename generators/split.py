@@ -16,10 +16,11 @@ import duckdb
 
 from generators.atomic import write_parquet
 from generators.dataset import TableFile
-from generators.deidentify import hmac_parameters, hmac_sql, key_text
+from generators.deidentify import hmac_parameters, hmac_sql
 from generators.engine import arrow_schema, batches, engine, first_row, literal, quoted, scan
 from generators.errors import InputError
 from generators.progress import Progress, silent
+from generators.relations import key_text
 from generators.schema import DatasetSchema, TableSchema
 
 _DIGITS = 13
