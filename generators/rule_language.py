@@ -2,11 +2,16 @@
 
 ::
 
-    rule       = names "null together"  |  condition ["iff" condition] ["where" condition]
+    rule       = statement ["where" condition]
+    statement  = names "null together"  |  "unique" "(" names ")"  |  condition [("iff" | "implies") condition]
     condition  = and-conditions joined by "or"; "not" and parentheses as usual
-    atom       = sum comparison sum  |  sum "is" ["not"] "null"  |  sum ["not"] "in" "(" literals ")"  |  truth-valued column
+    atom       = sum comparison sum  |  sum "is" ["not"] "null"  |  sum ["not"] "in" "(" values ")"  |  sum ["not"] "in" GROUP
+                 |  sum ["not"] "like" 'pattern'  |  "(" names ")" ["not"] "in" "(" combinations ")"  |  truth-valued column
+    values     = literals and ranges (0-15, 'I20'-'I25')
+    combination = "(" a literal or "null" for each column ")"
     sum        = term {("+" | "-") term}
     term       = column | number | 'text' | true | false, a column or number optionally followed by seconds, minutes, hours or days
+                 |  ("years" | "months" | "days") "between" column "and" column
 
 Column names that are not plain words, or are words of the language, stand in double quotes.
 """
@@ -17,6 +22,28 @@ import re
 from dataclasses import dataclass
 
 from generators.errors import InputError
+from generators.rule_tree import (
+    Column,
+    Combination,
+    Comparison,
+    Condition,
+    Elapsed,
+    IsIn,
+    IsInGroup,
+    IsNull,
+    Joined,
+    Like,
+    Literal,
+    Not,
+    Operand,
+    ParsedRule,
+    Range,
+    Span,
+    Sum,
+    Together,
+    Truth,
+    Unique,
+)
 
 LONGEST = 2000
 DEEPEST = 40
@@ -27,94 +54,8 @@ _TOKEN = re.compile(
     r"""\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<word>[^\W\d]\w*)|"(?P<quoted>(?:[^"]|"")+)"|'(?P<text>(?:[^']|'')*)'"""
     r"""|(?P<sign><=|>=|<>|!=|[=<>(),+\-]))"""
 )
-_WORDS = {"and", "or", "not", "in", "is", "null", "iff", "where", "together", "true", "false"}
+_WORDS = {"and", "or", "not", "in", "is", "null", "iff", "implies", "like", "where", "together", "true", "false"}
 COMPARISONS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-
-
-@dataclass(frozen=True)
-class Column:
-    name: str
-
-
-@dataclass(frozen=True)
-class Literal:
-    value: int | float | str | bool
-
-
-@dataclass(frozen=True)
-class Span:
-    """`of` (a column or number) counted in units of `microseconds`."""
-
-    of: Column | Literal
-    microseconds: int
-
-
-@dataclass(frozen=True)
-class Sum:
-    left: Operand
-    sign: int
-    right: Operand
-
-
-Operand = Column | Literal | Span | Sum
-
-
-@dataclass(frozen=True)
-class Comparison:
-    left: Operand
-    sign: str
-    right: Operand
-
-
-@dataclass(frozen=True)
-class IsNull:
-    of: Operand
-
-
-@dataclass(frozen=True)
-class IsIn:
-    of: Operand
-    values: tuple[Literal, ...]
-
-
-@dataclass(frozen=True)
-class Truth:
-    of: Operand
-
-
-@dataclass(frozen=True)
-class Not:
-    of: Condition
-
-
-@dataclass(frozen=True)
-class Joined:
-    """`how` is "and", "or" or "iff"."""
-
-    how: str
-    left: Condition
-    right: Condition
-
-
-@dataclass(frozen=True)
-class Together:
-    """In each row all of `columns` are null, or none is."""
-
-    columns: tuple[Column, ...]
-
-
-Condition = Comparison | IsNull | IsIn | Truth | Not | Joined | Together
-
-
-@dataclass(frozen=True)
-class ParsedRule:
-    """A rule as a tree. `where` restricts it to some rows; `columns` are the names it uses, in order of first use."""
-
-    name: str
-    text: str
-    condition: Condition
-    where: Condition | None
-    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -168,12 +109,45 @@ class _Parser:
         if not self.accept(word):
             raise self.error(f'expected "{word}"')
 
+    def follows(self, *expected: str) -> bool:
+        """Whether the tokens after the next one are these words or signs; "" stands for a name."""
+        for token, text in zip(self.tokens[self.position + 1 :], expected, strict=False):
+            named = token.what == "quoted" or (token.what == "word" and token.text.lower() not in _WORDS)
+            if not (named if text == "" else token.what in ("word", "sign") and token.text.lower() == text):
+                return False
+        return True
+
     def rule(self) -> ParsedRule:
-        condition = self.together() or self.either_way()
+        condition = self.unique() or self.together() or self.statement()
         where = self.any_of() if self.accept("where") else None
         if self.tokens[self.position].what != "end":
-            raise self.error("the rule should end here, or go on with and, or, iff or where")
+            raise self.error("the rule should end here, or go on with and, or, iff, implies or where")
         return ParsedRule(self.name, self.text, condition, where, tuple(self.columns))
+
+    def unique(self) -> Unique | None:
+        """The form "unique (a, b)", or None (nothing consumed)."""
+        if not (self.peek("unique") and self.follows("(")):
+            return None
+        self.position += 1
+        columns = self.names()
+        if len({c.name for c in columns}) < len(columns):
+            raise self.error("a column is named twice")
+        return Unique(columns)
+
+    def names(self) -> tuple[Column, ...]:
+        """Column names in parentheses."""
+        self.expect("(")
+        columns = [self.named()]
+        while self.accept(","):
+            columns.append(self.named())
+        self.expect(")")
+        return tuple(columns)
+
+    def named(self) -> Column:
+        token = self.tokens[self.position]
+        if token.what == "quoted" or (token.what == "word" and token.text.lower() not in _WORDS):
+            return self.column()
+        raise self.error("expected the name of a column")
 
     def together(self) -> Together | None:
         """The form "a, b, c null together", or None (nothing consumed)."""
@@ -192,9 +166,12 @@ class _Parser:
         self.position, self.columns = start, known
         return None
 
-    def either_way(self) -> Condition:
+    def statement(self) -> Condition:
         left = self.any_of()
-        return Joined("iff", left, self.any_of()) if self.accept("iff") else left
+        for how in ("iff", "implies"):
+            if self.accept(how):
+                return Joined(how, left, self.any_of())
+        return left
 
     def any_of(self) -> Condition:
         left = self.all_of()
@@ -215,13 +192,39 @@ class _Parser:
         try:
             if self.accept("not"):
                 return Not(self.single())
+            if self.peek("(") and self.follows("", ","):
+                return self.combination()
             if self.accept("("):
-                inside = self.either_way()
+                inside = self.statement()
                 self.expect(")")
                 return inside
             return self.atom()
         finally:
             self.depth -= 1
+
+    def combination(self) -> Condition:
+        """The form "(a, b) in ((1, 'x'), (2, null))"."""
+        columns = self.names()
+        negated = self.accept("not")
+        self.expect("in")
+        self.expect("(")
+        rows = [self.combined(len(columns))]
+        while self.accept(","):
+            rows.append(self.combined(len(columns)))
+        self.expect(")")
+        found = Combination(columns, tuple(rows))
+        return Not(found) if negated else found
+
+    def combined(self, columns: int) -> tuple[Literal | None, ...]:
+        start = self.tokens[self.position].at
+        self.expect("(")
+        values = [None if self.accept("null") else self.literal()]
+        while self.accept(","):
+            values.append(None if self.accept("null") else self.literal())
+        self.expect(")")
+        if len(values) != columns:
+            raise self.error(f"a combination of {columns} values is expected here", start)
+        return tuple(values)
 
     def atom(self) -> Condition:
         left = self.sum()
@@ -230,21 +233,54 @@ class _Parser:
             self.expect("null")
             return Not(IsNull(left)) if negated else IsNull(left)
         negated = self.accept("not")
-        if self.accept("in"):
-            self.expect("(")
-            values = [self.literal()]
-            while self.accept(","):
-                values.append(self.literal())
-            self.expect(")")
-            return Not(IsIn(left, tuple(values))) if negated else IsIn(left, tuple(values))
+        if self.peek("in", "like"):
+            found = self.membership(left) if self.accept("in") else self.like(left)
+            return Not(found) if negated else found
         if negated:
-            raise self.error('expected "in"')
+            raise self.error('expected "in" or "like"')
         for sign, meaning in COMPARISONS.items():
             if self.accept(sign):
                 return Comparison(left, meaning, self.sum())
         if isinstance(left, Column):
             return Truth(left)
-        raise self.error("expected a comparison (=, !=, <, <=, >, >=), is null, or in (…)")
+        raise self.error("expected a comparison (=, !=, <, <=, >, >=), is null, like or in (…)")
+
+    def membership(self, left: Operand) -> Condition:
+        token = self.tokens[self.position]
+        if token.what in ("word", "quoted") and not self.peek(*_WORDS):
+            if self.peek("group") and self.follows(""):
+                self.position += 1
+                token = self.tokens[self.position]
+            self.position += 1
+            return IsInGroup(left, token.text)
+        self.expect("(")
+        values = [self.value()]
+        while self.accept(","):
+            values.append(self.value())
+        self.expect(")")
+        return IsIn(left, tuple(values))
+
+    def value(self) -> Literal | Range:
+        """A literal or a range."""
+        start = self.tokens[self.position].at
+        low = self.literal()
+        if not self.accept("-"):
+            return low
+        high = self.literal()
+        x, y = low.value, high.value
+        if isinstance(x, str) and isinstance(y, str) and x and y and x[: len(y)].upper() <= y[: len(x)].upper():
+            return Range(x, y)
+        if isinstance(x, int | float) and isinstance(y, int | float) and not isinstance(x, bool) and not isinstance(y, bool) and x <= y:
+            return Range(x, y)
+        raise self.error("a range goes from a number to a larger one, or from a text to a later one", start)
+
+    def like(self, left: Operand) -> Condition:
+        self.expect("like")
+        token = self.tokens[self.position]
+        if token.what != "text":
+            raise self.error("expected a pattern in quotes, such as 'O%'")
+        self.position += 1
+        return Like(left, token.text.replace("''", "'"))
 
     def sum(self) -> Operand:
         left: Operand = self.term()
@@ -256,10 +292,19 @@ class _Parser:
         return left
 
     def term(self) -> Operand:
+        if self.peek("years", "months", "days") and self.follows("between"):
+            unit = self.tokens[self.position].text.lower().removesuffix("s")
+            self.position += 2
+            start = self.moment()
+            self.expect("and")
+            return Elapsed(unit, start, self.moment())
         token = self.tokens[self.position]
         if token.what == "quoted" or (token.what == "word" and token.text.lower() not in _WORDS):
             return self.span(self.column())
         return self.span(self.literal())
+
+    def moment(self) -> Column | Literal:
+        return self.literal() if self.tokens[self.position].what == "text" else self.named()
 
     def span(self, of: Column | Literal) -> Operand:
         token = self.tokens[self.position]

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from generators.digests import digest, readable, without_defaults
 from generators.errors import InputError
+from generators.rule_language import parse
 
 FORMAT = 1
 """Version of the JSON layout; a reader refuses a newer one."""
@@ -25,7 +26,7 @@ STORAGES = ("string", "int64", "float64", "bool", "date32", "timestamp[us]")
 REACHED = "~person"
 """The further column of working copies of tables without a person key of their own: see `TableSchema.persons_by`."""
 
-_LATER = {"code_system": None, "sentinels": (), "issued": None, "public": False, "persons_by": None}
+_LATER = {"code_system": None, "sentinels": (), "issued": None, "public": False, "persons_by": None, "code_groups": ()}
 """Parts the layout was given later, and their defaults, which are not written."""
 
 
@@ -102,6 +103,14 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class CodeGroup:
+    """Codes that rules speak of by one name. codes: each a code, a range by first letters (``O00-O99``) or a pattern (``O%``)."""
+
+    name: str
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class TableSchema:
     """One table.
 
@@ -120,6 +129,7 @@ class TableSchema:
     rules: tuple[Rule, ...] = ()
     public: bool = False
     persons_by: str | None = None
+    code_groups: tuple[CodeGroup, ...] = ()
 
     def column(self, name: str) -> ColumnSchema:
         """The column called `name`; InputError when there is none."""
@@ -162,6 +172,7 @@ class TableSchema:
             columns=kept,
             primary_key=self.primary_key if set(self.primary_key) <= names else (),
             foreign_keys=tuple(k for k in self.foreign_keys if set(k.columns) <= names),
+            rules=tuple(r for r in self.rules if not _names_of(r) & {c.name for c in self.columns if self.dropped(c)}),
         )
 
 
@@ -256,6 +267,14 @@ class DatasetSchema:
         return _related(DatasetSchema(tables=tuple(_table(t) for t in raw["tables"])))
 
 
+def _names_of(rule: Rule) -> set[str]:
+    """The columns a rule speaks of; none where it cannot be read, which whoever uses it is told."""
+    try:
+        return set(parse(rule.text, rule.name).columns)
+    except InputError:
+        return set()
+
+
 def _as_token(column: ColumnSchema) -> ColumnSchema:
     issued = column.issued or (column.storage if column.storage != "string" else None)
     plain = replace(column, kind=Kind.IDENTIFIER, storage="string", role=Role.OTHER, decimals=None, codes=None)
@@ -303,9 +322,10 @@ def _table(raw: Any) -> TableSchema:
             rules=tuple(Rule(str(r["name"]), str(r["text"])) for r in raw.get("rules") or ()),
             public=bool(raw.get("public", False)),
             persons_by=raw.get("persons_by") or None,
+            code_groups=tuple(CodeGroup(str(g["name"]), tuple(str(c) for c in g["codes"])) for g in raw.get("code_groups") or ()),
         )
     except (KeyError, TypeError, AttributeError):
-        raise InputError(f'table "{name}" of the schema: a foreign key or rule lacks a part') from None
+        raise InputError(f'table "{name}" of the schema: a foreign key, rule or code group lacks a part') from None
     for key in (table.person_key, *table.primary_key):
         if key is not None and key not in names:
             raise InputError(f'table "{name}" of the schema: key column "{key}" is not among its columns')
