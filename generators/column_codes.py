@@ -1,13 +1,14 @@
 """Columns of a Parquet file as codes, each row's a small whole number: what is counted, and how codes become released values.
 
-Numbers and dates are read a piece of the file at a time. Numbers that are not finite count as missing.
+Numbers and dates are read a piece of the file at a time. Numbers that are not finite count as missing. Sentinels have codes of their
+own, beyond that of missing values.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from pathlib import Path
@@ -22,6 +23,7 @@ import pyarrow.parquet as pq
 from generators.errors import InputError
 from generators.person_counts import PART, Bools, Codes, narrowest
 from generators.schema import ColumnSchema, Kind
+from generators.sentinels import sentinel_values
 from generators.steps import Edges
 from generators.summary_parts import Scalar
 
@@ -37,6 +39,8 @@ _WIDEST = 1 << 31
 class ColumnCodes:
     """One column. codes: less than `size` each, and `size` itself where the value is missing; labels for categories, edges for numbers.
 
+    sentinels: the n-th of them has code `size` + n, n from 1.
+
     unit: what a label or an edge stands for; grow: whether too small a pool may take in more; hours: of date-times, 24 where missing;
     decimals: of the numbers, when counted in units of the last.
     """
@@ -49,18 +53,19 @@ class ColumnCodes:
     grow: bool = True
     hours: Codes | None = None
     decimals: int | None = None
+    sentinels: tuple[str, ...] = ()
 
 
 def column_codes(path: Path, table: str, column: ColumnSchema, date_unit: str) -> ColumnCodes:
     """A column of a file; InputError when the file's type cannot be what the schema says."""
-    source = _Source(path, column.name)
+    source = _Source(path, column.name, sentinel_values(column, table))
     try:
         if column.kind is Kind.TIME:
             return _times(source, column)
         if column.kind in (Kind.DATE, Kind.DATETIME):
-            return _dates(source, date_unit, hours=column.kind is Kind.DATETIME)
+            return _with_sentinels(source, column, _dates(source, date_unit, hours=column.kind is Kind.DATETIME))
         if column.kind in (Kind.INTEGER, Kind.REAL):
-            return _numbers(source, column)
+            return _with_sentinels(source, column, _numbers(source, column))
         return _categories(source, text=column.storage == "string")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         # Arrow's own message would quote the value.
@@ -72,21 +77,46 @@ def column_codes(path: Path, table: str, column: ColumnSchema, date_unit: str) -
 
 @dataclass(frozen=True)
 class _Source:
-    """One column of a Parquet file."""
+    """One column of a Parquet file; its sentinels are read as missing."""
 
     path: Path
     name: str
+    sentinels: pa.Array | None = None
 
     def whole(self) -> pa.ChunkedArray:
-        return pq.read_table(self.path, columns=[self.name], use_threads=False).column(0)
+        return self._without_sentinels(pq.read_table(self.path, columns=[self.name], use_threads=False).column(0))
 
     def pieces(self, *, text: bool = False) -> Iterator[pa.Array]:
         """The column, `PART` rows at a time; as dictionaries if it is `text`."""
+        for values in self.raw(text=text):
+            yield self._without_sentinels(values)
+
+    def _without_sentinels(self, values: pa.Array) -> pa.Array:
+        if self.sentinels is None:
+            return values
+        return pc.if_else(pc.is_in(values, self.sentinels.cast(values.type)), pa.scalar(None, values.type), values)
+
+    def raw(self, *, text: bool = False) -> Iterator[pa.Array]:
+        """As `pieces`, sentinels as they are."""
         with pq.ParquetFile(self.path, read_dictionary=[self.name] if text else None) as file:
             for batch in file.iter_batches(PART, columns=[self.name], use_threads=False):
                 values = batch.column(0)
                 plain = pa.types.is_dictionary(values.type) and not text
                 yield values.cast(values.type.value_type) if plain else values
+
+
+def _with_sentinels(source: _Source, column: ColumnSchema, read: ColumnCodes) -> ColumnCodes:
+    """The column with its sentinels under codes of their own."""
+    if source.sentinels is None:
+        return read
+    codes = read.codes.astype(narrowest(read.size + 1 + len(source.sentinels)))
+    first = 0
+    for values in source.raw():
+        at = pc.index_in(values, source.sentinels.cast(values.type))
+        rows = np.flatnonzero(pc.is_valid(at).to_numpy(zero_copy_only=False))
+        codes[first + rows] = pc.fill_null(at, 0).to_numpy(zero_copy_only=False)[rows] + (read.size + 1)
+        first += len(values)
+    return replace(read, codes=codes, sentinels=column.sentinels)
 
 
 class _Gathered:

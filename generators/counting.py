@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from generators import relationship_counts
 from generators.axes import Classes, cells_of, crossed_codes
 from generators.column_codes import HOURS, ColumnCodes, column_codes
+from generators.dominance import Contributions, contributions
 from generators.errors import InputError
 from generators.grouped import Grouped
+from generators.missing_patterns import together
 from generators.person_counts import Codes, Groups, Persons, grouped
 from generators.person_keys import persons_of
 from generators.schema import ColumnSchema, ForeignKey, TableSchema
@@ -40,6 +43,7 @@ class CountedColumn:
     """The rows of a table grouped by the values of a column. groups: of the rows that have one; missing: the rest, None if there is none.
 
     labels, edges, unit, grow, decimals: as in `generators.column_codes.ColumnCodes`; hours: of date-times, grouped by hour of day.
+    sentinels: those of the schema that occur, in its order, and the rows that hold each, which are neither in `groups` nor missing.
     """
 
     groups: Grouped
@@ -50,6 +54,7 @@ class CountedColumn:
     grow: bool = True
     decimals: int | None = None
     hours: Grouped | None = None
+    sentinels: tuple[tuple[str, Crowd], ...] = ()
 
 
 class Counted(Protocol):
@@ -69,6 +74,16 @@ class Counted(Protocol):
 
     def rows_per_person(self) -> Grouped:
         """Persons grouped by how many rows they have: each person is one row of the result."""
+        ...
+
+    def magnitude(self, column: ColumnSchema) -> Contributions | None:
+        """What persons contribute to the sum of a numeric column; None where that is not exact (see `generators.dominance`)."""
+        ...
+
+    def missing_together(self, columns: Sequence[str]) -> tuple[list[tuple[str, ...]], Grouped]:
+        """(patterns, rows grouped by pattern): the code of a group is the place of its pattern, which names those of `columns` that are
+        missing in its rows, in their order; () where none is. Sentinels and values are not missing; numbers that are not finite are.
+        """
         ...
 
     def crossed(self, axes: Sequence[Classes], date_unit: str) -> Grouped:
@@ -95,6 +110,7 @@ class ParquetTable:
             if name not in names:
                 raise InputError(f'table "{schema.name}": the file lacks the column "{name}" of the schema')
         self.schema, self.path = schema, path
+        self._lacking: dict[str, npt.NDArray[np.uint8]] = {}  # a bit a row of each column in which something is missing
 
     @cached_property
     def persons(self) -> Persons:
@@ -107,9 +123,22 @@ class ParquetTable:
 
     def column(self, column: ColumnSchema, date_unit: str) -> CountedColumn:
         read: ColumnCodes = column_codes(self.path, self.schema.name, column, date_unit)
-        groups, missing = self._grouped(read.codes, read.size)
+        groups, missing, sentinels = self._grouped(read.codes, read.size, read.sentinels)
+        if missing is not None:
+            self._lacking[column.name] = np.packbits(read.codes == read.size)
         hours = None if read.hours is None else self._grouped(read.hours, len(HOURS))[0]
-        return CountedColumn(groups, missing, read.labels, read.edges, read.unit, read.grow, read.decimals, hours)
+        return CountedColumn(groups, missing, read.labels, read.edges, read.unit, read.grow, read.decimals, hours, sentinels)
+
+    def magnitude(self, column: ColumnSchema) -> Contributions | None:
+        return contributions(column_codes(self.path, self.schema.name, column, "month"), self.persons)
+
+    def missing_together(self, columns: Sequence[str]) -> tuple[list[tuple[str, ...]], Groups]:
+        for name in columns:
+            if name not in self._lacking:
+                read = column_codes(self.path, self.schema.name, self.schema.column(name), "year")
+                self._lacking[name] = np.packbits(read.codes == read.size)
+        patterns, codes = together(columns, self._lacking, self.persons.rows)
+        return patterns, grouped(codes, max(1, len(patterns)), self.persons)
 
     def rows_per_person(self) -> Groups:
         rows = self.persons.rows_each()
@@ -129,14 +158,18 @@ class ParquetTable:
         tables = [(_same_place(t).path, t.schema.counts_by or "") for t in (self, *others)]
         return relationship_counts.distinct_together(tables)
 
-    def _grouped(self, codes: Codes, size: int) -> tuple[Groups, Crowd | None]:
-        """Rows grouped by the codes below `size`, and the rest, whose value is missing."""
-        groups = grouped(codes, size + 1, self.persons)
+    def _grouped(
+        self, codes: Codes, size: int, sentinels: tuple[str, ...] = ()
+    ) -> tuple[Groups, Crowd | None, tuple[tuple[str, Crowd], ...]]:
+        """Rows grouped by the codes below `size`; the rows of code `size`, whose value is missing; those of each sentinel."""
+        groups = grouped(codes, size + 1 + len(sentinels), self.persons)
         present = groups.codes < size
-        if np.all(present):
-            return groups, None
-        missing = Crowd(int(groups.persons[-1]), int(groups.rows[-1]), int(groups.largest[-1]))
-        return groups.only(present), missing
+        beyond = {
+            int(groups.codes[i]) - size: Crowd(int(groups.persons[i]), int(groups.rows[i]), int(groups.largest[i]))
+            for i in np.flatnonzero(~present)
+        }
+        kept = groups.only(present) if beyond else groups
+        return kept, beyond.get(0), tuple((text, beyond[n]) for n, text in enumerate(sentinels, 1) if n in beyond)
 
 
 def _same_place(table: Counted) -> ParquetTable:

@@ -64,6 +64,10 @@ class DisclosurePolicy:
             raise InputError(f"{place}: date_unit must be month, quarter or year")
         if not 2 <= self.maximum_steps <= 1000:
             raise InputError(f"{place}: maximum_steps must be from 2 to 1000")
+        if (self.dominance_n > 0) != (self.dominance_k > 0) or not 0 <= self.dominance_n <= 10 or not 0 <= self.dominance_k <= 100:
+            raise InputError(f"{place}: dominance needs both dominance_n, from 1 to 10, and dominance_k, from 1 to 100 per cent")
+        if not 0 <= self.p_percent <= 100:
+            raise InputError(f"{place}: p_percent must be from 0 to 100")
         self._check_noise(place)
 
     def _check_noise(self, place: str) -> None:
@@ -78,10 +82,6 @@ class DisclosurePolicy:
             raise InputError(f"{place}: delta must be more than 0 and at most 0.001; usual is less than one in ten times the persons")
         if not 1 <= self.contributions <= 10_000:
             raise InputError(f"{place}: contributions must be from 1 to 10000 rows of one person")
-        if (self.dominance_n > 0) != (self.dominance_k > 0) or not 0 <= self.dominance_n <= 10 or not 0 <= self.dominance_k <= 100:
-            raise InputError(f"{place}: dominance needs both dominance_n, from 1 to 10, and dominance_k, from 1 to 100 per cent")
-        if not 0 <= self.p_percent <= 100:
-            raise InputError(f"{place}: p_percent must be from 0 to 100")
 
     def rounded(self, count: int) -> int:
         """`count` to the nearest multiple of `rounding`; halves go up. Only for counts that passed `minimum`."""
