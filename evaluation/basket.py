@@ -168,8 +168,8 @@ def _notes(c: Comparison) -> list[str]:
     if c.synthetic.reordered:
         notes.append("The synthetic table's columns are in another order than the schema's; they were matched by name.")
     notes += [f"{defect[0].upper()}{defect[1:]}." for defect in c.synthetic.defects.values()]
-    if c.synthetic.extra:
-        notes.append(f"The synthetic table has columns the schema does not know: {', '.join(c.synthetic.extra)}.")
+    if c.synthetic.further:
+        notes.append(f"The synthetic table has columns the schema does not know: {', '.join(c.synthetic.further)}.")
     if c.table.person_key is None:
         notes.append("No person key: every row is counted as another person.")
     if not c.crowd[1]:

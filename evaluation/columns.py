@@ -53,6 +53,11 @@ class Rows(Protocol):
     @property
     def rows(self) -> int: ...
 
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Columns that are there and not in the schema."""
+        ...
+
     def column(self, column: ColumnSchema) -> pa.Array:
         """All values of `column`, of the type its schema says."""
         ...
@@ -61,7 +66,7 @@ class Rows(Protocol):
 class ParquetRows:
     """The rows of a canonical Parquet file.
 
-    defects: by column name, one line on what keeps the column from being compared (absent, or of another type). extra: columns the schema
+    defects: by column name, one line on what keeps the column from being compared (absent, or of another type). further: columns the schema
     does not know. Raises InputError when the file cannot be read as Parquet.
     """
 
@@ -76,7 +81,7 @@ class ParquetRows:
         except (pa.ArrowException, OSError):
             raise InputError(f"the {name} table: {self.path.name} is not a Parquet file that can be read") from None
         names = list(found.names)
-        self.extra = tuple(sorted({n for n in names if n not in table.names}))
+        self.further = tuple(sorted({n for n in names if n not in table.names}))
         self.reordered = [n for n in names if n in table.names] != [n for n in table.names if n in names]
         self.defects: dict[str, str] = {}
         for column in table.columns:
@@ -128,7 +133,7 @@ def _castable(found: pa.DataType, wanted: pa.DataType) -> bool:
     number = pa.types.is_integer(found) or pa.types.is_floating(found)
     instant = pa.types.is_timestamp(found) or pa.types.is_date(found)
     if pa.types.is_string(wanted):
-        return bool(text)
+        return bool(text or pa.types.is_integer(found))  # keys are issued as the source stored them, and compared as text
     if pa.types.is_integer(wanted) or pa.types.is_floating(wanted):
         return bool(number)
     return bool(instant and (pa.types.is_timestamp(wanted) or pa.types.is_date(wanted)))
@@ -146,6 +151,10 @@ class ShuffledRows:
     def rows(self) -> int:
         return self.source.rows
 
+    @property
+    def further(self) -> tuple[str, ...]:
+        return self.source.further
+
     def column(self, column: ColumnSchema) -> pa.Array:
         order = np.random.default_rng([self.seed, *column.name.encode()]).permutation(self.source.rows)
         return self.source.column(column).take(pa.array(order))
@@ -155,7 +164,7 @@ class SampledRows:
     """At most `limit` rows of `source`, drawn once with `seed`, in their order. chosen: their places in `source`."""
 
     def __init__(self, source: Rows, limit: int, seed: int) -> None:
-        self.source, self.name = source, source.name
+        self.source, self.name, self.further = source, source.name, source.further
         self.rows = min(limit, source.rows)
         whole = self.rows == source.rows
         chosen = None if whole else np.sort(np.random.default_rng(seed).choice(source.rows, self.rows, replace=False))
@@ -195,10 +204,17 @@ def categories(array: pa.Array) -> tuple[Ints, list[Any]]:
 
 
 def persons(rows: Rows, table: TableSchema) -> npt.NDArray[np.int32]:
-    """Who each row is about, as codes from 0. Without a person key every row is another person; rows without a key count as one person."""
-    if table.person_key is None:
+    """Who each row is about, as codes from 0; rows without a key count as one person.
+
+    Without a person key, or the column of working copies that stands in for one, every row is another person.
+    """
+    if table.person_key is not None:
+        key = table.column(table.person_key)
+    elif table.persons_by in rows.further:
+        key = ColumnSchema(str(table.persons_by), Kind.IDENTIFIER, "string")
+    else:
         return np.arange(rows.rows, dtype=np.int32)
-    codes, _ = categories(rows.column(table.column(table.person_key)))
+    codes, _ = categories(rows.column(key))
     return codes.astype(np.int32)
 
 

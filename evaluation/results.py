@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from generators.errors import InputError
@@ -17,7 +17,9 @@ from generators.errors import InputError
 FORMAT = 1
 """Version of the JSON layout; a reader refuses a newer one."""
 
-SCOPES = ("dataset", "table", "column", "pair", "rule", "subgroup")
+SCOPES = ("dataset", "table", "column", "pair", "rule", "subgroup", "relationship")
+REFERS = "→ "
+"""Stands before the table that a key refers to, in the scope of a relationship."""
 DIRECTIONS = ("higher", "lower", "half")
 AUDIENCES = ("public", "reviewers")
 
@@ -28,7 +30,7 @@ class Incomputable(ValueError):
 
 @dataclass(frozen=True)
 class Scope:
-    """What a figure is about. names: the table, then its column(s), rule or sub-group; empty for a dataset."""
+    """What a figure is about. names: the table, then its column(s), rule or sub-group, or the table it refers to; empty for a dataset."""
 
     kind: str
     names: tuple[str, ...] = ()
@@ -99,7 +101,8 @@ class ChartTable:
 class Chart:
     """A Plotly figure of aggregates that passed disclosure control.
 
-    title: the one message. figure: Plotly JSON (`data`, `layout`) of plain lists. table: the same numbers. alternative: the chart in words.
+    title: the one message. table_name: the table it is about, where there are several.
+    figure: Plotly JSON (`data`, `layout`) of plain lists. table: the same numbers. alternative: the chart in words.
     """
 
     id: str
@@ -108,12 +111,23 @@ class Chart:
     table: ChartTable
     alternative: str
     audience: str = "reviewers"
+    table_name: str = ""
+
+
+@dataclass(frozen=True)
+class TableFigures:
+    """Rows and persons of one table of several, by side, released like those of `Evaluation`."""
+
+    table: str
+    rows: dict[str, int | None]
+    persons: dict[str, int | None]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything found about one synthetic table.
+    """Everything found about one synthetic table, or about a dataset of several.
 
+    tables: of a dataset of several tables, the figures of each; every result then names its table first, and `table` names all of them.
     rows, persons: by side ("train", "holdout", "synthetic"), released under the policy: rounded, None when suppressed; the synthetic
     table's own are exact. policy: the `DisclosurePolicy` as a dict. versions: library versions that computed it.
     notes: what a reader must know (columns left out, sampling, defects of the input). tier: set when made public for a tier.
@@ -131,17 +145,49 @@ class Evaluation:
     tier: str | None = None
     notes: tuple[str, ...] = ()
     format: int = field(default=FORMAT)
+    tables: tuple[TableFigures, ...] = ()
 
-    def find(self, metric: str, *names: str) -> MetricResult | None:
-        """The result of `metric`: for the whole table, or for the named column, pair of columns or rule; None when there is none."""
-        return next((r for r in self.results if r.metric == metric and r.scope.names[1:] == names), None)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tables evaluated, one or several."""
+        return tuple(t.table for t in self.tables) or (self.table,)
+
+    def figures(self, table: str) -> TableFigures:
+        """Rows and persons of one of the tables; InputError when it was not evaluated."""
+        for figures in self.tables or (TableFigures(self.table, self.rows, self.persons),):
+            if figures.table == table:
+                return figures
+        raise InputError(f'the evaluation has no table "{table}"; it has: {", ".join(self.names)}')
+
+    def part(self, table: str) -> Evaluation:
+        """The evaluation of one table by itself, without what is about relationships; the whole where there is one table."""
+        figures = self.figures(table)
+        if not self.tables:
+            return self
+        results = tuple(r for r in self.results if r.scope.kind != "relationship" and r.scope.names[:1] == (table,))
+        charts = tuple(c for c in self.charts if c.table_name == table)
+        return replace(self, table=table, results=results, charts=charts, rows=figures.rows, persons=figures.persons, tables=())
+
+    def find(self, metric: str, *names: str, table: str | None = None) -> MetricResult | None:
+        """The result of `metric`: for the whole table, or for the named column, pair of columns or rule; None when there is none.
+
+        table: which, where there are several; else the first.
+        """
+        wanted = table or self.names[0]
+        found = (r for r in self.results if r.metric == metric and r.scope.names == (wanted, *names))
+        return next(found, None)
 
     def of(self, metric: str, scope: str | None = None) -> tuple[MetricResult, ...]:
         """All results of `metric`, of one kind of scope when given."""
         return tuple(r for r in self.results if r.metric == metric and scope in (None, r.scope.kind))
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """As plain values; what only datasets of several tables have is left out where it is empty."""
+        raw = asdict(self)
+        for part, name in ((raw, "tables"), *((chart, "table_name") for chart in raw["charts"])):
+            if not part[name]:
+                del part[name]
+        return raw
 
     def to_json(self) -> str:
         """Readable JSON, the same bytes for the same evaluation; ValueError on NaN or infinity in a chart."""
@@ -165,6 +211,7 @@ class Evaluation:
         values["results"] = tuple(_result(r) for r in values["results"])
         values["charts"] = tuple(_chart(c) for c in values["charts"])
         values["notes"] = tuple(values["notes"])
+        values["tables"] = tuple(TableFigures(**_fields(TableFigures, t, "a table's figures")) for t in values.get("tables", ()))
         return Evaluation(**values)
 
 
@@ -177,7 +224,7 @@ def _fields(kind: type, raw: Any, place: str) -> dict[str, Any]:
     if not isinstance(raw, Mapping):
         raise InputError(f"{place} must be an object")
     names = [f.name for f in fields(kind)]
-    unknown, missing = sorted(set(raw) - set(names)), [n for n in names if n not in raw]
+    unknown, missing = sorted(set(raw) - set(names)), [n for n in names if n not in raw and n not in ("tables", "table_name")]
     if unknown or missing:
         raise InputError(
             f"{place}: " + "; ".join(f"{w} field {', '.join(f)}" for w, f in (("unknown", unknown), ("missing", missing)) if f)

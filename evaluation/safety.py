@@ -22,7 +22,7 @@ def structure(c: Comparison) -> list[MetricResult]:
         found.append(
             result("structure", c.scope("column", column.name), 0.0 if defect else 1.0, n=c.synthetic.rows, seed=c.seed, remark=defect)
         )
-    extra = c.synthetic.extra
+    extra = c.synthetic.further
     wrong = [r.scope.label for r in found if r.value == 0]
     remarks = [f"not as the schema says: {', '.join(wrong)}"] if wrong else []
     if extra:

@@ -16,7 +16,7 @@ from generators.disclosure import POLICIES
 from releases.models import ReleaseRequest, Run
 
 State = ReleaseRequest.State
-IN_FORCE = "release-policy-1"
+IN_FORCE = "release-policy-2"
 _POLICIES = Path(__file__).parent / "policies"
 
 

@@ -19,7 +19,7 @@ from generators.errors import InputError
 LEVELS = ("hard", "soft", "advisory")
 COMPARISONS = ("at_most", "at_least", "at_most_or_near_ceiling", "at_most_ceiling", "nearer_ceiling_than_floor")
 _TWINNED = ("at_most_ceiling", "nearer_ceiling_than_floor")
-CURRENT = 1
+CURRENT = 2
 _FOLDER = Path(__file__).parent
 
 
@@ -30,7 +30,8 @@ class Gate:
     compare: with `constant` ("at_most", "at_least"); the same, or within `tolerance` of the holdout's value, which is no better on a
     small table ("at_most_or_near_ceiling"); with the holdout's value, `tolerance` and so many standard errors allowed
     ("at_most_ceiling"); or nearer to the holdout than to the shuffle, within `tolerance` of the holdout allowed.
-    scope: "table" for the table's figure, "column" for each column. optional: passes when the evaluation has no such metric.
+    scope: "table" for the table's figure, "column" for each column, "relationship" for each key. Of several tables each must meet the gate.
+    optional: passes when the evaluation has no such metric.
     """
 
     id: str
@@ -127,7 +128,7 @@ def _gate(tier: str, raw: dict[str, Any]) -> Gate:
     place = f'gate "{gate.id}" of the tier "{tier}"'
     if gate.metric not in DEFINITIONS:
         raise InputError(f'{place}: unknown metric "{gate.metric}"')
-    if gate.level not in LEVELS or gate.compare not in COMPARISONS or gate.scope not in ("table", "column"):
+    if gate.level not in LEVELS or gate.compare not in COMPARISONS or gate.scope not in ("table", "column", "relationship"):
         raise InputError(f"{place}: unknown level, comparison or scope")
     return gate
 
@@ -156,9 +157,10 @@ def _outcome(gate: Gate, evaluation: Evaluation) -> Outcome:
         return Outcome(gate.id, gate.metric, gate.level, passed, public, public)
     unmet = [r for r in results if not met(gate, r)]
     if not unmet:
-        figures = _figures(gate, results[0]) if gate.scope == "table" else ""
+        figures = _figures(gate, results[0]) if gate.scope == "table" and len(results) == 1 else ""
         return Outcome(gate.id, gate.metric, gate.level, True, gate.passing + figures, gate.passing)
-    why = "; ".join(_reason(gate, r) for r in unmet[:5]) + (f"; and {len(unmet) - 5} more" if len(unmet) > 5 else "")
+    several = len(evaluation.names) > 1
+    why = "; ".join(_reason(gate, r, several) for r in unmet[:5]) + (f"; and {len(unmet) - 5} more" if len(unmet) > 5 else "")
     unknown = all(r.value is None for r in unmet)
     public = f"{_plain(gate.failing)} (it could not be measured)" if unknown else _plain(gate.failing)
     return Outcome(gate.id, gate.metric, gate.level, False, f"{_plain(gate.failing)}: {why}.", public)
@@ -196,8 +198,10 @@ def allowed(gate: Gate, r: MetricResult) -> float:
     return r.ceiling + gate.tolerance + gate.sigmas * error
 
 
-def _reason(gate: Gate, r: MetricResult) -> str:
-    place = f"{r.scope.label} " if gate.scope == "column" else ""
+def _reason(gate: Gate, r: MetricResult, several: bool) -> str:
+    place = f"{r.scope.label} " if gate.scope != "table" else ""
+    if several:
+        place = f"{r.scope.names[0]}: {place}"
     if r.value is None:
         return f"{place}{r.failed or 'it has no value'}"
     missing = gate.compare in _TWINNED and (r.ceiling is None or (gate.compare.startswith("nearer") and r.floor is None))

@@ -38,7 +38,7 @@ def html(evaluation: Evaluation, verdict: Verdict, audience: str = "reviewers", 
         evaluation = public(evaluation, verdict.tier)
     elif evaluation.audience != "reviewers":
         raise InputError("only the public form of this evaluation is at hand; make the report for the public")
-    heading = title or f"Evaluation of the synthetic table {evaluation.table}"
+    heading = title or f"Evaluation of the synthetic {'tables' if evaluation.tables else 'table'} {evaluation.table}"
     body = "\n".join(
         part
         for part in (
@@ -119,7 +119,11 @@ def _script_json(value: Any) -> str:
 
 def _top(evaluation: Evaluation, verdict: Verdict, heading: str) -> str:
     state, word = ("passed", "Passed") if verdict.passed else ("failed", "Failed")
-    facts = [("Table", evaluation.table), ("Tier", verdict.tier), ("Synthetic rows", _count(evaluation.rows.get("synthetic")))]
+    facts = [
+        ("Tables" if evaluation.tables else "Table", evaluation.table),
+        ("Tier", verdict.tier),
+        ("Synthetic rows", _count(evaluation.rows.get("synthetic"))),
+    ]
     for side, name in (("train", "learned from"), ("holdout", "held out")):
         if side in evaluation.rows:
             people = evaluation.persons.get(side)
@@ -165,12 +169,26 @@ def _good(evaluation: Evaluation) -> str:
 
 
 def _figures(evaluation: Evaluation, group: str, caption: str) -> str:
+    """The figures of whole tables, a table each where there are several, and those of the keys between them."""
     chosen = [r for r in evaluation.results if r.scope.kind == "table" and DEFINITIONS[r.metric].group == group]
-    if not chosen:
-        return ""
-    return _table(
-        caption, ("What", "Synthetic", "Naive shuffle", "Real people held out"), [_row(r, DEFINITIONS[r.metric].title) for r in chosen]
-    )
+    if not evaluation.tables:
+        return _numbers(caption, [_row(r, DEFINITIONS[r.metric].title) for r in chosen])
+    between = [r for r in evaluation.results if r.scope.kind == "relationship" and DEFINITIONS[r.metric].group == group]
+    keys = [_row(r, f"{r.scope.names[0]}, {' '.join(r.scope.names[1:])}: {DEFINITIONS[r.metric].title}", meaning=False) for r in between]
+    parts = [_numbers(f"{caption}: keys between tables", keys)]
+    for name in evaluation.names:
+        rows = [_row(r, DEFINITIONS[r.metric].title) for r in chosen if r.scope.names[0] == name]
+        parts.append(_folded(name, _numbers(f"{caption}: {name}", rows)))
+    return "\n".join(part for part in parts if part)
+
+
+def _numbers(caption: str, rows: list[str]) -> str:
+    return _table(caption, ("What", "Synthetic", "Naive shuffle", "Real people held out"), rows) if rows else ""
+
+
+def _folded(name: str, content: str) -> str:
+    """What is about one table of several: opened by whoever wants it."""
+    return f"<details><summary>{escape(name)}</summary>\n{content}\n</details>" if content else ""
 
 
 def _row(r: MetricResult, name: str, meaning: bool = True) -> str:
@@ -207,7 +225,11 @@ def in_words(r: MetricResult) -> str:
 def _charts(charts: tuple[Chart, ...]) -> str:
     if not charts:
         return ""
-    return "<h2>Charts</h2>\n" + "\n".join(_chart(chart) for chart in charts)
+    names = list(dict.fromkeys(chart.table_name for chart in charts))
+    if names == [""]:
+        return "<h2>Charts</h2>\n" + "\n".join(_chart(chart) for chart in charts)
+    parts = (_folded(name, "\n".join(_chart(chart) for chart in charts if chart.table_name == name)) for name in names)
+    return "<h2>Charts</h2>\n" + "\n".join(parts)
 
 
 def _chart(chart: Chart) -> str:
@@ -233,14 +255,22 @@ def _cell(value: Any) -> str:
 
 
 def _detail(evaluation: Evaluation) -> str:
+    if evaluation.tables:
+        parts = [_folded(name, _lines(evaluation.part(name))) for name in evaluation.names]
+    else:
+        parts = [_lines(evaluation)]
+    found = "\n".join(part for part in parts if part)
+    return f"<h2>Detail</h2>\n{found}" if found else ""
+
+
+def _lines(evaluation: Evaluation) -> str:
     parts = []
     for kind, caption in (("column", "Column by column"), ("pair", "The pairs of columns that agree least"), ("rule", "Rule by rule")):
         rows = [
             _row(r, f"{r.scope.label}: {DEFINITIONS[r.metric].title}", meaning=False) for r in evaluation.results if r.scope.kind == kind
         ]
-        if rows:
-            parts.append(_table(caption, ("What", "Synthetic", "Naive shuffle", "Real people held out"), rows))
-    return "<h2>Detail</h2>\n" + "\n".join(parts) if parts else ""
+        parts.append(_numbers(caption, rows))
+    return "\n".join(part for part in parts if part)
 
 
 def _methods(evaluation: Evaluation, verdict: Verdict) -> str:

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from evaluation.definitions import DEFINITIONS
 from evaluation.gates import allowed, load
-from evaluation.results import Evaluation, MetricResult
+from evaluation.results import REFERS, Evaluation, MetricResult
 from generators.errors import InputError
 
 DECIMALS = 2
 BANDED = ("collisions", "rare_values")
-SYNTHETIC_ONLY = ("structure", "rule_violations")
+SYNTHETIC_ONLY = ("structure", "rule_violations", "foreign_keys", "unique_keys")
 """Metrics of the synthetic table alone: no real row is read for their value."""
 
 
@@ -30,30 +30,45 @@ def public(evaluation: Evaluation, tier: str = "publicly-sourced") -> Evaluation
         return evaluation
     structural = tier == "structural"
     load().of(tier)
-    enough = evaluation.rows.get("train") is not None and evaluation.rows.get("holdout") is not None
+    crowded = {
+        name for name in evaluation.names if all(evaluation.figures(name).rows.get(side) is not None for side in ("train", "holdout"))
+    }
+    enough = bool(crowded)
     results: list[MetricResult] = []
     for r in evaluation.results:
         if r.metric in SYNTHETIC_ONLY and r.scope.kind != "pair":
             results.append(_synthetic_only(r))
-        elif structural or not enough:
+        elif structural or not crowded.issuperset(_tables(r, evaluation)):
             continue
         elif r.metric in BANDED and r.scope.kind == "table":
             results.append(_band(r, tier))
         elif r.audience == "public" and DEFINITIONS[r.metric].public:
             results.append(_rounded(r, evaluation))
-    synthetic = evaluation.rows.get("synthetic")
-    real = {} if structural else {side: evaluation.rows.get(side) for side in ("train", "holdout")}
-    people = {} if structural else {side: evaluation.persons.get(side) for side in ("train", "holdout")}
+    shown = set() if structural else crowded
     return replace(
         evaluation,
         results=tuple(results),
-        charts=() if structural or not enough else tuple(c for c in evaluation.charts if c.audience == "public"),
-        rows={**real, "synthetic": synthetic},
-        persons={**people, "synthetic": evaluation.persons.get("synthetic")},
+        charts=tuple(c for c in evaluation.charts if c.audience == "public" and (c.table_name or evaluation.names[0]) in shown),
+        rows=_sides(evaluation.rows, structural),
+        persons=_sides(evaluation.persons, structural),
+        tables=tuple(replace(t, rows=_sides(t.rows, structural), persons=_sides(t.persons, structural)) for t in evaluation.tables),
         audience="public",
         tier=tier,
         notes=(_note(structural, enough),),
     )
+
+
+def _tables(r: MetricResult, evaluation: Evaluation) -> set[str]:
+    """The tables of which real rows were read for a figure."""
+    names = {r.scope.names[0]} if r.scope.names else set(evaluation.names)
+    if r.scope.kind == "relationship":
+        names.add(r.scope.names[-1].removeprefix(REFERS))
+    return names & set(evaluation.names)
+
+
+def _sides(figures: dict[str, int | None], structural: bool) -> dict[str, int | None]:
+    real = {} if structural else {side: figures.get(side) for side in ("train", "holdout")}
+    return {**real, "synthetic": figures.get("synthetic")}
 
 
 def _note(structural: bool, enough: bool) -> str:
@@ -83,7 +98,7 @@ def _rounded(r: MetricResult, evaluation: Evaluation) -> MetricResult:
         ceiling=figure(r.ceiling),
         interval=None if r.interval is None else (round(r.interval[0], DECIMALS), round(r.interval[1], DECIMALS)),
         # a sample may be as large as the real table, whose exact size is not published
-        n=r.n if r.n == evaluation.rows.get("synthetic") else None,
+        n=r.n if r.n == evaluation.figures(r.scope.names[0]).rows.get("synthetic") else None,
         n_ceiling=None,
         subsampled=None if r.subsampled is None else "on a sample",
         failed=None if r.failed is None else "not available",

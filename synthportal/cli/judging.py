@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaluation import report
-from evaluation.basket import evaluate
+from evaluation.dataset import evaluate
 from evaluation.gates import Verdict
-from evaluation.gates import judge as judge_table
+from evaluation.gates import judge as held_against
 from evaluation.results import Evaluation
 from generators import tables
 from generators.dataset import Dataset
@@ -36,18 +36,19 @@ class RealSides:
 
 @dataclass(frozen=True)
 class Judged:
-    """The evaluation and verdict of each table."""
+    """The evaluation of a dataset and its verdict."""
 
-    tables: tuple[tuple[Evaluation, Verdict], ...]
+    evaluation: Evaluation
+    verdict: Verdict
 
     @property
     def passed(self) -> bool:
-        return all(verdict.passed for _, verdict in self.tables)
+        return self.verdict.passed
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The verdicts in words."""
-        return tuple(sentence for _, verdict in self.tables for sentence in verdict.sentences)
+        """The verdict in words."""
+        return self.verdict.sentences
 
 
 def real_sides(train: Path, holdout: Path, schema: DatasetSchema | None, work: Path, progress: Progress) -> RealSides:
@@ -86,31 +87,18 @@ def judge(
     target: str | None,
     progress: Progress,
 ) -> Judged:
-    """Evaluate every table and hold it against the tier's gates; InputError when no table has the column `target`."""
+    """Evaluate every table and the keys between them, and hold the whole against the tier's gates.
+
+    InputError when no table has the column `target`.
+    """
     if target is not None and not any(target in table.names for table in real.schema.tables):
         raise InputError(f'--target: no table has a column "{target}"')
-    judged = []
-    for table in real.schema.tables:
-        found = evaluate(
-            real.train[table.name],
-            real.holdout[table.name],
-            synthetic[table.name],
-            table,
-            policy=policy,
-            seed=seed,
-            target=target if target in table.names else None,
-            progress=progress,
-        )
-        judged.append((found, judge_table(found, tier)))
-    return Judged(tuple(judged))
+    found = evaluate(real.train, real.holdout, synthetic, real.schema, policy=policy, seed=seed, target=target, progress=progress)
+    return Judged(found, held_against(found, tier))
 
 
 def write(judged: Judged, folder: Path, title: str) -> None:
-    """`metrics.json` and `report.html` in `folder`; of several tables one pair each, in a folder of the table's name."""
-    several = len(judged.tables) > 1
-    for found, verdict in judged.tables:
-        place = folder / found.table if several else folder
-        place.mkdir(exist_ok=True)
-        metrics = {**found.as_dict(), "verdict": verdict.as_dict()}
-        (place / METRICS).write_text(json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-        (place / REPORT).write_text(report.html(found, verdict, "reviewers", title), encoding="utf-8")
+    """`metrics.json` and `report.html` in `folder`."""
+    metrics = {**judged.evaluation.as_dict(), "verdict": judged.verdict.as_dict()}
+    (folder / METRICS).write_text(json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    (folder / REPORT).write_text(report.html(judged.evaluation, judged.verdict, "reviewers", title), encoding="utf-8")

@@ -22,7 +22,7 @@ def command(data: Path, out: Path, generator: str | None, rows: int | None, seed
 
     DIR holds synthetic.parquet, summary.json, metrics.json, report.html (open that first), schema.json and
     run.json (what was done with which settings and versions). No real record is in any of them. Of several
-    tables, synthetic/ holds one file each and evaluation/ a folder each. Exit 3 when a hard gate failed;
+    tables, synthetic/ holds one file each. Exit 3 when a hard gate failed;
     everything is written all the same.
 
     \b
@@ -50,7 +50,7 @@ def command(data: Path, out: Path, generator: str | None, rows: int | None, seed
         results, dataset = running.run(data, settings, work, watching)
         outputs.publish_folder(work / "results", out)
     records.say_warnings(dataset)
-    say(f"wrote {out}: open {out / 'report.html' if not results.tables[1:] else out / 'evaluation'}")
+    say(f"wrote {out}: open {out / 'report.html'}")
     for sentence in results.sentences:
         click.echo(sentence)
     if not results.passed:

@@ -38,9 +38,7 @@ def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> tuple
     results.mkdir()
     (results / "schema.json").write_text(real.schema.to_json(), encoding="utf-8")
     (results / "summary.json").write_text(making.summary_text(summary, real.schema), encoding="utf-8")
-    evaluations = results / "evaluation" if len(judged.tables) > 1 else results
-    evaluations.mkdir(exist_ok=True)
-    judging.write(judged, evaluations, title=f"Synthetic data: {info.title}")
+    judging.write(judged, results, title=f"Synthetic data: {info.title}")
     parts.lay_out(made, results, "synthetic")
     record = {
         "synthportal": __version__,

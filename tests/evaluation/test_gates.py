@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from evaluation.definitions import result
 from evaluation.gates import Gate, Verdict, judge, load, met, parse
 from evaluation.report import public
-from evaluation.results import Evaluation
+from evaluation.results import Evaluation, Scope
 from generators.errors import InputError
 
 TIERS = ("structural", "publicly-sourced", "privately-sourced")
@@ -16,6 +17,13 @@ WORST = {"at_most": 1e6, "at_most_or_near_ceiling": 1e6, "at_least": -1.0, "at_m
 
 def with_value(evaluation: Evaluation, gate: Gate, **changed: object) -> Evaluation:
     return replace(evaluation, results=tuple(replace(r, **changed) if r.metric == gate.metric else r for r in evaluation.results))
+
+
+@pytest.fixture(scope="module")
+def third(third: Evaluation) -> Evaluation:
+    keys = Scope("relationship", ("emergency_visits", "patient_id", "→ patients"))
+    links = (result(metric, keys, best, n=9) for metric, best in (("unique_keys", 1.0), ("foreign_keys", 1.0), ("children", 0.0)))
+    return replace(third, results=(*third.results, *links))
 
 
 @pytest.mark.promise("evaluate.10")

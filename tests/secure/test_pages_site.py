@@ -22,7 +22,8 @@ from releases import permissions
 from releases.models import Account, ReleaseRequest, Run, SignOff, Snapshot, SourceDataset
 from releases.services import requests, sources
 from releases.views import uploads
-from releases.views.schema_form import KIND_WORDS, ROLE_WORDS, SchemaForm
+from releases.views.schema_columns import KIND_WORDS, ROLE_WORDS
+from releases.views.schema_form import SchemaForm
 from tests.secure import world as build
 from tests.secure.conftest import World
 
@@ -315,7 +316,7 @@ def test_a_decision_is_repeated_on_a_page_of_its_own_and_signed_once(world: Worl
     assert client.post(review, decision(request))["Location"] == confirm
     assert not SignOff.objects.filter(request=request).exists()
     page = words(client.get(confirm))
-    for part in (request.title, str(request.author), "release-policy-1", (request.evidence_digest or "")[:12], "anybody"):
+    for part in (request.title, str(request.author), "release-policy-2", (request.evidence_digest or "")[:12], "anybody"):
         assert part in page
     assert client.post(confirm).status_code == 302
     assert client.post(confirm).status_code == 403

@@ -1,0 +1,121 @@
+"""The evaluation of a dataset: every table by the whole basket, and the keys that hold the tables together."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from evaluation import basket, relationships, safety
+from evaluation.comparison import compare
+from evaluation.relationships import Sides
+from evaluation.results import Chart, Evaluation, MetricResult, TableFigures
+from generators.disclosure import DisclosurePolicy
+from generators.errors import InputError
+from generators.progress import Progress, silent
+from generators.schema import DatasetSchema, TableSchema
+
+SIDES = ("train", "holdout", "synthetic")
+
+
+def evaluate(
+    train: Mapping[str, Path],
+    holdout: Mapping[str, Path],
+    synthetic: Mapping[str, Path],
+    schema: DatasetSchema,
+    *,
+    policy: DisclosurePolicy,
+    seed: int = 0,
+    target: str | None = None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """Evaluate a synthetic dataset against train and holdout, by table name; see `basket.evaluate` for one table.
+
+    Vocabularies (`TableSchema.public`) are about nobody: only the keys that refer to them are checked. A table about fewer persons than
+    the policy's `minimum_table` gave nothing to a summary: its structure and rare values are checked, nothing else is measured.
+    Raises InputError as `basket.evaluate` does, when a table is missing, and when no table has a column `target`.
+    """
+    measured = [t for t in schema.tables if not t.public]
+    for table in measured:
+        for name, files in zip(SIDES, (train, holdout, synthetic), strict=True):
+            if table.name not in files:
+                raise InputError(f'table "{table.name}" is not among the {name} tables')
+    if target is not None and not any(target in t.names for t in measured):
+        raise InputError(f'no table has a column "{target}" to predict')
+    sides = Sides(train, holdout, synthetic)
+    if len(schema.tables) == 1:
+        (table,) = measured
+        return _table(table, sides, policy, seed, target, progress)
+    parts = []
+    for place, table in enumerate(measured):
+        wanted = target if target in table.names else None
+        parts.append(_table(table, sides, policy, seed, wanted, _share(progress, place, len(measured))))
+    progress("checking keys", 0.96)
+    links = relationships.keys(schema, sides, seed) + relationships.children(schema, sides, policy, seed)
+    progress("done", 1.0)
+    return _together(parts, links, schema, policy, seed)
+
+
+def _table(table: TableSchema, sides: Sides, policy: DisclosurePolicy, seed: int, target: str | None, progress: Progress) -> Evaluation:
+    train, holdout, synthetic = (files[table.name] for files in (sides.train, sides.holdout, sides.synthetic))
+    try:
+        c = compare(train, holdout, synthetic, table, policy, seed)
+        few = int(c.people.max()) + 1 < policy.minimum_table
+    except InputError:
+        few = False  # said by the basket, with its reason
+    if not few:
+        return basket.evaluate(train, holdout, synthetic, table, policy=policy, seed=seed, target=target, progress=progress)
+    note = (
+        f"{table.name} is about too few people to be summarised: nothing of it was used, and only structure and rare values were checked."
+    )
+    results = [*safety.structure(c), *safety.rare(c)]
+    nobody = {"train": None, "holdout": None, "synthetic": c.synthetic.rows}
+    return Evaluation(table.name, tuple(results), (), nobody, {**nobody, "synthetic": None}, {}, seed, policy.as_dict(), notes=(note,))
+
+
+def _share(progress: Progress, place: int, tables: int) -> Progress:
+    def inner(stage: str, fraction: float, rows: int | None = None, total: int | None = None) -> None:
+        progress(stage, 0.95 * (place + fraction) / tables, rows, total)
+
+    return inner
+
+
+def _together(parts: list[Evaluation], links: list[MetricResult], schema: DatasetSchema, policy: DisclosurePolicy, seed: int) -> Evaluation:
+    """The parts as one evaluation. Its rows and persons are sums of the released ones."""
+
+    def total(which: str) -> dict[str, int | None]:
+        told = {side: [getattr(p, which).get(side) for p in parts] for side in SIDES}
+        return {
+            side: sum(v for v in values if v is not None) if any(v is not None for v in values) else None for side, values in told.items()
+        }
+
+    vocabularies = [t.name for t in schema.tables if t.public]
+    notes = [f"{p.table}: {note}" if not note.startswith(p.table) else note for p in parts for note in p.notes]
+    if vocabularies:
+        notes.append(f"Copied whole and about nobody, so not measured: {', '.join(vocabularies)}.")
+    persons = {side: _most(parts, side) for side in SIDES}
+    return Evaluation(
+        table=", ".join(p.table for p in parts),
+        results=tuple(links) + tuple(r for p in parts for r in p.results),
+        charts=tuple(_named(chart, p.table, place) for place, p in enumerate(parts) for chart in p.charts),
+        rows=total("rows"),
+        persons=persons,
+        versions={name: version(name) for name in basket.LIBRARIES} | {"python": platform.python_version()},
+        seed=seed,
+        policy=policy.as_dict(),
+        notes=tuple(notes),
+        tables=tuple(TableFigures(p.table, p.rows, p.persons) for p in parts),
+    )
+
+
+def _most(parts: list[Evaluation], side: str) -> int | None:
+    """Persons of the table that is about most: one person may be in several."""
+    told = [p.persons[side] for p in parts if p.persons.get(side) is not None]
+    return max((n for n in told if n is not None), default=None)
+
+
+def _named(chart: Chart, table: str, place: int) -> Chart:
+    """A chart of one table among those of others: its id and title say which."""
+    return replace(chart, id=f"t{place}-{chart.id}", title=f"{table}: {chart.title}", table_name=table)
