@@ -267,7 +267,8 @@ def test_a_folder_of_tables_goes_all_the_way(run: Run, stays: Path, place: Path)
     ended = run("run", "data", "--rows", 300, "--out", "results")
     assert ended.code in (0, 3), ended.err
     assert {path.name for path in (place / "results" / "synthetic").iterdir()} == {"stays.parquet", "wards.parquet"}
-    assert (place / "results" / "evaluation" / "wards" / "report.html").exists()
+    assert "<summary>wards</summary>" in (place / "results" / "report.html").read_text()
+    assert [t["table"] for t in json.loads((place / "results" / "metrics.json").read_text())["tables"]] == ["stays", "wards"]
 
 
 @pytest.mark.shared
