@@ -131,7 +131,7 @@ def _check_persons(connection: duckdb.DuckDBPyConnection, file: TableFile, table
         )
     if people.route and total != file.rows:
         raise InputError(
-            f'table "{table.name}": {total - file.rows:,} of its references find more than one row of "{people.route[0].parent}" or beyond; '
+            f'table "{table.name}": {total - file.rows:,} of its references lead to more than one row, through "{people.route[0].parent}"; '
             "a foreign key must lead to a key that is unique: correct the schema, or mend the files"
         )
 

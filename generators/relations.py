@@ -87,8 +87,8 @@ def check_keys(dataset: Dataset, schema: DatasetSchema, *, progress: Progress = 
 
 
 def key_problems(dataset: Dataset, schema: DatasetSchema, *, progress: Progress = silent) -> tuple[str, ...]:
-    """What is wrong with the keys of canonical files under a confirmed schema, each a sentence with table, columns, number of rows and first
-    row, and the way out: missing or repeated primary keys, references to rows that are not there, rows that reach no person or several.
+    """What is wrong with the keys of canonical files under a confirmed schema: missing or repeated primary keys, references to rows that
+    are not there, rows that reach no person or several. Each a sentence with table, columns, number of rows, first row, and the way out.
 
     InputError for foreign keys that go round in a circle. Memory does not grow with the number of rows.
     """

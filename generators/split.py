@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from generators.atomic import write_parquet
 from generators.dataset import TableFile
@@ -20,11 +21,15 @@ from generators.deidentify import hmac_parameters, hmac_sql
 from generators.engine import arrow_schema, batches, engine, first_row, literal, quoted, scan
 from generators.errors import InputError
 from generators.progress import Progress, silent
-from generators.relations import key_text
+from generators.relations import PeopleOf, key_text, people_of
 from generators.schema import DatasetSchema, TableSchema
 
 _DIGITS = 13
 """Hexadecimal digits of a person's hash that place it: 52 bits, exact in a 64-bit float."""
+
+
+KEPT_WHOLE = "kept whole"
+ROW_NUMBER = "row number"
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,10 @@ class Split:
     """Train and holdout of one snapshot.
 
     train, holdout: canonical file by table name; train_persons, holdout_persons: persons on each side
-    (rows, where a table has no person key);
+    (rows, where no table has persons);
     train_rows, holdout_rows: rows by table; digest: SHA-256 (hex) over the sorted hashes of the holdout's persons;
-    by: what each table was split by, in words ('person key "patient_id"', "row number").
+    by: what each table was split by, in words ('person key "patient_id"', "person reached through its foreign keys", "row number",
+    "kept whole"); public: the file of each vocabulary, which is about nobody and on neither side.
     """
 
     train: Mapping[str, Path]
@@ -45,15 +51,16 @@ class Split:
     holdout_rows: Mapping[str, int]
     digest: str
     by: Mapping[str, str]
+    public: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a steward should know: tables that could not be split by person."""
-        return tuple(
-            f'table "{table}" has no person key: it was split by row number, so one person\'s records may be on both sides'
-            for table, how in self.by.items()
-            if how == "row number"
-        )
+        said = {
+            ROW_NUMBER: "has no person key: it was split by row number, so one person's records may be on both sides",
+            KEPT_WHOLE: "has no person, and other tables refer to it: it is whole on both sides, so nothing in it was held out",
+        }
+        return tuple(f'table "{table}" {said[how]}' for table, how in self.by.items() if how in said)
 
 
 def split(
@@ -68,48 +75,40 @@ def split(
     """Write `train/<table>.parquet` and `holdout/<table>.parquet` in the folder `out`; every column as it is, rows in their order.
 
     A person is held out when HMAC-SHA256(key, "split:" + person key as text), read as a fraction, is below `holdout`, so about that
-    share of persons is. A table without a person key is split by row number in the same way, and the result says so.
-    schema: the schema of the files (raw or de-identified). Raises InputError when a person key is missing somewhere, when `holdout` is not
+    share of persons is. A table without a person key follows the persons its foreign keys reach. Of tables about nobody, those that
+    others refer to are whole on both sides, else those would refer to what is not there; the rest is split by row number in the same
+    way; the result says so. Vocabularies are on neither side.
+    schema: the schema of the files (raw or de-identified). Raises InputError when a row has no person, when `holdout` is not
     between 0 and 1, or when a side would have no person; nothing is then left behind.
     """
     if not 0 < holdout < 1:
         raise InputError(f"the holdout's share is {holdout:g}; it must lie between 0 and 1, for example 0.2")
     out = Path(out)
-    tables = [(file, schema.table(file.name)) for file in table_files]
+    paths = {file.name: file.path for file in table_files}
+    public = {file.name: file.path for file in table_files if schema.table(file.name).public}
+    tables = [_Sided.of(file, schema, paths) for file in table_files if file.name not in public]
     parameters = hmac_parameters(key)
     written: list[Path] = []
     try:
         with engine(out, "the split") as connection:
-            for i, (file, table) in enumerate(tables):
-                progress("finding each person's side", 0.3 * i / len(tables))
-                _hashed(connection, i, file, table, parameters)
-            persons, held = _digest_counts(connection, len(tables), holdout)
-            if held == 0 or held == persons:
-                side = "holdout" if held == 0 else "train"
-                raise InputError(
-                    f"the {side} side of the split would be empty: {persons:,} person{'s are' if persons != 1 else ' is'} too few to hold "
-                    f"{holdout:.0%} of them out; use more data or another share"
-                )
-            digest = _digest(connection, len(tables), holdout)
-            sides = {"train": False, "holdout": True}
+            persons, held, digest = _persons(connection, tables, parameters, holdout, progress)
+            sides = {"train": f">= {holdout!r}", "holdout": f"< {holdout!r}"}
             rows: dict[str, dict[str, int]] = {side: {} for side in sides}
-            paths: dict[str, dict[str, Path]] = {side: {} for side in sides}
+            files: dict[str, dict[str, Path]] = {side: {} for side in sides}
             step, steps = 0, 2 * len(tables)
-            for file, table in tables:
-                for side, is_holdout in sides.items():
-                    target = out / side / f"{table.name}.parquet"
-                    fraction = f"({_hash(table)})"
-                    where = f"{_fraction(fraction)} {'<' if is_holdout else '>='} {holdout!r}"
-                    columns = ", ".join(quoted(c.name) for c in table.columns)
-                    sql = f"SELECT {columns} FROM {scan(file.path, numbered=True)} WHERE {where}"
+            for table in tables:
+                for side, where in sides.items():
+                    target = out / side / f"{table.file.name}.parquet"
 
-                    def watch(done: int, start: float = 0.3 + 0.7 * step / steps, total: int = file.rows) -> None:
+                    def watch(done: int, start: float = 0.3 + 0.7 * step / steps, total: int = table.file.rows) -> None:
                         progress("writing train and holdout", start + 0.7 / steps * min(1.0, done / max(1, total)), done, total)
 
                     written.append(target)
-                    rows[side][table.name] = write_parquet(target, arrow_schema(table), batches(connection, sql, parameters), watch=watch)
-                    paths[side][table.name] = target
+                    selected = batches(connection, table.sql(where), parameters if table.hashed else None)
+                    rows[side][table.file.name] = write_parquet(target, table.stored, selected, watch=watch)
+                    files[side][table.file.name] = target
                     step += 1
+                table.check(sum(rows[side][table.file.name] for side in sides))
     except BaseException:
         for target in written:
             target.unlink(missing_ok=True)
@@ -117,16 +116,77 @@ def split(
             with suppress(OSError):
                 (out / side).rmdir()
         raise
-    by = {t.name: f'person key "{t.person_key}"' if t.person_key else "row number" for _, t in tables}
-    return Split(paths["train"], paths["holdout"], persons - held, held, rows["train"], rows["holdout"], digest, by)
+    by = {table.file.name: table.by for table in tables}
+    return Split(files["train"], files["holdout"], persons - held, held, rows["train"], rows["holdout"], digest, by, public)
 
 
-def _hash(table: TableSchema) -> str:
-    """SQL: the hash that places a record's person (64 hexadecimal characters)."""
-    if table.person_key is None:
-        return hmac_sql(f"'split:row:' || CAST(file_row_number AS VARCHAR) || {literal(':' + table.name)}")
-    column = table.column(table.person_key)
-    return hmac_sql(f"'split:' || ({key_text(column, quoted(column.name))})")
+@dataclass(frozen=True)
+class _Sided:
+    """One table on its way to two sides. people: who its rows are about, None where nobody; hashed: SQL of the hash that places a row
+    (64 hexadecimal characters), None where the table is kept whole; by: see `Split.by`.
+    """
+
+    file: TableFile
+    table: TableSchema
+    people: PeopleOf | None
+    hashed: str | None
+    by: str
+
+    @staticmethod
+    def of(file: TableFile, schema: DatasetSchema, paths: Mapping[str, Path]) -> _Sided:
+        table = schema.table(file.name)
+        people = people_of(schema, table.name, paths)
+        if people is not None:
+            how = f'person key "{table.person_key}"' if table.person_key else "person reached through its foreign keys"
+            return _Sided(file, table, people, hmac_sql(f"'split:' || ({key_text(people.column, people.person)})"), how)
+        if any(key.parent == table.name for other in schema.tables if other is not table for key in other.foreign_keys):
+            return _Sided(file, table, None, None, KEPT_WHOLE)
+        row = f"'split:row:' || CAST(t0.file_row_number AS VARCHAR) || {literal(':' + table.name)}"
+        return _Sided(file, table, None, hmac_sql(row), ROW_NUMBER)
+
+    def check(self, written: int) -> None:
+        """InputError when rows were written twice because a reference found several rows."""
+        if self.people is not None and written != self.file.rows:
+            raise InputError(
+                f'table "{self.file.name}": {written - self.file.rows:,} of its references lead to more than one row; '
+                "a foreign key must lead to a key that is unique: correct the schema, or mend the files"
+            )
+
+    @property
+    def source(self) -> str:
+        return f"{scan(self.file.path, numbered=True)} AS t0" if self.people is None else self.people.source
+
+    @property
+    def stored(self) -> pa.Schema:
+        plain = arrow_schema(self.table)
+        return plain if self.table.persons_by is None else plain.append(pa.field(self.table.persons_by, pa.string()))
+
+    def sql(self, where: str) -> str:
+        """The rows of one side, in their order."""
+        columns = ", ".join(f"t0.{quoted(name)}" for name in self.stored.names)
+        if self.hashed is None:
+            return f"SELECT {columns} FROM {scan(self.file.path)} AS t0"
+        joined = self.people is not None and self.people.route
+        order = " ORDER BY t0.file_row_number" if joined else ""
+        return f"SELECT {columns} FROM {self.source} WHERE {_fraction(f'({self.hashed})')} {where}{order}"
+
+
+def _persons(
+    connection: duckdb.DuckDBPyConnection, tables: Sequence[_Sided], parameters: Mapping[str, bytes], holdout: float, progress: Progress
+) -> tuple[int, int, str]:
+    """(persons, those of them held out, digest of these); rows count as persons where no table has any. InputError for an empty side."""
+    placed = [t for t in tables if t.people is not None] or [t for t in tables if t.hashed is not None]
+    for i, table in enumerate(placed):
+        progress("finding each person's side", 0.3 * i / len(placed))
+        _hashed(connection, i, table, parameters)
+    persons, held = _digest_counts(connection, len(placed), holdout) if placed else (0, 0)
+    if held == 0 or held == persons:
+        side = "holdout" if held == 0 else "train"
+        raise InputError(
+            f"the {side} side of the split would be empty: {persons:,} person{'s are' if persons != 1 else ' is'} too few to hold "
+            f"{holdout:.0%} of them out; use more data or another share"
+        )
+    return persons, held, _digest(connection, len(placed), holdout)
 
 
 def _fraction(hashed: str) -> str:
@@ -134,20 +194,18 @@ def _fraction(hashed: str) -> str:
     return f"(CAST('0x' || substr({hashed}, 1, {_DIGITS}) AS BIGINT) / {16**_DIGITS}.0)"
 
 
-def _hashed(connection: duckdb.DuckDBPyConnection, i: int, file: TableFile, table: TableSchema, parameters: Mapping[str, bytes]) -> None:
+def _hashed(connection: duckdb.DuckDBPyConnection, i: int, table: _Sided, parameters: Mapping[str, bytes]) -> None:
     """The different persons of a table, as hashes, in a temporary table of the engine (spilled to the work folder when large)."""
-    if table.person_key is not None:
-        v = quoted(table.person_key)
-        (missing,) = first_row(connection, f"SELECT count_if({v} IS NULL) FROM {scan(file.path)}")
+    if table.people is not None:
+        (missing,) = first_row(connection, f"SELECT count_if({table.people.person} IS NULL) FROM {table.source}")
         if missing:
+            key = table.table.counts_by
+            what = f'the person key "{key}" is missing' if key else "no person is reached through the foreign keys"
             raise InputError(
-                f'table "{table.name}": the person key "{table.person_key}" is missing in {missing:,} of {file.rows:,} records; '
+                f'table "{table.file.name}": {what} in {missing:,} of {table.file.rows:,} records; '
                 "choose another person key, or mend the file"
             )
-    connection.execute(
-        f"CREATE TEMP TABLE persons{i} AS SELECT DISTINCT {_hash(table)} AS h FROM {scan(file.path, numbered=True)}",
-        dict(parameters),
-    )
+    connection.execute(f"CREATE TEMP TABLE persons{i} AS SELECT DISTINCT {table.hashed} AS h FROM {table.source}", dict(parameters))
 
 
 def _all_persons(tables: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,14 +22,16 @@ def split(dataset: Dataset, seed: int, out: Path, progress: Progress) -> splitti
     return splitting.split(dataset.tables, dataset.schema, key=key, out=out, progress=progress)
 
 
-def lay_out(paths: Mapping[str, Path], folder: Path, name: str) -> None:
-    """The tables as `folder/name.parquet`, or, of several, `folder/name/<table>.parquet`."""
-    if len(paths) == 1:
+def lay_out(paths: Mapping[str, Path], folder: Path, name: str, copied: Mapping[str, Path] | None = None) -> None:
+    """The tables as `folder/name.parquet`, or, of several, `folder/name/<table>.parquet`; those `copied` stay where they are, too."""
+    if len(paths) == 1 and not copied:
         next(iter(paths.values())).replace(folder / f"{name}.parquet")
         return
     (folder / name).mkdir()
     for table, path in paths.items():
         path.replace(folder / name / f"{table}.parquet")
+    for table, path in (copied or {}).items():
+        shutil.copyfile(path, folder / name / f"{table}.parquet")
 
 
 def counted(split: splitting.Split) -> str:

@@ -13,7 +13,6 @@ from generators.errors import InputError
 from generators.progress import Progress, silent
 from generators.schema import DatasetSchema, TableSchema
 from synthportal.cli.outcome import say
-from synthportal.cli.watching import part
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,9 @@ def _all_names(schema: DatasetSchema) -> list[str]:
 
 
 def deidentified(dataset: Dataset, out: Path, key: bytes, progress: Progress = silent) -> Deidentified:
-    """Direct identifiers dropped, keys replaced by tokens under `key`; files in the folder `out`."""
-    made = [
-        deidentification.deidentify(
-            each, dataset.schema.table(each.name), key, out, progress=part(progress, i / len(dataset.tables), (i + 1) / len(dataset.tables))
-        )
-        for i, each in enumerate(dataset.tables)
-    ]
-    return Deidentified(dataset.schema.deidentified(), {t.name: t.path for t in made}, {t.name: t.rows for t in made})
+    """Direct identifiers dropped, keys replaced by tokens under `key`, vocabularies as they are; files in the folder `out`."""
+    made = deidentification.deidentify_dataset(dataset, key, out, progress=progress)
+    return Deidentified(made.schema, made.paths, {t.name: t.rows for t in made.tables})
 
 
 def run_key() -> bytes:

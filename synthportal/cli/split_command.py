@@ -37,7 +37,7 @@ def command(data: Path, schema_file: Path | None, person: str | None, out: Path,
         made = work / "made"
         made.mkdir()
         for side, paths in (("train", split.train), ("holdout", split.holdout)):
-            parts.lay_out(paths, made, side)
+            parts.lay_out(paths, made, side, split.public)
         outputs.publish_folder(made, out)
     records.say_warnings(dataset, *split.notes)
     say(f"wrote {out}: {parts.counted(split)}")
