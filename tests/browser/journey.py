@@ -93,7 +93,9 @@ class Journey:
             if select.input_value() == "":
                 select.select_option("-none-")
         self.inspect(page)
-        page.get_by_role("button", name="Confirm: this is what the file holds").click()
+        page.get_by_role("button", name="Confirm: this is what the data hold").click()
+        self.inspect(page)
+        page.get_by_role("button", name="Make the working copy and destroy the original").click()
         self.follow(page, "Go to the dataset")
         self.inspect(page)
 

@@ -33,9 +33,11 @@ def as_sent(form: SchemaForm) -> dict[str, str]:
     for part in form.parts:
         sent[f"{part.prefix}-person"] = f"={part.table.person_key}" if part.table.person_key else "-none-"
         sent[f"{part.prefix}-rules"] = part.rules_text
+        sent |= {f"{part.prefix}-key{n}": f"={name}" if name else "" for n, name in enumerate(part.key_choices)}
         for row in part.rows:
             column = row.column
             sent |= {f"{row.prefix}-kind": column.kind, f"{row.prefix}-role": column.role, f"{row.prefix}-codes": row.codes_text}
+            sent[f"{row.prefix}-sentinels"] = row.sentinels_text
             sent |= {f"{row.prefix}-format": column.format or "", f"{row.prefix}-description": column.description}
             sent |= {f"{row.prefix}-nullable": "yes"} if column.nullable else {}
             sent |= {f"{row.prefix}-unique": "yes"} if column.unique else {}
@@ -78,7 +80,7 @@ def test_what_cannot_be_used_is_said_and_linked_to_its_row(change: dict[str, str
     assert form.confirmed is None
     ((anchor, error),) = form.errors
     assert sentence in error
-    assert anchor in {"t0-person", "t0-c1-kind"}
+    assert anchor in {"t0-person", "t0-c1-kind", "t0-rules"}
 
 
 def test_no_column_can_be_added_by_sending_more_fields() -> None:

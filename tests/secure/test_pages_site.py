@@ -183,7 +183,7 @@ def test_the_schema_page_works_for_two_thousand_columns(world: World) -> None:
         "roles": list(ROLE_WORDS.items()), "meanings": (), "refused": "",
     }  # fmt: skip
     page = render_to_string("secure/schema.html", context)
-    assert page.count('name="t0-c1999-') == 7
+    assert page.count('name="t0-c1999-') == 8
     fields = len(re.findall(r"<(?:select|input|textarea)[^>]* name=", page))
     assert fields < settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
     assert "2,000 columns" in page
@@ -222,8 +222,14 @@ def test_the_schema_form_as_drawn_confirms_the_schema_when_sent_back(world: Worl
         sent |= {f"{row.prefix}-nullable": "yes"} if row.column.nullable else {}
     unanswered = client.post(address, {**sent, "t0-person": ""})
     assert unanswered.status_code == 422
-    assert client.post(address, sent).status_code == 302
-    again = client.post(address, sent)
+    asked = client.post(address, sent)
+    assert asked.status_code == 200
+    assert "the file you sent is destroyed" in words(asked)
+    assert not Run.objects.filter(snapshot=snapshot, kind=Run.Kind.PREPARE).exists()
+    carried = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', asked.content.decode()))
+    assert carried.items() >= {**sent, "sure": "yes"}.items()
+    assert client.post(address, carried).status_code == 302
+    again = client.post(address, carried)
     assert again.status_code == 403
     assert "confirmed already" in words(again)
     assert Run.objects.filter(snapshot=snapshot, kind=Run.Kind.PREPARE).count() == 1

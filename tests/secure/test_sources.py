@@ -128,7 +128,7 @@ def test_a_file_is_pointed_at_only_under_an_allowed_folder_whatever_links_say(wo
     assert len(sentences) == 1, "what exists elsewhere cannot be told from what does not"
     with pytest.raises(InputError, match="empty"):
         sources.point_at_file(world.people.steward, source, path=str(allowed / "empty.csv"))
-    with pytest.raises(InputError, match="“empty.csv” is empty"):
+    with pytest.raises(InputError, match=r"“empty\.csv” is empty"):
         sources.point_at_file(world.people.steward, source, path=str(allowed))
     snapshot = sources.point_at_file(world.people.steward, source, path=str(allowed / "inside.csv"))
     assert sources.raw_data(snapshot) == (allowed / "good.csv").resolve()
