@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from generators.column_codes import column_codes
-from generators.grouped import Codes
+from generators.grouped import Codes, Ints
 from generators.person_counts import PART, narrowest
 from generators.schema import ColumnSchema
+from generators.steps import Edges
 from generators.summary_parts import Scalar
 
 
@@ -62,32 +63,15 @@ def _classes(path: Path, table: str, axis: Classes, date_unit: str) -> Codes:
     """The class of each row of a file along one axis."""
     read = column_codes(path, table, axis.column, date_unit)
     kind = narrowest(axis.size)
-    other, missing = kind.type(axis.count), kind.type(axis.count + 1)
+    missing = kind.type(axis.count + 1)
     if read.labels is not None:
         places = {str(value): place for place, value in enumerate(axis.values)}
-        named = [_place(label, axis) if axis.edges else places.get(label, axis.count) for label in read.labels]
+        named = [band_of_hour(label, axis) if axis.edges else places.get(label, axis.count) for label in read.labels]
         return np.array([*named, axis.count + 1], dtype=kind)[read.codes]
     numbers = read.edges
     assert numbers is not None  # noqa: S101 - one of the two is always given
-
-    def at(value: Scalar) -> int:
-        """The first code whose value is not less."""
-        return bisect_left(range(read.size), value, key=lambda code: numbers.value(numbers.of(np.array([code]))[0].item()))
-
-    if axis.edges:
-        cuts = np.array([at(e) for e in axis.edges], dtype=np.int64)
-        table_of = np.array([other, *range(axis.count), other], dtype=kind)
-    else:
-        # A value is the band from its code to the next one; whatever lies between two values is of neither.
-        order = sorted(range(axis.count), key=lambda i: axis.values[i])
-        begin = [at(axis.values[i]) for i in order]
-        holds = [
-            b < read.size and numbers.value(numbers.of(np.array([b]))[0].item()) == axis.values[i]
-            for b, i in zip(begin, order, strict=True)
-        ]
-        cuts = np.array([c for b, h in zip(begin, holds, strict=True) if h for c in (b, b + 1)], dtype=np.int64)
-        named = [kind.type(i) for i, h in zip(order, holds, strict=True) if h]
-        table_of = np.array([other, *(t for n in named for t in (n, other))], dtype=kind)
+    cuts, places_of = bands(axis, numbers, read.size)
+    table_of = np.array(places_of, dtype=kind)
     classes = np.empty(len(read.codes), dtype=kind)
     for first in range(0, len(classes), PART):
         codes = read.codes[first : first + PART]
@@ -97,7 +81,28 @@ def _classes(path: Path, table: str, axis: Classes, date_unit: str) -> Codes:
     return classes
 
 
-def _place(label: str, axis: Classes) -> int:
+def bands(axis: Classes, numbers: Edges, size: int) -> tuple[Ints, list[int]]:
+    """(codes below `size` at which classes begin, ascending; the class before the first, then of each). numbers: what codes stand for."""
+    other = axis.count
+
+    def value(code: int) -> Scalar:
+        return numbers.value(numbers.of(np.array([code]))[0].item())
+
+    def at(wanted: Scalar) -> int:
+        """The first code whose value is not less."""
+        return bisect_left(range(size), wanted, key=value)
+
+    if axis.edges:
+        return np.array([at(e) for e in axis.edges], dtype=np.int64), [other, *range(axis.count), other]
+    # A value is the band from its code to the next one; whatever lies between two values is of neither.
+    order = sorted(range(axis.count), key=lambda i: axis.values[i])
+    begin = [at(axis.values[i]) for i in order]
+    holds = [b < size and value(b) == axis.values[i] for b, i in zip(begin, order, strict=True)]
+    cuts = np.array([c for b, h in zip(begin, holds, strict=True) if h for c in (b, b + 1)], dtype=np.int64)
+    return cuts, [other, *(t for i, h in zip(order, holds, strict=True) if h for t in (i, other))]
+
+
+def band_of_hour(label: str, axis: Classes) -> int:
     """The band of an hour of the day; hours outside all bands are another value."""
     hour = int(label)
     for band in range(axis.count):

@@ -30,8 +30,8 @@ from generators.summary_parts import Scalar
 HOURS = tuple(f"{h:02d}" for h in range(24))
 
 _MICROSECONDS_A_DAY = 86_400_000_000
-_EXACT = 1 << 53
-_WIDEST = 1 << 31
+EXACT = 1 << 53
+WIDEST = 1 << 31
 """Numbers spread more widely than this are not counted in units."""
 
 
@@ -136,7 +136,7 @@ class _Gathered:
         least, most = int(known.min()), int(known.max())
         self.most = most if self.least is None else max(self.most, most)
         self.least = least if self.least is None else min(self.least, least)
-        if self.most - self.least >= _WIDEST:
+        if self.most - self.least >= WIDEST:
             return False
         above = (np.clip(whole, least, most) - least).astype(narrowest(most - least + 1))
         self.pieces.append((least, above, None if valid is None else np.flatnonzero(~valid)))
@@ -229,7 +229,7 @@ def _dates(source: _Source, unit: str, *, hours: bool) -> ColumnCodes:
             hour = ((moments - days * _MICROSECONDS_A_DAY) // 3_600_000_000).astype(np.uint8)
             of_day.append(hour if valid is None else np.where(valid, hour, np.uint8(len(HOURS))))
     codes, size, base = periods.codes()
-    return ColumnCodes(codes, size, edges=_periods(base, unit), unit=unit, hours=np.concatenate(of_day) if of_day else None)
+    return ColumnCodes(codes, size, edges=periods_from(base, unit), unit=unit, hours=np.concatenate(of_day) if of_day else None)
 
 
 def _months(days: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -240,7 +240,9 @@ def _months(days: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.arange(first, last + 1).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)[days - first]
 
 
-def _periods(base: int, unit: str) -> Edges:
+def periods_from(base: int, unit: str) -> Edges:
+    """Codes that count calendar units from the one numbered `base`; the months, quarters or years are numbered from year 0."""
+
     def label(period: int) -> str:
         number = period + base
         if unit == "year":
@@ -280,7 +282,7 @@ def _whole(values: pa.Array, column: ColumnSchema) -> tuple[npt.NDArray[np.int64
     with np.errstate(over="ignore"):
         scaled = numbers * 10.0**places
     np.rint(scaled, out=scaled)
-    if len(scaled) and not np.abs(scaled).max() < _EXACT:
+    if len(scaled) and not np.abs(scaled).max() < EXACT:
         return None, 0, None
     return scaled.astype(np.int64), places, valid
 
@@ -311,7 +313,7 @@ def _wide(values: pa.ChunkedArray, column: ColumnSchema) -> ColumnCodes:
     if places is not None and 0 <= places <= 12:
         with np.errstate(over="ignore"):
             scaled = np.rint(numbers * 10.0**places)
-        if np.abs(scaled).max() < _EXACT:
+        if np.abs(scaled).max() < EXACT:
             whole = scaled.astype(np.int64)
             return _ranked(whole if places == 0 else whole / 10**places, valid)
     return _ranked(numbers, valid)
@@ -327,6 +329,11 @@ def _ranked(numbers: npt.NDArray[Any], valid: Bools | None) -> ColumnCodes:
         codes[first : first + PART][order] = np.searchsorted(distinct, piece[order])
     if valid is not None:
         codes[~valid] = len(distinct)
+    return ColumnCodes(codes, len(distinct), edges=ranked_numbers(distinct))
+
+
+def ranked_numbers(distinct: npt.NDArray[Any]) -> Edges:
+    """Codes that are ranks among `distinct` numbers, ascending."""
     exact = distinct.dtype.kind == "i"
 
     def rounded(number: float, towards: int) -> Scalar:
@@ -337,5 +344,4 @@ def _ranked(numbers: npt.NDArray[Any], valid: Bools | None) -> ColumnCodes:
         whole = (Decimal(number) / unit).to_integral_value(how) * unit
         return min(max(int(whole), -(1 << 63)), (1 << 63) - 1) if exact else float(whole)
 
-    edges = Edges(lambda n: n, lambda m: rounded(m, 1), lambda m: rounded(m, 0), lambda m: rounded(m, -1), numbers=distinct)
-    return ColumnCodes(codes, len(distinct), edges=edges)
+    return Edges(lambda n: n, lambda m: rounded(m, 1), lambda m: rounded(m, 0), lambda m: rounded(m, -1), numbers=distinct)
