@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,7 @@ def _times(array: pa.Array, column: ColumnSchema, valid: Bools) -> Value:
     return Value("duration", data, valid & (data >= 0))
 
 
+@lru_cache(maxsize=100_000)
 def microseconds_of_day(text: str, pattern: str | None) -> int:
     """ValueError for a text that is no time of day."""
     for form in (pattern,) if pattern else ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f"):
@@ -189,16 +191,21 @@ def _months(moments: Ints) -> tuple[Ints, Ints]:
     return months.astype(np.int64), (stamps - months.astype("datetime64[us]")).astype(np.int64)
 
 
-def repeated(columns: tuple[Value, ...], rows: int) -> Bools:
-    """Rows whose values in all of `columns` are those of another row too; none where a value is missing."""
+def same(columns: tuple[Value, ...], rows: int) -> Ints:
+    """A number for each row, the same for rows with the same values in all of `columns`; -1 where a value is missing."""
     valid = np.logical_and.reduce([c.valid for c in columns])
     group = np.zeros(rows, dtype=np.int64)
     for column in columns:
         codes = _text_codes(column.data) if column.what == "text" else np.unique(column.data, return_inverse=True)[1]
         group = np.unique(group * (int(codes.max(initial=0)) + 1) + codes, return_inverse=True)[1].astype(np.int64)
-    group = np.where(valid, group, -1)
-    counts = np.bincount(group[valid], minlength=1) if valid.any() else np.zeros(1, dtype=np.int64)
-    return np.asarray(valid & (counts[np.maximum(group, 0)] > 1), dtype=np.bool_)
+    return np.where(valid, group, -1)
+
+
+def repeated(columns: tuple[Value, ...], rows: int) -> Bools:
+    """Rows whose values in all of `columns` are those of another row too; none where a value is missing."""
+    group = same(columns, rows)
+    counts = np.bincount(group + 1)
+    return np.asarray((group >= 0) & (counts[group + 1] > 1), dtype=np.bool_)
 
 
 def _text_codes(text: pa.Array) -> Ints:
