@@ -131,4 +131,4 @@ def sampler(summary: TableSummary) -> Callable[[int, np.random.Generator], dict[
 def _all(column: ColumnSummary) -> int:
     """Rows of a column by its own figures."""
     cells = (*column.sentinels, *((column.nulls,) if column.nulls else ()))
-    return column.distribution.weight + sum(c.weight for c in cells)
+    return int(column.distribution.weight + sum(c.weight for c in cells))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 import numpy as np
 
 from generators.column_codes import whole_numbers
+from generators.concealment import hidden
 from generators.counting import Counted, Crowd
 from generators.disclosure import DisclosurePolicy
 from generators.grouped import Grouped
@@ -57,13 +58,14 @@ def _kept(schema: DatasetSchema, withheld: Collection[str]) -> Iterator[tuple[Ta
 
 def _summary(child: Counted, key: ForeignKey, parent: Counted, policy: DisclosurePolicy) -> RelationshipSummary:
     groups, without = child.children(key, parent)
-    everyone = parent.everyone
+    parents, rows = _rows(parent.everyone, policy), _rows(child.everyone, policy) if without is None else None
+    children = protected_numbers(groups, whole_numbers(0, 0), policy)
     return RelationshipSummary(
         child=child.schema.name,
         columns=key.columns,
         parent=parent.schema.name,
-        parents=_rows(everyone, policy),
-        children=protected_numbers(groups, whole_numbers(0, 0), policy),
+        parents=parents,
+        children=hidden(children.shape, children.left, parents, policy, repeats=rows),
         nulls=None if without is None else cell(policy, "missing", without.persons, without.rows, without.largest),
     )
 
@@ -75,7 +77,8 @@ def _of_persons(roots: list[TableSchema], opened: Opened, policy: DisclosurePoli
         groups = _with_none(opened(table).rows_per_person(), everybody)
         children = protected_numbers(groups, whole_numbers(0, 0), policy)
         parents = _rows(Crowd(everybody, everybody, 1), policy)
-        yield RelationshipSummary(table.name, (table.person_key or "",), "", parents, children)
+        shape = hidden(children.shape, children.left, parents, policy)
+        yield RelationshipSummary(table.name, (table.person_key or "",), "", parents, shape)
 
 
 def _with_none(groups: Grouped, everybody: int) -> Groups:

@@ -5,22 +5,26 @@ Tables are counted as `generators.counting.Counted`; what of the counts may leav
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from generators.code_systems import CODE_SYSTEMS
 from generators.column_codes import HOURS, whole_numbers
+from generators.concealment import hidden
 from generators.counting import Counted, CountedColumn, Crowd, ParquetTable
 from generators.disclosure import DisclosurePolicy
+from generators.dominance import magnitude
 from generators.errors import DisclosureRefused, InputError
+from generators.missing_patterns import protected_patterns
 from generators.progress import Progress, silent
-from generators.protection import cell, protected_categories, protected_numbers
+from generators.protection import Protected, cell, protected_categories, protected_numbers
 from generators.relationships import Opened, relationships
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
-from generators.summary import Cell, ColumnSummary, Distribution, MetadataSummary, TableSummary
+from generators.summary import Cell, ColumnSummary, Distribution, Magnitude, MetadataSummary, MissingPattern, TableSummary
 
 WORKERS = 2
 """Columns summarised at a time; reading and sorting, which take most of the time, run outside the interpreter's lock."""
@@ -86,15 +90,35 @@ class _Table:
         if everyone.persons < policy.minimum_table:
             return self.withheld()
         self.told(f"counted the persons of {name}", everyone.rows)
+        columns = self.columns(everyone.rows)
         return TableSummary(
             name=name,
             persons=policy.rounded(everyone.persons),
-            rows=policy.rounded(everyone.rows) if 2 * everyone.largest < everyone.rows else None,
-            columns=self.columns(everyone.rows),
-            rows_per_person=None
-            if self.schema.counts_by is None
-            else protected_numbers(self.counted.rows_per_person(), whole_numbers(0, 0), policy),
+            rows=self.rows,
+            columns=columns,
+            rows_per_person=self.rows_per_person(),
+            missing=self.missing(columns),
         )
+
+    @property
+    def rows(self) -> int | None:
+        """The released number of rows."""
+        everyone = self.counted.everyone
+        return self.policy.rounded(everyone.rows) if 2 * everyone.largest < everyone.rows else None
+
+    def rows_per_person(self) -> Distribution | None:
+        if self.schema.counts_by is None:
+            return None
+        found = protected_numbers(self.counted.rows_per_person(), whole_numbers(0, 0), self.policy)
+        persons = self.policy.rounded(self.counted.everyone.persons)
+        return hidden(found.shape, found.left, persons, self.policy, repeats=self.rows)
+
+    def missing(self, columns: Sequence[ColumnSummary]) -> tuple[MissingPattern, ...]:
+        """Which columns are missing together: of those whose missing values leave, where these are several."""
+        nulls = {c.name: c.nulls for c in columns if c.nulls is not None}
+        if len(nulls) < 2:
+            return ()
+        return protected_patterns(*self.counted.missing_together(tuple(nulls)), nulls, self.policy)
 
     def withheld(self) -> TableSummary:
         """The table without a figure: not even how many rows it has may leave."""
@@ -123,20 +147,44 @@ class _Table:
         counted = self.counted.column(column, self.policy.date_unit)
         if not counted.groups.at_least(self.policy.minimum, np.ones(len(counted.groups.codes), dtype=np.bool_)):
             return replace(place, absent="withheld")
-        distribution = _distribution(counted, self.policy)
-        hours = None if counted.hours is None else protected_categories(counted.hours, HOURS, self.policy, unit="hour")
+        nulls = _released("missing", counted.missing, self.policy)
+        sentinels = [(value, _released(value, crowd, self.policy)) for value, crowd in counted.sentinels]
+        beside = [c for c in (nulls, *(c for _, c in sentinels)) if c is not None]
+        apart = sum(crowd.rows for (_, crowd), (_, c) in zip(counted.sentinels, sentinels, strict=True) if c is None)
+        apart += counted.missing.rows if counted.missing is not None and nulls is None else 0
+
+        def concealing(found: Protected) -> Distribution:
+            return hidden(found.shape, found.left + apart, self.rows, self.policy, beside=beside)
+
+        distribution = concealing(_distribution(column, counted, self.policy))
+        hours = None if counted.hours is None else concealing(protected_categories(counted.hours, HOURS, self.policy, unit="hour"))
         if distribution.empty or (hours is not None and hours.empty):
             return replace(place, absent="withheld")
-        nulls = _released("missing", counted.missing, self.policy)
-        return replace(place, nulls=nulls, distribution=distribution, hours=hours, decimals=counted.decimals)
+        return replace(
+            place,
+            nulls=nulls,
+            distribution=distribution,
+            hours=hours,
+            decimals=counted.decimals,
+            sentinels=tuple(c for _, c in sentinels if c is not None),
+            magnitude=self.magnitude(column, counted),
+        )
+
+    def magnitude(self, column: ColumnSchema, counted: CountedColumn) -> Magnitude | None:
+        if column.kind not in (Kind.INTEGER, Kind.REAL) or not self.policy.sums:
+            return None
+        persons, largest = counted.groups.among(np.ones(len(counted.groups.codes), dtype=np.bool_))
+        whole = cell(self.policy, "present", persons, int(counted.groups.rows.sum()), largest)
+        return magnitude(self.counted.magnitude(column), None if whole is None else whole.rows, self.policy)
 
 
 def _released(value: str, crowd: Crowd | None, policy: DisclosurePolicy) -> Cell | None:
     return None if crowd is None else cell(policy, value, crowd.persons, crowd.rows, crowd.largest)
 
 
-def _distribution(counted: CountedColumn, policy: DisclosurePolicy) -> Distribution:
+def _distribution(column: ColumnSchema, counted: CountedColumn, policy: DisclosurePolicy) -> Protected:
     if counted.labels is not None:
-        return protected_categories(counted.groups, counted.labels, policy, grow=counted.grow, unit=counted.unit)
+        system = CODE_SYSTEMS.get(column.code_system or "") if column.storage == "string" else None
+        return protected_categories(counted.groups, counted.labels, policy, grow=counted.grow, unit=counted.unit, system=system)
     assert counted.edges is not None  # noqa: S101 - one of the two is always given
     return protected_numbers(counted.groups, counted.edges, policy, counted.unit)

@@ -13,12 +13,12 @@ from generators.summarise import summarise
 
 OWN = DisclosurePolicy("own", 1, minimum=8, rounding=10, minimum_table=100, date_unit="quarter", maximum_steps=300)
 DIGESTS = {
-    (27963, "public"): "262085c1e687bda8",
-    (27963, "internal"): "de80f7937c1750d1",
-    (27963, "own"): "2a0f98a936d43c5b",
-    (3000, "public"): "79c6bd41afa592aa",
-    (3000, "internal"): "d05b13a2820573ea",
-    (3000, "own"): "cb0779d97c63f72e",
+    (27963, "public"): "cd9fc6bab7d71373",
+    (27963, "internal"): "dec5b8be53645ec1",
+    (27963, "own"): "669c7ac838687144",
+    (3000, "public"): "86ec5bdeead18d63",
+    (3000, "internal"): "f7126c764499f02c",
+    (3000, "own"): "e1decb548bea151e",
 }
 
 
