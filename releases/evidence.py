@@ -93,7 +93,8 @@ def released_summary(version: SyntheticVersion) -> str | None:
 
 
 def _description(request: ReleaseRequest, chosen: SyntheticVersion, slug: str, version: int) -> CapsuleDescription:
-    names = {name for table in chosen.schema["tables"] for name in (c["name"] for c in table["columns"])}
+    whole = stored.working_schema(chosen.snapshot)
+    names = {selection.variable(whole, table["name"], column["name"]) for table in chosen.schema["tables"] for column in table["columns"]}
     history = [Event("generated", _moment(chosen.made_at)), Event("evaluated", _moment(chosen.evaluation.made_at))]
     if chosen.summary is not None:
         history.insert(0, Event("summarised", _moment(chosen.summary.made_at)))
@@ -116,7 +117,7 @@ def _description(request: ReleaseRequest, chosen: SyntheticVersion, slug: str, v
             disclosure_policy=chosen.summary.policy_name if chosen.summary else None,
             attempts=request.versions.count(),
         ),
-        variables={name: why for name, why in sorted(request.variables.items()) if name.rsplit(".", 1)[-1] in names or name in names},
+        variables={name: why for name, why in sorted(request.variables.items()) if name in names},
         history=tuple(history),
     )
 

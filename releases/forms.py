@@ -9,7 +9,8 @@ from django import forms
 
 from generators.disclosure import POLICIES
 from generators.registry import GENERATORS
-from generators.schema import TableSchema
+from generators.schema import DatasetSchema, TableSchema
+from releases import selection
 from releases.models import Account, ReleaseRequest, RoleName, SignOff, SummaryRecord
 
 MAXIMUM_ROWS = 1_000_000_000
@@ -148,30 +149,36 @@ class PurposeForm(forms.Form):
 class VariablesForm:
     """Which variables are asked for and why; a row per column, read directly since a table may have thousands.
 
-    The person key is not asked for: it is always issued anew.
-    rows: dicts with prefix (of the field's name), name, column, asked, why, error.
+    Keys are not asked for: they are always issued anew (`releases.selection.variables`).
+    rows: dicts with prefix (of the field's name), table, name, column, asked, why, error; tables: the rows by table, with how many are
+    asked for and how many are wrong.
     """
 
-    def __init__(self, tables: Iterable[TableSchema], reasons: dict[str, str], sent: Any = None) -> None:
+    def __init__(self, schema: DatasetSchema | None, reasons: dict[str, str], sent: Any = None) -> None:
         self.sent = sent
         self.errors: list[tuple[str, str]] = []
         self.variables: dict[str, str] = {}
         self.rows: list[dict[str, Any]] = []
         self.for_all = "" if sent is None else sent.get("why-all", "").strip()[:REASON_LENGTH]
         self.every = sent is not None and "every" in sent
-        several = list(tables)
-        for t, table in enumerate(several):
-            for c, column in enumerate(table.columns):
-                if column.name == table.person_key:
-                    continue
-                prefix = f"t{t}-c{c}"
-                name = column.name if len(several) == 1 else f"{table.name}.{column.name}"
-                if sent is None:
-                    asked, why = name in reasons, reasons.get(name, "")
-                else:
-                    asked = self.every or f"{prefix}-asked" in sent
-                    why = sent.get(f"{prefix}-why", "").strip()[:REASON_LENGTH]
-                self.rows.append({"prefix": prefix, "name": name, "column": column, "asked": asked, "why": why, "error": ""})
+        self.several = schema is not None and len(schema.tables) > 1
+        self.vocabularies = [t.name for t in schema.tables if t.public] if schema else []
+        self.tables: list[dict[str, Any]] = []
+        for t, (table, names) in enumerate(selection.variables(schema) if schema else ()):
+            whole = sent is not None and f"t{t}-every" in sent
+            rows = [self._row(f"t{t}-c{table.names.index(name)}", table, name, reasons, whole) for name in names]
+            asked = sum(row["asked"] for row in rows)
+            self.tables.append({"prefix": f"t{t}", "name": table.name, "rows": rows, "asked": asked, "every": whole, "wrong": 0})
+            self.rows += rows
+
+    def _row(self, prefix: str, table: TableSchema, column: str, reasons: dict[str, str], whole: bool) -> dict[str, Any]:
+        name = f"{table.name}.{column}" if self.several else column
+        if self.sent is None:
+            asked, why = name in reasons, reasons.get(name, "")
+        else:
+            asked = self.every or whole or f"{prefix}-asked" in self.sent
+            why = self.sent.get(f"{prefix}-why", "").strip()[:REASON_LENGTH]
+        return {"prefix": prefix, "name": name, "short": column, "column": table.column(column), "asked": asked, "why": why, "error": ""}
 
     def is_valid(self) -> bool:
         """Every variable asked for needs a reason of its own, or the one given for all the others."""
@@ -185,6 +192,8 @@ class VariablesForm:
             if not why:
                 row["error"] = f"Say why “{row['name']}” is needed, or give a reason for all the others."
                 self.errors.append((f"{row['prefix']}-why", row["error"]))
+        for table in self.tables:
+            table["wrong"] = sum(bool(row["error"]) for row in table["rows"])
         if not self.variables:
             self.errors.append(("every", "Choose at least one variable."))
         return not self.errors

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from generators.disclosure import POLICIES
+from generators.schema import DatasetSchema
+from releases import selection
 from releases.models import ReleaseRequest, Run
 
 State = ReleaseRequest.State
@@ -155,24 +157,21 @@ def signed_capacities(request: ReleaseRequest) -> set[str]:
 
 
 def columns_of(request: ReleaseRequest) -> tuple[str, ...]:
-    """Names of the columns a release of this request would hold, each of which needs a reason.
+    """Names of the columns a release of this request would hold, each of which needs a reason; "table.column" of several tables.
 
-    The person key is left out: it is issued anew and says nothing. "table.column" when there are several tables.
+    Keys are left out: they are issued anew and say nothing (`releases.selection`).
     """
-    if request.version is not None:
-        schema = request.version.schema
-    else:
-        snapshot = request.source.current_snapshot
-        if snapshot is None:
-            return ()
-        schema = snapshot.working_copy.schema
-    tables = schema["tables"]
-    several = len(tables) > 1
+    snapshot = request.version.snapshot if request.version is not None else request.source.current_snapshot
+    if snapshot is None:
+        return ()
+    schema = DatasetSchema.from_dict(snapshot.working_copy.schema)
+    held = request.version.schema if request.version is not None else snapshot.working_copy.schema
+    present = {(table["name"], column["name"]) for table in held["tables"] for column in table["columns"]}
     return tuple(
-        f"{table['name']}.{column['name']}" if several else column["name"]
-        for table in tables
-        for column in table["columns"]
-        if column["name"] != table["person_key"]
+        selection.variable(schema, table.name, name)
+        for table, names in selection.variables(schema)
+        for name in names
+        if (table.name, name) in present
     )
 
 

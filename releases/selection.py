@@ -1,4 +1,8 @@
-"""Variable minimisation: the part of a dataset's schema and summary that a request asks for."""
+"""Variable minimisation: the part of a dataset's schema and summary that a request asks for.
+
+Of a dataset of several tables the variables are "table.column". Keys are not asked for: they are issued anew, and come along where
+they hold chosen tables together or lead to the person; so do the vocabularies that chosen columns refer to, whole.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +10,113 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from generators.rules import check
-from generators.schema import DatasetSchema, TableSchema
-from generators.summary import MetadataSummary, without
+from generators.schema import DatasetSchema, ForeignKey, Kind, TableSchema
+from generators.summary import MetadataSummary, TableSummary
 
 
-def selected(schema: DatasetSchema, variables: Collection[str]) -> DatasetSchema:
-    """The schema with the columns asked for, and the person key, which is issued anew and by which persons are counted.
+def variables(schema: DatasetSchema) -> tuple[tuple[TableSchema, tuple[str, ...]], ...]:
+    """What can be asked for: the columns of each table that need a reason. Tables of which nothing can be asked for are left out."""
+    if len(schema.tables) == 1:
+        (table,) = schema.tables
+        return ((table, tuple(n for n in table.names if n != table.person_key)),)
+    found = []
+    for table in schema.tables:
+        if table.public:
+            continue
+        keys = _keys(schema, table)
+        # A table that does nothing but link others is asked for by its keys.
+        found.append((table, tuple(n for n in table.names if n not in keys) or tuple(n for n in table.names if n != table.person_key)))
+    return tuple(found)
 
-    variables: column names ("table.column" when there are several tables); none chosen yet: everything.
-    Rules and keys that name a column left out go with it.
+
+def variable(schema: DatasetSchema, table: str, column: str) -> str:
+    """How a request names a column."""
+    return column if len(schema.tables) == 1 else f"{table}.{column}"
+
+
+def selected(schema: DatasetSchema, asked: Collection[str]) -> DatasetSchema:
+    """The schema with the variables asked for, and what they need. None chosen yet: everything.
+
+    The person key stays: it is issued anew, and persons are counted by it. Rules and keys that name a column left out go with it.
     """
-    if not variables:
+    if not asked:
         return schema
-    several = len(schema.tables) > 1
-    tables = (_selected(table, {n for n in table.names if (f"{table.name}.{n}" if several else n) in variables}) for table in schema.tables)
-    return replace(schema, tables=tuple(table for table in tables if table.columns))
+    if len(schema.tables) == 1:
+        (table,) = schema.tables
+        chosen = {n for n in table.names if n in asked}
+        return replace(schema, tables=(_part(table, {*chosen, table.person_key}, table.foreign_keys),) if chosen else ())
+    wanted = {t.name: {n for n in names if f"{t.name}.{n}" in asked} for t, names in variables(schema)}
+    present = _needed(schema, {name for name, names in wanted.items() if names}, wanted)
+    kept: dict[str, set[str]] = {}
+    for table in schema.tables:
+        if table.public:
+            kept[table.name] = set(table.names)
+            continue
+        references = {n for k in table.foreign_keys for n in k.columns}
+        held = {n for k in table.foreign_keys if k.parent in present for n in k.columns}
+        kept[table.name] = wanted[table.name] | {n for n in _keys(schema, table) if n not in references or n in held}
+    tables = []
+    for table in schema.tables:
+        if table.name not in present:
+            continue
+        held = [k for k in table.foreign_keys if k.parent in present and set(k.parent_columns) <= kept[k.parent]]
+        tables.append(_part(table, kept[table.name], held))
+    return replace(schema, tables=tuple(tables))
 
 
 def selected_summary(summary: MetadataSummary, whole: DatasetSchema, part: DatasetSchema) -> MetadataSummary:
-    """The summary less what `part` of the `whole` schema leaves out."""
+    """The summary less what `part` of the `whole` schema leaves out, figures about several columns or tables included."""
     if part == whole:
         return summary
-    kept = {(table.name, name) for table in part.tables for name in table.names}
-    left_out = [(table.name, name) for table in whole.tables for name in table.names if (table.name, name) not in kept]
-    return replace(without(summary, *left_out), schema_digest=part.digest)
+    tables = {table.name: table for table in part.tables}
+    held = {(t.name, columns) for t in part.tables for columns in [*(k.columns for k in t.foreign_keys), (t.person_key or "",)]}
+    return replace(
+        summary,
+        schema_digest=part.digest,
+        tables=tuple(_summary_part(t, set(tables[t.name].names)) for t in summary.tables if t.name in tables),
+        relationships=tuple(r for r in summary.relationships if (r.child, r.columns) in held and (r.parent == "" or r.parent in tables)),
+    )
 
 
-def _selected(table: TableSchema, names: Collection[str]) -> TableSchema:
-    kept = {*names, table.person_key} if names else set()
-    rest = replace(table, columns=tuple(c for c in table.columns if c.name in kept))
+def _keys(schema: DatasetSchema, table: TableSchema) -> set[str]:
+    """The columns that only say which row is which: all are issued anew."""
+    referred = (n for t in schema.tables for k in t.foreign_keys if k.parent == table.name for n in k.parent_columns)
+    keys = {table.person_key or "", *(n for n in (*table.primary_key, *referred) if table.column(n).kind is Kind.IDENTIFIER)}
+    return keys | {n for k in table.foreign_keys if not schema.table(k.parent).public for n in k.columns}
+
+
+def _needed(schema: DatasetSchema, chosen: set[str], wanted: dict[str, set[str]]) -> set[str]:
+    """The chosen tables, those that lead from them to the person, those a link table links, and vocabularies they refer to."""
+    present = set(chosen)
+    for name in chosen:
+        table = schema.table(name)
+        present |= {key.parent for key in schema.person_route(name)}
+        linked = wanted[name] & _keys(schema, table)
+        for key in table.foreign_keys:
+            if (schema.table(key.parent).public and set(key.columns) <= wanted[name]) or linked & set(key.columns):
+                present.add(key.parent)
+    return present
+
+
+def _part(table: TableSchema, names: Collection[str | None], references: Collection[ForeignKey]) -> TableSchema:
+    rest = replace(table, columns=tuple(c for c in table.columns if c.name in names))
     present = set(rest.names)
     return replace(
         rest,
         primary_key=table.primary_key if set(table.primary_key) <= present else (),
-        foreign_keys=tuple(k for k in table.foreign_keys if set(k.columns) <= present),
+        foreign_keys=tuple(k for k in references if set(k.columns) <= present),
         rules=tuple(rule for rule in table.rules if set(check(rule, table).columns) <= present),
+    )
+
+
+def _summary_part(table: TableSummary, kept: set[str]) -> TableSummary:
+    if {c.name for c in table.columns} <= kept:
+        return table
+    # A pattern says which columns are missing together and which are not, so it is about all of them.
+    told = {name for pattern in table.missing for name in pattern.columns}
+    return replace(
+        table,
+        columns=tuple(c for c in table.columns if c.name in kept),
+        missing=table.missing if told <= kept else (),
+        cross_tabulations=tuple(c for c in table.cross_tabulations if {axis.column for axis in c.axes} <= kept),
     )

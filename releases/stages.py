@@ -7,15 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evaluation.basket import evaluate as evaluate_table
+from evaluation.dataset import evaluate as evaluate_dataset
 from evaluation.gates import judge
 from generators import drift
 from generators.atomic import writing
-from generators.deidentify import deidentify
+from generators.deidentify import deidentify_dataset
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import InputError
 from generators.progress import Progress
 from generators.registry import GENERATORS, mechanism_for
+from generators.relations import check_keys
 from generators.sandbox import generate_confined
 from generators.schema import DatasetSchema, TableSchema
 from generators.split import split
@@ -59,18 +60,15 @@ def prepare(run: Run, token: str, progress: Progress) -> None:
         with files.attempt_folder("working", run.pk, run.attempt) as (part, final):
             with _scratch(run) as work:
                 dataset = read_dataset(
-                    sources.raw_data(snapshot), work, schema=schema, progress=_share(progress, 0.0, 0.6), names=snapshot.table_names
+                    sources.raw_data(snapshot), work, schema=schema, progress=_share(progress, 0.0, 0.55), names=snapshot.table_names
                 )
-                progress("removing what identifies people", 0.6)
-                copies = tuple(
-                    deidentify(table, schema.table(table.name), files.key("tokens"), part, progress=_share(progress, 0.6, 0.2))
-                    for table in dataset.tables
-                )
-            sides = split(copies, schema.deidentified(), key=files.key("split"), out=part / "split", progress=_share(progress, 0.8, 0.15))
-            tables = [{"name": t.name, "rows": t.rows, **_recorded(t.path, part, final, "working")} for t in copies]
+                check_keys(dataset, schema, progress=_share(progress, 0.55, 0.05))
+                copy = deidentify_dataset(dataset, files.key("tokens"), part, progress=_share(progress, 0.6, 0.2))
+            sides = split(copy.tables, copy.schema, key=files.key("split"), out=part / "split", progress=_share(progress, 0.8, 0.15))
+            tables = [{"name": t.name, "rows": t.rows, **_recorded(t.path, part, final, "working")} for t in copy.tables]
             record = {
                 "digest": sides.digest,
-                "by_person": all(t.person_key is not None for t in schema.tables),
+                "by_person": all(t.public or t.person_key or schema.person_route(t.name) for t in schema.tables),
                 "train": {name: _recorded(path, part, final, "working") for name, path in sides.train.items()},
                 "holdout": {name: _recorded(path, part, final, "working") for name, path in sides.holdout.items()},
                 "train_persons": sides.train_persons,
@@ -117,10 +115,7 @@ def evaluate(run: Run, token: str, progress: Progress) -> None:
     schema = DatasetSchema.from_dict(version.schema)
     disclosure = DisclosurePolicy.from_dict(version.summary.policy) if version.summary else POLICIES["internal"]
     train, holdout, synthetic = stored.side(version.snapshot, "train"), stored.side(version.snapshot, "holdout"), stored.data(version)
-    table = schema.tables[0]
-    evaluation = evaluate_table(
-        train[table.name], holdout[table.name], synthetic[table.name], table, policy=disclosure, seed=0, progress=progress
-    )
+    evaluation = evaluate_dataset(train, holdout, synthetic, schema, policy=disclosure, seed=0, progress=progress)
     verdict = judge(evaluation, version.tier, version=int(policy.release_policy().tiers[version.tier].gates))
     with files.attempt_folder("runs", run.pk, run.attempt) as (part, final):
         written = _written(part / "evaluation.json", evaluation.to_json(), part, final, "runs")

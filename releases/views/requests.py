@@ -126,8 +126,7 @@ def variables(request: SignedInRequest, key: str) -> HttpResponse:
     """Every variable the release would hold, and why it is needed."""
     asked = _found(request, key)
     snapshot = asked.source.current_snapshot
-    tables = stored.working_schema(snapshot).tables if snapshot else ()
-    form = VariablesForm(tables, asked.variables, sent(request))
+    form = VariablesForm(stored.working_schema(snapshot) if snapshot else None, asked.variables, sent(request))
     context = {**_task_context(request, asked, "Variables and why", "describe_request"), "form": form, "versions": asked.versions.exists()}
     if request.method != "POST":
         return render(request, "secure/variables.html", context)

@@ -117,17 +117,17 @@ def test_examples_follow_the_format_of_the_column() -> None:
 
 def test_a_reason_for_all_stands_for_every_variable_without_its_own_and_the_person_key_is_not_asked_for() -> None:
     table = schema_of(PERSON, AGE, replace(AGE, name="los"), person="patient").tables[0]
-    form = VariablesForm([table], {}, {"every": "yes", "why-all": "The exercise needs it.", "t0-c1-why": "Ages differ."})
+    form = VariablesForm(DatasetSchema((table,)), {}, {"every": "yes", "why-all": "The exercise needs it.", "t0-c1-why": "Ages differ."})
     assert form.is_valid()
     assert form.variables == {"age": "Ages differ.", "los": "The exercise needs it."}
 
 
 def test_a_variable_without_a_reason_is_named() -> None:
     table = schema_of(PERSON, AGE).tables[0]
-    form = VariablesForm([table], {}, {"t0-c1-asked": "yes", "t0-c1-why": "", "why-all": ""})
+    form = VariablesForm(DatasetSchema((table,)), {}, {"t0-c1-asked": "yes", "t0-c1-why": "", "why-all": ""})
     assert not form.is_valid()
     assert form.errors == [("t0-c1-why", "Say why “age” is needed, or give a reason for all the others.")]
-    assert not VariablesForm([table], {}, {}).is_valid()
+    assert not VariablesForm(DatasetSchema((table,)), {}, {}).is_valid()
 
 
 @pytest.mark.promise("pages.34")
