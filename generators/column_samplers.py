@@ -1,23 +1,29 @@
 """One column drawn from its released summary: the samplers the generators share.
 
 Values come out in the proportions the summary released; inside a step, evenly; decimals as the column has them; missing values at
-their released share (none where the summary withheld it). Pooled rare categories come out as the text ``Other``; where the column
-has no such value (numbers as codes, truths, or a public code list without it) their share goes to the released values in
+their released share (none where the summary withheld it), sentinels likewise. Rare codes that were rolled up come out as the public
+code that stands for what they have in common (`generators.code_systems`), pooled rare categories as the text ``Other``; where the
+column has no such value (numbers as codes, truths, or a public code list without it) their share goes to the released values in
 proportion. Dates are even within their period, times within their hour. Identifiers are issued anew. Free text is one fixed text.
 A withheld column is missing throughout, or a structural placeholder where it may not be missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from generators.code_systems import CODE_SYSTEMS
 from generators.issuing import ARROW, Lottery, clock, coded, stored
+from generators.missing_patterns import rows_of
 from generators.schema import ColumnSchema, Kind
+from generators.sentinels import sentinel_values
 from generators.structural import DAY, Sampler, placeholder
 from generators.summary import OTHER, Cell, ColumnSummary, Distribution, Scalar, Step
 
@@ -41,16 +47,31 @@ def column_sampler(column: ColumnSchema, summary: ColumnSummary) -> Sampler:
     if column.kind is Kind.TIME:
         return _times(column, summary.distribution, null)
     if column.kind in (Kind.DATE, Kind.DATETIME):
-        return _dates(column, summary, null)
+        return _with_sentinels(column, summary, _dates(column, summary, null))
     if column.kind in (Kind.INTEGER, Kind.REAL):
-        return _numbers(column, summary, null)
+        return _with_sentinels(column, summary, _numbers(column, summary, null))
     return _categories(column, summary.distribution, null)
+
+
+def _with_sentinels(column: ColumnSchema, summary: ColumnSummary, values: Sampler) -> Sampler:
+    if not summary.sentinels:
+        return values
+    own = sentinel_values(replace(column, sentinels=tuple(str(c.value) for c in summary.sentinels)), "")
+    lottery = Lottery(np.array([summary.distribution.weight, *(c.weight for c in summary.sentinels)], dtype=np.float64))
+
+    def sample(first: int, rows: int, rng: np.random.Generator) -> pa.Array:
+        drawn = values(first, rows, rng)
+        chosen = lottery.draw(rows, rng)
+        sentinels = pc.take(pc.cast(own, drawn.type), pa.array(np.maximum(chosen - 1, 0)))
+        return pc.if_else(pc.and_(pa.array(chosen > 0), pc.is_valid(drawn)), sentinels, drawn)
+
+    return sample
 
 
 def _nulls(summary: ColumnSummary) -> Nulls:
     if summary.nulls is None:
         return lambda rows, rng: None
-    share = summary.nulls.weight / max(1, summary.nulls.weight + summary.distribution.weight)
+    share = summary.nulls.weight / max(1, rows_of(summary))
     return lambda rows, rng: rng.random(rows, dtype=np.float32) < share
 
 
@@ -63,10 +84,24 @@ def _categories(column: ColumnSchema, shape: Distribution, null: Nulls) -> Sampl
     cells = list(shape.values)
     if shape.other is not None and column.storage == "string" and (column.codes is None or OTHER in column.codes or not cells):
         cells.append(shape.other)
-    if not cells:
+    weights = {str(c.value): c.weight for c in cells}
+    for code, weight in _stand_ins(column, shape):
+        weights[code] = weights.get(code, 0) + weight
+    if not weights:
         return placeholder(column)
-    labels, lottery = [str(c.value) for c in cells], Lottery(weights_of(cells))
+    labels, lottery = list(weights), Lottery(np.array(list(weights.values()), dtype=np.float64))
     return lambda first, rows, rng: coded(labels, lottery.draw(rows, rng), column.storage, null(rows, rng))
+
+
+def _stand_ins(column: ColumnSchema, shape: Distribution) -> Iterator[tuple[str, int]]:
+    """The codes that are generated for rolled-up ones, and how often."""
+    system = CODE_SYSTEMS.get(column.code_system or "")
+    for rollup in shape.rolled:
+        level = None if system is None else system.level(rollup.level)
+        if level is not None:
+            code = level.stand_in(rollup.code)
+            if column.codes is None or code in column.codes:
+                yield code, rollup.weight
 
 
 def _numbers(column: ColumnSchema, summary: ColumnSummary, null: Nulls) -> Sampler:

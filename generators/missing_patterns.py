@@ -101,7 +101,7 @@ def sampler(summary: TableSummary) -> Callable[[int, np.random.Generator], dict[
     """
     if not summary.missing:
         return None
-    whole = max(1, max(summary.rows or 0, *(_all(c) for c in summary.columns)))
+    whole = max(1, max(summary.rows or 0, *(rows_of(c) for c in summary.columns)))
     shares = np.array([p.weight / whole for p in summary.missing])
     if shares.sum() > 1:
         shares /= shares.sum()
@@ -111,7 +111,7 @@ def sampler(summary: TableSummary) -> Callable[[int, np.random.Generator], dict[
     member = {c.name: np.array([c.name in p.columns for p in summary.missing] + [False]) for c in columns}
     extra: dict[str, float] = {}
     for column in columns:
-        own = column.nulls.weight / max(1, _all(column)) if column.nulls else 0.0
+        own = column.nulls.weight / max(1, rows_of(column)) if column.nulls else 0.0
         left = own - float(shares[member[column.name][:-1]].sum())
         extra[column.name] = min(1.0, max(0.0, left / free)) if free > 1e-9 else 0.0
 
@@ -128,7 +128,7 @@ def sampler(summary: TableSummary) -> Callable[[int, np.random.Generator], dict[
     return draw
 
 
-def _all(column: ColumnSummary) -> int:
-    """Rows of a column by its own figures."""
+def rows_of(column: ColumnSummary) -> int:
+    """Rows of a column by its own released figures."""
     cells = (*column.sentinels, *((column.nulls,) if column.nulls else ()))
     return int(column.distribution.weight + sum(c.weight for c in cells))
