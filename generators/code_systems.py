@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 from stdnum import verhoeff
 
-from generators.identifiers import spelled
-
 FITTING = 0.95
 """Share of a column's different values that must be valid codes of a system for it to be proposed."""
 
@@ -135,8 +133,10 @@ CODE_SYSTEMS: dict[str, CodeSystem] = {
 """The systems by name, which is what `ColumnSchema.code_system` holds."""
 
 
-def detected(values: Sequence[str], column: str) -> str | None:
+def detected(values: Sequence[str], word: str) -> str | None:
     """The system whose codes at least `FITTING` of these different values of a column are; of several the one its name speaks of.
+
+    word: the column's name, as `generators.identifiers.spelled` spells it.
 
     Where the name speaks of none, postcode districts need an area of two letters among them and OPCS-4 is never taken: its codes look
     like those of ICD-10.
@@ -144,7 +144,6 @@ def detected(values: Sequence[str], column: str) -> str | None:
     if len(values) < 5:
         return None
     fitting = [s for s in CODE_SYSTEMS.values() if sum(s.valid(v) for v in values) >= FITTING * len(values)]
-    word = spelled(column)
     named = [s.name for s in fitting if s.named.search(word)]
     if named:
         return named[0]
