@@ -16,6 +16,7 @@ from generators.code_systems import CODE_SYSTEMS
 from generators.column_codes import HOURS, whole_numbers
 from generators.concealment import hidden
 from generators.counting import Counted, CountedColumn, Crowd, ParquetTable
+from generators.cross_tabulation import CrossTab, checked, cross_tabulated
 from generators.disclosure import DisclosurePolicy
 from generators.dominance import magnitude
 from generators.errors import DisclosureRefused, InputError
@@ -31,7 +32,12 @@ WORKERS = 2
 
 
 def summarise(
-    train: Mapping[str, Path], schema: DatasetSchema, policy: DisclosurePolicy, *, progress: Progress = silent
+    train: Mapping[str, Path],
+    schema: DatasetSchema,
+    policy: DisclosurePolicy,
+    *,
+    cross_tabulations: Sequence[CrossTab] = (),
+    progress: Progress = silent,
 ) -> MetadataSummary:
     """The protected aggregates of canonical Parquet files, by table name.
 
@@ -42,22 +48,34 @@ def summarise(
     if missing:
         raise InputError(f'no file was given for table "{missing[0]}"')
 
-    return summary_of(lambda table: ParquetTable(table, train[table.name]), schema, policy, progress=progress)
+    return summary_of(
+        lambda table: ParquetTable(table, train[table.name]), schema, policy, cross_tabulations=cross_tabulations, progress=progress
+    )
 
 
 def summary_of(
-    opened: Opened, schema: DatasetSchema, policy: DisclosurePolicy, *, workers: int = WORKERS, progress: Progress = silent
+    opened: Opened,
+    schema: DatasetSchema,
+    policy: DisclosurePolicy,
+    *,
+    cross_tabulations: Sequence[CrossTab] = (),
+    workers: int = WORKERS,
+    progress: Progress = silent,
 ) -> MetadataSummary:
     """The protected aggregates of tables that can be counted; see `summarise`. Vocabularies have no summary.
 
     opened: gives a table each time it is asked for. It is not kept: who a row is about takes memory while its table is counted.
     """
+    checked(cross_tabulations, schema, policy)
     tables = [t for t in schema.tables if not t.public]
     steps = sum(len(t.columns) + 1 for t in tables)
     summaries: list[TableSummary] = []
     done = 0
     for table in tables:
-        summaries.append(_Table(opened(table), policy, progress, done, steps, workers).summary())
+        counted = opened(table)
+        summary = _Table(counted, policy, progress, done, steps, workers).summary()
+        asked = [c for c in cross_tabulations if c.table == table.name and not summary.withheld]
+        summaries.append(replace(summary, cross_tabulations=cross_tabulated(counted, summary, asked, policy)))
         done += len(table.columns) + 1
     withheld = [t.name for t in summaries if t.withheld]
     if len(withheld) == len(summaries):
