@@ -62,5 +62,7 @@ def _generate(task: dict[str, Any], folder: Path, reply: Any) -> None:
         task["seed"],
         folder,
         progress,
+        scale=task["scale"],
+        vocabulary=task["vocabulary"],
     )
     reply("done", [[f.table, f.rows] for f in files])

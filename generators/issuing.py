@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from generators.schema import ColumnSchema
+from generators.schema import ColumnSchema, Kind
 
 DEFAULT_PATTERN = "SYN-999999999"
 """For identifiers without a public pattern: looks like nothing issued by anybody."""
@@ -59,6 +59,18 @@ def issued(numbers: npt.NDArray[np.int64], pattern: str | None) -> pa.Array:
             letters[:, at : at + len(constant)] = np.frombuffer(constant, dtype=np.uint8)
     offsets = np.arange(len(numbers) + 1, dtype=np.int32) * np.int32(width)
     return pa.StringArray.from_buffers(len(numbers), pa.py_buffer(offsets), pa.py_buffer(letters))
+
+
+def issued_as(column: ColumnSchema, numbers: npt.NDArray[np.int64]) -> pa.Array:
+    """The numbers as keys of `column`: whole numbers where its source stored numbers, else text in its pattern."""
+    if column.issued in ("int64", "float64"):
+        return pc.cast(pa.array(numbers), ARROW[column.issued])
+    return issued(numbers, column.format)
+
+
+def written(column: ColumnSchema) -> pa.DataType:
+    """The Arrow type of generated values of `column`."""
+    return ARROW[column.issued if column.kind is Kind.IDENTIFIER and column.issued in ("int64", "float64") else column.storage]
 
 
 class Lottery:

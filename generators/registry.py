@@ -1,37 +1,28 @@
 """The generators there are, and the one way to run one.
 
-A generator fills one partition of rows at a time (`PARTITION` rows, each with a seed of its own), so that memory does not grow with
-the number of rows and the same mechanism and seed give the same bytes however the work is cut.
+A generator fills one partition of rows at a time (`generators.partition`), so that memory does not grow with the number of rows and
+the same mechanism and seed give the same bytes however the work is cut.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-from collections.abc import Callable, Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from generators import marginal, structural
-from generators.atomic import writing
 from generators.errors import InputError
 from generators.mechanism import Mechanism, mechanism
+from generators.plan import PARTITION, Plan, Vocabulary, plan
+from generators.production import GeneratedFile, copy_public, produce, vocabulary_of
 from generators.progress import Progress, silent
 from generators.schema import DatasetSchema
 from generators.summary import MetadataSummary
 
-__all__ = ["GENERATORS", "GeneratedFile", "GeneratorInfo", "generate", "mechanism_for"]
+__all__ = ["GENERATORS", "PARTITION", "GeneratedFile", "GeneratorInfo", "generate", "mechanism_for", "planned", "workers_for"]
 
-PARTITION = 250_000
-"""Rows made together, from one seed, and written as one Parquet row group."""
-
-Fill = Callable[[int, int, np.random.Generator], pa.Table]
-"""(first row, rows, random generator) → that many rows of canonical Arrow."""
+MANY_ROWS = 1_000_000
+"""Rows from which on starting several processes pays."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +36,6 @@ class GeneratorInfo:
     needs: str
     good_for: str
     risk: str
-
-
-@dataclass(frozen=True)
-class GeneratedFile:
-    """One written table; sha256 is of the file's bytes."""
-
-    table: str
-    path: Path
-    rows: int
-    bytes: int
-    sha256: str
 
 
 GENERATORS: dict[str, GeneratorInfo] = {
@@ -93,40 +73,62 @@ def mechanism_for(
     return mechanism(name, info.version, schema, summary if info.needs == "summary" else None, allowed_uses=allowed_uses)
 
 
+def planned(
+    mechanism: Mechanism,
+    schema: DatasetSchema,
+    summary: MetadataSummary | None,
+    rows: int | Mapping[str, int] | None,
+    seed: int,
+    *,
+    scale: float | None = None,
+    vocabulary: Vocabulary | None = None,
+) -> Plan:
+    """The plan of a generation (`generators.plan.plan`), after making sure that the mechanism is of this schema, summary and program."""
+    info = _info(mechanism.generator)
+    _agree(mechanism, info, schema, summary)
+    seen = summary if info.needs == "summary" else None
+    return plan(mechanism, schema, seen, rows, seed, scale=scale, partition_rows=PARTITION, vocabulary=vocabulary)
+
+
 def generate(
     mechanism: Mechanism,
     schema: DatasetSchema,
     summary: MetadataSummary | None,
-    rows: int | Mapping[str, int],
+    rows: int | Mapping[str, int] | None,
     seed: int,
     out: Path,
     progress: Progress = silent,
+    *,
+    scale: float | None = None,
+    workers: int = 1,
+    public: Mapping[str, Path] | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> tuple[GeneratedFile, ...]:
-    """Write `<table>.parquet` for every table of the de-identified `schema` into the folder `out`, whole or not at all.
+    """Write `<table>.parquet` for every table of the de-identified `schema` into the folder `out`: all or none.
 
-    rows: of each table, or by table name. Raises InputError for a mechanism that is not of this schema, summary or program, and
-    whatever `progress` raises (`Cancelled`), after removing what was half-written.
+    rows: of every table that hangs on no other (of persons, where no table lists them), or by its name; scale: instead, how many times the
+    released numbers. Other tables follow. workers: processes; the bytes do not depend on it. public: files of the public tables, which are
+    copied; without it they are left out. vocabulary: keys of public tables where their files may not be seen (else read from `public`).
+    Raises InputError for a mechanism that is not of this schema, summary or program, and whatever `progress` raises (`Cancelled`), after
+    removing what was half-written.
     """
-    info = _info(mechanism.generator)
-    _agree(mechanism, info, schema, summary)
-    wanted = {t.name: rows if isinstance(rows, int) else rows.get(t.name, 0) for t in schema.tables}
-    for name, count in wanted.items():
-        if count < 1:
-            raise InputError(f'the number of rows to generate for table "{name}" must be at least 1')
-    if not 0 <= seed < 2**63:
-        raise InputError("the seed must be a whole number from 0 to 9223372036854775807")
-    out.mkdir(parents=True, exist_ok=True)
-    total, done, files = sum(wanted.values()), 0, []
-    for position, table in enumerate(schema.tables):
-        if info.needs == "schema":
-            fill = structural.filler(table)
-        else:
-            assert summary is not None  # noqa: S101 - _agree has seen to it; this is for the type checker
-            fill = marginal.filler(table, summary.table(table.name))
-        path = out / f"{table.name}.parquet"
-        files.append(_write(path, table.name, fill, wanted[table.name], (seed, position), _told(progress, table.name, done, total)))
-        done += wanted[table.name]
-    return tuple(files)
+    if public is not None and vocabulary is None:
+        vocabulary = vocabulary_of(schema, public)
+    whole = planned(mechanism, schema, summary, rows, seed, scale=scale, vocabulary=vocabulary)
+    files = {file.table: file for file in produce(whole, out, progress, workers)}
+    if public is not None:
+        try:
+            files |= {file.table: file for file in copy_public(schema, public, out)}
+        except BaseException:
+            for file in files.values():
+                file.path.unlink(missing_ok=True)
+            raise
+    return tuple(files[t.name] for t in schema.tables if t.name in files)
+
+
+def workers_for(rows: int, processors: int) -> int:
+    """How many processes to use for about as many rows on as many processors."""
+    return processors if rows >= MANY_ROWS else 1
 
 
 def _info(name: str) -> GeneratorInfo:
@@ -146,61 +148,3 @@ def _agree(mechanism: Mechanism, info: GeneratorInfo, schema: DatasetSchema, sum
         raise InputError(f'the generator "{info.name}" needs a metadata summary')
     if mechanism.summary_digest != summary.digest:
         raise InputError("the mechanism was approved for another summary")
-
-
-def _told(progress: Progress, table: str, before: int, total: int) -> Callable[[int], None]:
-    def tell(rows: int) -> None:
-        progress(f"generating {table}", (before + rows) / total, before + rows, total)
-
-    return tell
-
-
-def _partitions(fill: Fill, rows: int, seed: tuple[int, int]) -> Generator[pa.Table, None, None]:
-    """The partitions in order; the next one is made while the last is written."""
-
-    def part(first: int) -> pa.Table:
-        sequence = np.random.SeedSequence((*seed, 0, first // PARTITION))
-        return fill(first, min(PARTITION, rows - first), np.random.Generator(np.random.PCG64DXSM(sequence)))
-
-    starts = list(range(0, rows, PARTITION))
-    with ThreadPoolExecutor(1) as ahead:
-        pending = ahead.submit(part, starts[0])
-        for following in (*starts[1:], None):
-            table = pending.result()
-            if following is not None:
-                pending = ahead.submit(part, following)
-            yield table
-
-
-def _write(path: Path, table: str, fill: Fill, rows: int, seed: tuple[int, int], tell: Callable[[int], None]) -> GeneratedFile:
-    tell(0)
-    written, writer = 0, None
-    with writing(path) as sink, contextlib.closing(_partitions(fill, rows, seed)) as parts:
-        try:
-            for part in parts:
-                if writer is None:
-                    # Without the Arrow schema a text column is read back as text, also where it was written from a dictionary.
-                    writer = pq.ParquetWriter(
-                        sink,
-                        part.schema,
-                        compression="zstd",
-                        compression_level=1,
-                        use_dictionary=_repetitive(part),
-                        store_schema=False,
-                        # Minimum and maximum are found batch by batch; with the usual 1,024 rows that takes a third of the time.
-                        write_batch_size=1 << 14,
-                    )
-                writer.write_table(part, row_group_size=PARTITION)
-                written += part.num_rows
-                tell(written)
-        finally:
-            if writer is not None:
-                writer.close()  # also when stopped: else it would try again once its file is gone
-    with path.open("rb") as whole:
-        digest = hashlib.file_digest(whole, "sha256").hexdigest()
-    return GeneratedFile(table, path, rows, path.stat().st_size, digest)
-
-
-def _repetitive(part: pa.Table) -> list[str]:
-    """Columns worth a Parquet dictionary: those that come as Arrow dictionaries."""
-    return [f.name for f in part.schema if pa.types.is_dictionary(f.type)]

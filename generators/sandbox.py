@@ -5,7 +5,6 @@ The child has an empty environment, its own output folder and no other file (`ge
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
@@ -20,20 +19,19 @@ from typing import IO, Any
 
 from generators.errors import InputError
 from generators.mechanism import Mechanism
+from generators.production import GeneratedFile, copy_public, described, vocabulary_of
 from generators.progress import Progress, silent
-from generators.registry import GeneratedFile
 from generators.schema import DatasetSchema
 from generators.summary import MetadataSummary
+from generators.workers import GeneratorFault
+
+__all__ = ["ConfinedRun", "GeneratorFault", "generate_confined"]
 
 PULSE = 1.0
 """Seconds after which a silent child's progress is told again, so that whoever watches can cancel."""
 
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from generators.confined import main; main()"
 _ENVIRONMENT = {"LANG": "C.UTF-8", "TZ": "UTC", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-
-class GeneratorFault(RuntimeError):
-    """The confined generator failed for a reason that is a fault of the program; the message holds code locations only."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +46,21 @@ def generate_confined(
     mechanism: Mechanism,
     schema: DatasetSchema,
     summary: MetadataSummary | None,
-    rows: int | Mapping[str, int],
+    rows: int | Mapping[str, int] | None,
     seed: int,
     out: Path,
     *,
     progress: Progress = silent,
     memory_limit: int | None = None,
+    scale: float | None = None,
+    public: Mapping[str, Path] | None = None,
 ) -> ConfinedRun:
     """As `generators.registry.generate`, in a confined child process; all tables appear in `out`, or none.
 
-    memory_limit: bytes of address space. Raises InputError as `generate` does, GeneratorFault when the child fails otherwise, and
-    whatever `progress` raises (`Cancelled`), after ending the child and removing what it wrote. The child is killed when the calling
-    thread ends.
+    The child is one process: confined, it may start no others. public: files of the public tables, which this process copies; the child
+    is told some of their keys, no path. memory_limit: bytes of address space. Raises InputError as `generate` does, GeneratorFault when
+    the child fails otherwise, and whatever `progress` raises (`Cancelled`), after ending the child and removing what it wrote. The child
+    is killed when the calling thread ends.
     """
     out.mkdir(parents=True, exist_ok=True)
     folder = out / f".confined-{secrets.token_hex(8)}"
@@ -68,7 +69,9 @@ def generate_confined(
         "mechanism": mechanism.as_dict(),
         "schema": schema.as_dict(),
         "summary": None if summary is None else summary.as_dict(),
-        "rows": rows if isinstance(rows, int) else dict(rows),
+        "rows": dict(rows) if isinstance(rows, Mapping) else rows,
+        "scale": scale,
+        "vocabulary": None if public is None else vocabulary_of(schema, public),
         "seed": seed,
     }
     try:
@@ -90,9 +93,12 @@ def generate_confined(
                 if pipe is not None:
                     pipe.close()
         files = [_collected(folder / f"{table}.parquet", out, table, count) for table, count in reply.done]
+        if public is not None:
+            files += [replace(f, path=out / f.path.name) for f in copy_public(schema, public, folder)]
         for file in files:
             os.replace(folder / file.path.name, file.path)
-        return ConfinedRun(tuple(files), reply.confinement)
+        order = [t.name for t in schema.tables]
+        return ConfinedRun(tuple(sorted(files, key=lambda f: order.index(f.table))), reply.confinement)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -156,6 +162,4 @@ def _collected(path: Path, out: Path, table: str, rows: int) -> GeneratedFile:
     """The file as it is: its digest is taken here, not believed."""
     if path.is_symlink() or not path.is_file():
         raise GeneratorFault("the confined generator did not write what it said")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return GeneratedFile(table, out / path.name, rows, path.stat().st_size, digest)
+    return replace(described(table, path, rows), path=out / path.name)

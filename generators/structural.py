@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from generators.issuing import TEXT, clock, coded, issued, stored
+from generators.issuing import TEXT, clock, coded, issued_as, stored
 from generators.schema import ColumnSchema, Kind, TableSchema
 
 VERSION = "1"
@@ -27,10 +27,10 @@ Sampler = Callable[[int, int, np.random.Generator], pa.Array]
 """(first row, rows, random generator) → one column of that many rows."""
 
 
-def filler(table: TableSchema) -> Callable[[int, int, np.random.Generator], pa.Table]:
-    """The function that makes a partition of `table`; see `generators.registry.Fill`."""
+def filler(table: TableSchema, given: frozenset[str] = frozenset()) -> Callable[[int, int, np.random.Generator], pa.Table]:
+    """The function that makes the columns of `table` that are not `given`; see `generators.partition.Fill`."""
     keys = {table.person_key, *table.primary_key}
-    samplers = [(c.name, placeholder(c, may_miss=c.name not in keys)) for c in table.columns]
+    samplers = [(c.name, placeholder(c, may_miss=c.name not in keys)) for c in table.columns if c.name not in given]
 
     def fill(first: int, rows: int, rng: np.random.Generator) -> pa.Table:
         return pa.table({name: sample(first, rows, rng) for name, sample in samplers})
@@ -46,7 +46,7 @@ def placeholder(column: ColumnSchema, *, may_miss: bool = True) -> Sampler:
         return rng.random(rows) < share if share else None
 
     if column.kind is Kind.IDENTIFIER:
-        return lambda first, rows, rng: issued(np.arange(first + 1, first + rows + 1), column.format)
+        return lambda first, rows, rng: issued_as(column, np.arange(first + 1, first + rows + 1))
     if column.kind is Kind.TIME:
         times, _ = clock(column.format)
         return lambda first, rows, rng: coded(times, rng.integers(0, len(times), rows), column.storage, null(rows, rng))
