@@ -16,6 +16,8 @@ from generators import identifiers
 from generators.casting import KIND_WORDS
 from generators.dataset import Dataset, Finding, TableFile
 from generators.engine import engine, first_row, quoted, scan
+from generators.key_discovery import related
+from generators.key_meaning import NO_PERSON
 from generators.progress import Progress, silent
 from generators.schema import ColumnSchema, DatasetSchema, Kind, Role, TableSchema
 
@@ -81,7 +83,7 @@ def propose(dataset: Dataset, *, progress: Progress = silent) -> Profile:
         table, found = _table(file, dataset.schema.table(file.name))
         tables.append(table)
         findings += found
-    return Profile(DatasetSchema(tuple(tables)), tuple(findings))
+    return Profile(*related(dataset, DatasetSchema(tuple(tables)), tuple(findings), _PERSON_NAMES))
 
 
 class _Notes:
@@ -107,7 +109,7 @@ def _table(file: TableFile, table: TableSchema) -> tuple[TableSchema, list[Findi
     if file.rows == 1:
         notes.note(None, "the table has one record", "too few to summarise; is the file whole?", "warning")
     if person_key is None:
-        notes.note(None, "no column seems to say who the person is: every record will be counted as another person", key_reason, "warning")
+        notes.note(None, NO_PERSON, key_reason, "warning")
     else:
         notes.note(person_key, "taken as the person key", key_reason)
     primary = next((c for c in columns if c.unique and c.kind is Kind.IDENTIFIER and c.role is not Role.DIRECT_IDENTIFIER), None)

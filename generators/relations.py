@@ -59,13 +59,13 @@ def _along(schema: DatasetSchema, name: str, route: Sequence[ForeignKey], paths:
     child = schema.table(name)
     for i, key in enumerate(route):
         parent = schema.table(key.parent)
-        source += f" LEFT JOIN {scan(paths[parent.name])} AS t{i + 1} ON {_equal(child, key, parent, f't{i}', f't{i + 1}')}"
+        source += f" LEFT JOIN {scan(paths[parent.name])} AS t{i + 1} ON {same_key(child, key, parent, f't{i}', f't{i + 1}')}"
         child = parent
     column = child.column(child.person_key or "")
     return PeopleOf(source, f"t{len(route)}.{quoted(column.name)}", column, tuple(route))
 
 
-def _equal(child: TableSchema, key: ForeignKey, parent: TableSchema, here: str, there: str) -> str:
+def same_key(child: TableSchema, key: ForeignKey, parent: TableSchema, here: str, there: str) -> str:
     """SQL: whether a row of `here` refers to one of `there`, as the tokens of their keys would say."""
     pairs = []
     for name, other in zip(key.columns, key.parent_columns, strict=True):
@@ -144,7 +144,7 @@ class _Check:
             what = f'{_listed(key.parent_columns)}, which table "{table.name}" refers to,'
             yield from self.repeated(parent, key.parent_columns, what, out)
         present = " AND ".join(f"t0.{quoted(name)} IS NOT NULL" for name in key.columns)
-        join = f"ANTI JOIN {scan(self.paths[parent.name])} AS t1 ON {_equal(table, key, parent, 't0', 't1')}"
+        join = f"ANTI JOIN {scan(self.paths[parent.name])} AS t1 ON {same_key(table, key, parent, 't0', 't1')}"
         count, first = first_row(self.connection, f"SELECT count(*), min({_ROW}) FROM {self.scan(table.name)} {join} WHERE {present}")
         if count:
             yield (
