@@ -12,48 +12,63 @@ Only figures of rows are considered, since only rows add up; where nobody has tw
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from generators.disclosure import DisclosurePolicy
-from generators.summary_parts import Cell, CrossCell, Distribution, MissingPattern, Rollup, Step
+from generators.summary_parts import Cell, ColumnSummary, CrossCell, Distribution, MissingPattern, Rollup, Step
 
 Figure = Cell | Step | Rollup | MissingPattern | CrossCell
 
 
-def remainder(total: int, figures: Sequence[Figure], policy: DisclosurePolicy) -> tuple[int, int]:
-    """(least, most) rows that are in none of `figures` but in the released `total`, as far as these tell.
+Span = tuple[int, int]
+"""(least, most) that a count can be, as far as the released figures tell."""
 
-    Of a figure without rows at least its persons are known, and nothing else.
+
+def total_span(total: int, complete: Sequence[Sequence[Figure]], parts: Sequence[Sequence[Figure]], policy: DisclosurePolicy) -> Span:
+    """What the released `total` and the figures of all columns together tell of the rows of a table.
+
+    complete: figures of columns that leave nothing out, as a reader may know from the schema; parts: of all other columns.
     """
     least, most = policy.span(total)
-    for figure in figures:
-        if figure.rows is None:
-            least, most = 0, most - (policy.span(figure.persons)[0] if figure.persons is not None else 0)
-        else:
-            low, high = policy.span(figure.rows)
-            least, most = least - high, most - low
-    return max(0, least), max(0, most)
+    for figures in (*complete, *parts):
+        least = max(least, sum(_span(f, policy)[0] for f in figures))
+    for figures in complete:
+        if figures and all(f.rows is not None for f in figures):
+            most = min(most, sum(_span(f, policy)[1] for f in figures))
+    return least, max(least, most)
+
+
+def _span(figure: Figure, policy: DisclosurePolicy) -> Span:
+    """Of a figure without rows at least its persons are known, and that it is not more than everything."""
+    if figure.rows is not None:
+        return policy.span(figure.rows)
+    return (policy.span(figure.persons)[0] if figure.persons is not None else 0), 1 << 62
+
+
+def remainder(total: Span, figures: Sequence[Figure], policy: DisclosurePolicy) -> Span:
+    """What is told of the rows that are in none of `figures` but in the total."""
+    spans = [_span(f, policy) for f in figures]
+    return max(0, total[0] - sum(s[1] for s in spans)), max(0, total[1] - sum(s[0] for s in spans))
 
 
 def hidden(
-    shape: Distribution, left: int, total: int | None, policy: DisclosurePolicy, *, beside: Sequence[Cell] = (), repeats: int | None = None
+    shape: Distribution, left: int, total: Span | None, policy: DisclosurePolicy, *, beside: Sequence[Cell] = (), repeats: int | None = None
 ) -> Distribution:
     """`shape`, less its smallest figure where its figures would tell how much was left out of it.
 
     One is enough: what is then suppressed together is more than the minimum, and of none of its parts anything is told but that sum.
 
-    left: true rows that no figure is about; where it is 0 there is nothing to conceal. total: the released rows of which all figures are
-    part, None where that may not leave. beside: further released figures of the same total. repeats: where the values of `shape` are
-    numbers of rows, the released sum of these, which is a second total.
+    left: true rows that no figure is about; where it is 0 there is nothing to conceal. total: what is told of the rows of which all
+    figures are part, None where they may not leave. beside: further released figures of the same total. repeats: where the values of
+    `shape` are numbers of rows, the released sum of these, which is a second total.
     """
     if not left or total is None or shape.empty or _concealed(shape, total, policy, beside, repeats):
         return shape
     return _less(shape)
 
 
-def _concealed(shape: Distribution, total: int, policy: DisclosurePolicy, beside: Sequence[Cell], repeats: int | None) -> bool:
-    figures = (*figures_of(shape), *beside)
-    least, most = remainder(total, figures, policy)
+def _concealed(shape: Distribution, total: Span, policy: DisclosurePolicy, beside: Sequence[Cell], repeats: int | None) -> bool:
+    least, most = remainder(total, (*figures_of(shape), *beside), policy)
     if repeats is not None and not shape.steps and all(isinstance(c.value, int) and c.rows is not None for c in shape.values):
         spans = [(int(c.value), *policy.span(c.rows or 0)) for c in shape.values]
         low, high = policy.span(repeats)
@@ -79,3 +94,49 @@ def _less(shape: Distribution) -> Distribution:
         return replace(shape, other=None, pooled=None)
     smallest = min(range(len(shape.steps)), key=lambda i: shape.steps[i].weight)
     return replace(shape, steps=shape.steps[:smallest] + shape.steps[smallest + 1 :])
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column on its way to a summary. withheld: what stands for it when nothing leaves; left, hours_left: true rows that are in no
+    figure of it, or of its hours, never to be shown.
+    """
+
+    summary: ColumnSummary
+    withheld: ColumnSummary
+    left: int = 0
+    hours_left: int = 0
+
+
+def concealed(columns: Sequence[Column], rows: int | None, policy: DisclosurePolicy) -> tuple[ColumnSummary, ...]:
+    """The columns of a table of so many released `rows`, without what would give a suppressed figure away; one whose values or hours
+    cannot leave is withheld.
+    """
+    named = [(c.summary, part, left) for c in columns for part, left in _parts(c)]
+    figures = [((*figures_of(part), *_beside(summary)), left) for summary, part, left in named]
+    total = None
+    if rows is not None:
+        total = total_span(rows, [f for f, left in figures if not left], [f for f, left in figures if left], policy)
+    return tuple(_concealed_column(c, total, policy) for c in columns)
+
+
+def _parts(column: Column) -> list[tuple[Distribution, int]]:
+    """The distributions of a column that add up to the rows of its table, with what is left out of each."""
+    summary = column.summary
+    if summary.absent:
+        return []
+    return [(summary.distribution, column.left), *([(summary.hours, column.hours_left)] if summary.hours is not None else [])]
+
+
+def _beside(summary: ColumnSummary) -> tuple[Cell, ...]:
+    return (*summary.sentinels, *((summary.nulls,) if summary.nulls else ()))
+
+
+def _concealed_column(column: Column, total: Span | None, policy: DisclosurePolicy) -> ColumnSummary:
+    summary = column.summary
+    shapes = [hidden(part, left, total, policy, beside=_beside(summary)) for part, left in _parts(column)]
+    if any(shape.empty for shape in shapes):
+        return column.withheld
+    if not shapes:
+        return summary
+    return replace(summary, distribution=shapes[0], hours=shapes[1] if len(shapes) > 1 else None)

@@ -65,7 +65,7 @@ def _summary(child: Counted, key: ForeignKey, parent: Counted, policy: Disclosur
         columns=key.columns,
         parent=parent.schema.name,
         parents=parents,
-        children=hidden(children.shape, children.left, parents, policy, repeats=rows),
+        children=hidden(children.shape, children.left, None if parents is None else policy.span(parents), policy, repeats=rows),
         nulls=None if without is None else cell(policy, "missing", without.persons, without.rows, without.largest),
     )
 
@@ -77,7 +77,7 @@ def _of_persons(roots: list[TableSchema], opened: Opened, policy: DisclosurePoli
         groups = _with_none(opened(table).rows_per_person(), everybody)
         children = protected_numbers(groups, whole_numbers(0, 0), policy)
         parents = _rows(Crowd(everybody, everybody, 1), policy)
-        shape = hidden(children.shape, children.left, parents, policy)
+        shape = hidden(children.shape, children.left, None if parents is None else policy.span(parents), policy)
         yield RelationshipSummary(table.name, (table.person_key or "",), "", parents, shape)
 
 

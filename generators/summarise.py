@@ -14,7 +14,7 @@ import numpy as np
 
 from generators.code_systems import CODE_SYSTEMS
 from generators.column_codes import HOURS, whole_numbers
-from generators.concealment import hidden
+from generators.concealment import Column, concealed, hidden
 from generators.counting import Counted, CountedColumn, Crowd, ParquetTable
 from generators.cross_tabulation import CrossTab, checked, cross_tabulated
 from generators.disclosure import DisclosurePolicy
@@ -129,7 +129,7 @@ class _Table:
             return None
         found = protected_numbers(self.counted.rows_per_person(), whole_numbers(0, 0), self.policy)
         persons = self.policy.rounded(self.counted.everyone.persons)
-        return hidden(found.shape, found.left, persons, self.policy, repeats=self.rows)
+        return hidden(found.shape, found.left, self.policy.span(persons), self.policy, repeats=self.rows)
 
     def missing(self, columns: Sequence[ColumnSummary]) -> tuple[MissingPattern, ...]:
         """Which columns are missing together: of those whose missing values leave, where these are several."""
@@ -144,7 +144,7 @@ class _Table:
         return TableSummary(self.schema.name, persons=0, rows=None, columns=columns, withheld=True)
 
     def columns(self, rows: int) -> tuple[ColumnSummary, ...]:
-        columns = []
+        columns: list[Column] = []
         with ThreadPoolExecutor(self.workers) as pool:
             pending = [pool.submit(self.column, c) for c in self.schema.columns]
             try:
@@ -154,39 +154,33 @@ class _Table:
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        return tuple(columns)
+        return concealed(columns, self.rows, self.policy)
 
-    def column(self, column: ColumnSchema) -> ColumnSummary:
+    def column(self, column: ColumnSchema) -> Column:
         place = ColumnSummary(column.name, str(column.kind), decimals=column.decimals, format=column.format)
+        withheld = replace(place, absent="withheld")
         if self.schema.tokenised(column) or column.kind is Kind.IDENTIFIER:
-            return replace(place, absent="identifier")
+            return Column(replace(place, absent="identifier"), withheld)
         if column.kind is Kind.FREE_TEXT:
-            return replace(place, absent="free text")
+            return Column(replace(place, absent="free text"), withheld)
         counted = self.counted.column(column, self.policy.date_unit)
         if not counted.groups.at_least(self.policy.minimum, np.ones(len(counted.groups.codes), dtype=np.bool_)):
-            return replace(place, absent="withheld")
+            return Column(withheld, withheld)
         nulls = _released("missing", counted.missing, self.policy)
-        sentinels = [(value, _released(value, crowd, self.policy)) for value, crowd in counted.sentinels]
-        beside = [c for c in (nulls, *(c for _, c in sentinels)) if c is not None]
-        apart = sum(crowd.rows for (_, crowd), (_, c) in zip(counted.sentinels, sentinels, strict=True) if c is None)
-        apart += counted.missing.rows if counted.missing is not None and nulls is None else 0
-
-        def concealing(found: Protected) -> Distribution:
-            return hidden(found.shape, found.left + apart, self.rows, self.policy, beside=beside)
-
-        distribution = concealing(_distribution(column, counted, self.policy))
-        hours = None if counted.hours is None else concealing(protected_categories(counted.hours, HOURS, self.policy, unit="hour"))
-        if distribution.empty or (hours is not None and hours.empty):
-            return replace(place, absent="withheld")
-        return replace(
+        sentinels = [(crowd, _released(value, crowd, self.policy)) for value, crowd in counted.sentinels]
+        apart = sum(crowd.rows for crowd, released in [(counted.missing, nulls), *sentinels] if crowd is not None and released is None)
+        found = _distribution(column, counted, self.policy)
+        hours = None if counted.hours is None else protected_categories(counted.hours, HOURS, self.policy, unit="hour")
+        summary = replace(
             place,
             nulls=nulls,
-            distribution=distribution,
-            hours=hours,
+            distribution=found.shape,
+            hours=None if hours is None else hours.shape,
             decimals=counted.decimals,
             sentinels=tuple(c for _, c in sentinels if c is not None),
             magnitude=self.magnitude(column, counted),
         )
+        return Column(summary, withheld, found.left + apart, 0 if hours is None else hours.left + apart)
 
     def magnitude(self, column: ColumnSchema, counted: CountedColumn) -> Magnitude | None:
         if column.kind not in (Kind.INTEGER, Kind.REAL) or not self.policy.sums:
