@@ -25,6 +25,7 @@ from generators.parquet_source import StagedParquet, is_parquet, stage_parquet
 from generators.profile import propose
 from generators.progress import Progress, silent
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
+from generators.table_parts import Part, joined
 
 __all__ = ["MAX_COLUMNS", "Dataset", "Finding", "TableFile", "canonicalise", "read_dataset", "safe_name", "write_csv"]
 
@@ -43,6 +44,7 @@ def read_dataset(
 ) -> Dataset:
     """The tables of `path` (a CSV, a Parquet file, or a folder of them) as canonical Parquet files `<table>.parquet` in `work`.
 
+    A folder within the folder is one table of several files with the same header and kinds, in order of their names.
     Memory does not grow with the number of rows; nothing is written outside `work`, and nothing stays in it when reading fails.
     schema: when given, the data are brought to it (`canonicalise`) instead of guessed; a lone table takes the name it has there.
     names: table name by file name, for files stored under other names; by default `safe_name(file name)`.
@@ -60,13 +62,17 @@ def read_dataset(
     try:
         for i, (name, source) in enumerate(sources):
             target = work / f"{name}.parquet"
-            if target.exists() and target.samefile(source):
+            part = _part(progress, 0.8 * i / len(sources), 0.8 / len(sources))
+            files = _readable(source)
+            if any(target.exists() and target.samefile(file) for file in files):
                 raise InputError(f'"{source.name}" lies in the work folder itself; choose another folder')
             written.append(target)
-            part = _part(progress, 0.8 * i / len(sources), 0.8 / len(sources))
-            table, found = _read_table(source, name, work, target, part, maximum_columns)
-            tables.append(TableFile(name, target, table[1], source.name))
-            schemas.append(table[0])
+            if source.is_dir():
+                (table, rows), found = _read_parts(files, name, work, target, part, maximum_columns, as_texts=schema is not None)
+            else:
+                (table, rows), found = _read_table(source, name, work, target, part, maximum_columns)
+            tables.append(TableFile(name, target, rows, source.name))
+            schemas.append(table)
             findings += found
         dataset = Dataset(tuple(tables), DatasetSchema(tuple(schemas)), tuple(findings))
         if schema is not None:
@@ -83,13 +89,13 @@ def read_dataset(
 
 
 def _sources(path: Path, names: Mapping[str, str]) -> list[tuple[str, Path]]:
-    """(table name, file) for every table, in order of file name."""
+    """(table name, file or folder of its files) for every table, in order of file name."""
     if "\0" in str(path):
         raise InputError("a file name must not hold a NUL character")
     if not path.exists():
         raise InputError(f'"{path.name}" does not exist')
     if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.is_file() and p.suffix.lower() in DATA_SUFFIXES and not p.name.startswith("."))
+        files = sorted(p for p in _listed(path) if _is_data(p) or (p.is_dir() and not p.name.startswith(".") and _files_in(p)))
         if not files:
             raise InputError(f'folder "{path.name}" holds no CSV or Parquet file')
     elif path.is_file():
@@ -104,6 +110,52 @@ def _sources(path: Path, names: Mapping[str, str]) -> list[tuple[str, Path]]:
         if earlier is not file:
             raise InputError(f'"{earlier.name}" and "{file.name}" would both become table "{name}"; rename one of them')
     return found
+
+
+def _is_data(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in DATA_SUFFIXES and not path.name.startswith(".")
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except PermissionError:
+        raise InputError(f'no permission to look into the folder "{folder.name}"; ask for it, or leave the folder out') from None
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """The files of a table that comes as a folder."""
+    return sorted(p for p in _listed(folder) if _is_data(p))
+
+
+def _readable(source: Path) -> list[Path]:
+    """The files of one table, each of which may be read."""
+    files = _files_in(source) if source.is_dir() else [source]
+    for file in files:
+        try:
+            file.open("rb").close()
+        except PermissionError:
+            raise InputError(f'no permission to read "{file.name}"; ask for it, or leave the table out') from None
+    return files
+
+
+def _read_parts(
+    files: list[Path], name: str, work: Path, target: Path, progress: Progress, maximum_columns: int, *, as_texts: bool
+) -> tuple[tuple[TableSchema, int], list[Finding]]:
+    """Read a table that comes as several files; as `_read_table`."""
+    parts: list[Part] = []
+    findings: list[Finding] = []
+    try:
+        for i, file in enumerate(files):
+            place = work / f".{name}.{i}.parquet"
+            (table, rows), found = _read_table(file, name, work, place, _part(progress, i / len(files), 1 / len(files)), maximum_columns)
+            parts.append(Part(file.name, place, table, rows))
+            findings += [f for f in found if f not in findings]
+        findings.append(Finding(name, None, "note", f"read from {len(files):,} files with the same header"))
+        return joined(parts, target, as_texts=as_texts), findings
+    finally:
+        for part in parts:
+            part.path.unlink(missing_ok=True)
 
 
 def _part(progress: Progress, start: float, share: float) -> Progress:
