@@ -1,0 +1,1 @@
+"""Datasets summarised where they live: only aggregates travel (`opening`, `summarising`, `schema_of`)."""
