@@ -178,7 +178,7 @@ class _Repair:
 
     def last_resorts(self, clause: Clause, bad: Ints, changed: set[str]) -> None:
         """Values the rule or a code list names; or none."""
-        for column in self.plan.movable(clause.columns) if len(bad) else ():
+        for column in self.plan.movable(clause.columns, computed=True) if len(bad) else ():
             offered = list(self.rows.named(column))
             if self.plan.table.column(column).nullable:
                 offered.append(-1)
@@ -201,7 +201,7 @@ class _Repair:
                 continue
             if len(good):
                 donors = self.rng.choice(good, len(bad))
-                for column in self.plan.movable(n for p in group for n in self.clauses[p].columns):
+                for column in self.plan.movable((n for p in group for n in self.clauses[p].columns), computed=True):
                     source = self.rows.source(column)
                     source[bad] = source[donors]
                     self.rows.moved(column)

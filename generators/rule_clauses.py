@@ -65,10 +65,13 @@ class Plan:
     def computed(self, name: str) -> bool:
         return any(d.target == name for d in self.derived)
 
-    def movable(self, names: Iterable[str]) -> list[str]:
-        """Of the columns that decide these ones, those whose values may be exchanged, in the order of the table."""
+    def movable(self, names: Iterable[str], *, computed: bool = False) -> list[str]:
+        """Of the columns that decide these ones, those whose values may be exchanged, in the order of the table.
+
+        computed: those as well that are computed, of which only what is missing, or left over, can be exchanged.
+        """
         found = self.sources(names)
-        return [n for n in self.table.names if n in found and n not in self.fixed and not self.computed(n)]
+        return [n for n in self.table.names if n in found and n not in self.fixed and (computed or not self.computed(n))]
 
 
 def plan(table: TableSchema) -> Plan:
