@@ -18,7 +18,7 @@ from generators.skeleton import blocks
 from generators.structural import Sampler
 from generators.summary import Distribution, TableSummary
 
-VERSION = "1"
+VERSION = "2"
 
 
 def filler(

@@ -12,13 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from generators import marginal, structural
+from generators import aggregates, marginal, structural
+from generators.enforcement import enforcer
 from generators.errors import InputError
 from generators.issuing import issued, issued_as, stored, written
 from generators.layout import PERSONS, Place, layout
 from generators.plan import Part, Plan
 from generators.schema import ColumnSchema, ForeignKey, Kind, TableSchema
-from generators.skeleton import FILLING, REFERRING, Ints, Rows, Skeleton, ranks, stream
+from generators.skeleton import FILLING, KEEPING_RULES, REFERRING, Ints, Rows, Skeleton, ranks, stream
 from generators.structural import DAY, MISSING
 from generators.summary import TableSummary
 
@@ -39,7 +40,13 @@ def _marginal(table: TableSchema, summary: TableSummary | None, given: frozenset
     return marginal.filler(table, summary, given)
 
 
-FILLERS: dict[str, Filler] = {"structural": _structural, "marginal": _marginal}
+def _aggregates(table: TableSchema, summary: TableSummary | None, given: frozenset[str]) -> Fill:
+    if summary is None:
+        raise InputError('the generator "aggregates" needs a metadata summary')
+    return aggregates.filler(table, summary, given)
+
+
+FILLERS: dict[str, Filler] = {"structural": _structural, "marginal": _marginal, "aggregates": _aggregates}
 """By generator: how columns are filled that are not keys."""
 
 
@@ -55,6 +62,7 @@ class Maker:
         self.plan = plan
         self.layout = layout(plan.schema)
         self.skeleton = Skeleton(self.layout, plan.summary, plan.seed, plan.totals)
+        self._mend = {name: enforcer(place.table) for name, place in self.layout.places.items()}
         self._fills: dict[str, tuple[Fill, frozenset[str]]] = {}
         self._elsewhere: dict[tuple[str, str], pa.Array] = {}
 
@@ -96,7 +104,8 @@ class Maker:
         filled = fill(first, rows.count, rng)
         given |= self._from_vocabulary(place, promised, rows.count, part.number)
         columns = {c.name: given[c.name] if c.name in given else filled[c.name] for c in place.table.columns}
-        return _spaced(place, rows, pa.table(columns))
+        mended = stream(self.plan.seed, place.position, KEEPING_RULES, part.number)
+        return self._mend[place.name](_spaced(place, rows, pa.table(columns)), mended)
 
     def _fill(self, place: Place, given: frozenset[str]) -> tuple[Fill, frozenset[str]]:
         """What fills the columns that are not keys, and the columns that hold keys of vocabularies, which are drawn from those."""

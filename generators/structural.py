@@ -16,7 +16,7 @@ import pyarrow as pa
 from generators.issuing import TEXT, clock, coded, issued_as, stored
 from generators.schema import ColumnSchema, Kind, TableSchema
 
-VERSION = "1"
+VERSION = "2"
 MISSING = 0.1
 FIRST_DAY, LAST_DAY = 10_957, 21_914
 """2000-01-01 and 2029-12-31 in days since 1970."""
