@@ -263,8 +263,8 @@ class _Search:
             self.note(
                 candidate.table,
                 column,
-                f"named like a reference to {parent} but not taken as one",
-                f"{dangling:,} of {rows:,} rows refer to what is not there",
+                f"not taken as a reference to {parent}: {dangling:,} of {rows:,} rows refer to what is not there",
+                "its name says that it is one; leave it so, or mend the files",
                 "warning" if strong else "note",
             )
             return

@@ -78,19 +78,20 @@ def same_key(child: TableSchema, key: ForeignKey, parent: TableSchema, here: str
     return " AND ".join(pairs)
 
 
-def check_keys(dataset: Dataset, schema: DatasetSchema, *, progress: Progress = silent) -> None:
+def check_keys(dataset: Dataset, schema: DatasetSchema, *, part: bool = False, progress: Progress = silent) -> None:
     """InputError that names the first few of `key_problems`; nothing is written."""
-    problems = key_problems(dataset, schema, progress=progress)
+    problems = key_problems(dataset, schema, part=part, progress=progress)
     if problems:
         more = f"; and {len(problems) - _SHOWN} more such problems" if len(problems) > _SHOWN else ""
         raise InputError("; ".join(problems[:_SHOWN]) + more)
 
 
-def key_problems(dataset: Dataset, schema: DatasetSchema, *, progress: Progress = silent) -> tuple[str, ...]:
+def key_problems(dataset: Dataset, schema: DatasetSchema, *, part: bool = False, progress: Progress = silent) -> tuple[str, ...]:
     """What is wrong with the keys of canonical files under a confirmed schema: missing or repeated primary keys, references to rows that
     are not there, rows that reach no person or several. Each a sentence with table, columns, number of rows, first row, and the way out.
 
-    InputError for foreign keys that go round in a circle. Memory does not grow with the number of rows.
+    part: the data are one side of a split, where a reference from one person to another may lead to the other side: only references that
+    say who a row is about are followed. InputError for foreign keys that go round in a circle. Memory does not grow with the rows.
     """
     schema.parents_first()
     found: list[str] = []
@@ -100,7 +101,8 @@ def key_problems(dataset: Dataset, schema: DatasetSchema, *, progress: Progress 
             progress("checking the keys", i / len(schema.tables))
             found += check.primary(table)
             for key in table.foreign_keys:
-                found += check.foreign(table, key)
+                if not part or _follows_person(schema, table, key):
+                    found += check.foreign(table, key)
             if not found:
                 found += check.persons(table)
     return tuple(found)
@@ -185,6 +187,14 @@ class _Check:
 
     def scan(self, name: str) -> str:
         return f"{scan(self.paths[name], numbered=True)} AS t0"
+
+
+def _follows_person(schema: DatasetSchema, table: TableSchema, key: ForeignKey) -> bool:
+    """Whether a row and the row it refers to are on the same side of every split, or the parent is on both."""
+    if table.person_key is None:
+        return key in schema.person_route(table.name)[:1]
+    parent = schema.table(key.parent)
+    return parent.public or (key.columns == (table.person_key,) and key.parent_columns == (parent.person_key,))
 
 
 def _routes(schema: DatasetSchema, name: str, length: int) -> Iterator[tuple[ForeignKey, ...]]:

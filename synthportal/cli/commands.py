@@ -54,8 +54,8 @@ def synthportal() -> None:
       synthportal run visits.csv --out results
       open results/report.html
 
-    DATA is a CSV file, a Parquet file, or a folder of them. Nothing is sent anywhere, and no server is
-    needed except for audit, serve, demo and manage.
+    DATA is a CSV file, a Parquet file, or a folder of them: each file a table, and each folder in it a table of
+    several files. Nothing is sent anywhere, and no server is needed except for audit, serve, demo and manage.
 
     Exit codes: 0 done; 1 a fault of this program; 2 bad input (one line says what and where);
     3 the verdict is no (a gate failed, a capsule was refused, a table does not fit; output is still

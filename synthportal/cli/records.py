@@ -11,6 +11,7 @@ from generators import tables
 from generators.dataset import Dataset
 from generators.errors import InputError
 from generators.progress import Progress, silent
+from generators.relations import check_keys
 from generators.schema import DatasetSchema, TableSchema
 from synthportal.cli.outcome import say
 
@@ -24,13 +25,22 @@ class Deidentified:
     rows: dict[str, int]
 
 
-def read(data: Path, work: Path, progress: Progress, *, schema: DatasetSchema | None = None, person: str | None = None) -> Dataset:
-    """DATA in canonical Parquet under `work`, with the given schema or the proposed one."""
+def read(
+    data: Path, work: Path, progress: Progress, *, schema: DatasetSchema | None = None, person: str | None = None, whole: bool = False
+) -> Dataset:
+    """DATA in canonical Parquet under `work`, with the given schema or the proposed one; InputError where the keys do not hold.
+
+    whole: DATA are not one side of a split, so that every reference must lead somewhere.
+    """
     if schema is not None:
         confirmed = schema if person is None else with_person(schema, person)
-        return tables.read_dataset(data, work / "read", schema=confirmed, progress=progress)
-    dataset = tables.read_dataset(data, work / "read", progress=progress)
-    return dataset if person is None else replace(dataset, schema=with_person(dataset.schema, person))
+        dataset = tables.read_dataset(data, work / "read", schema=confirmed, progress=progress)
+    else:
+        dataset = tables.read_dataset(data, work / "read", progress=progress)
+        dataset = dataset if person is None else replace(dataset, schema=with_person(dataset.schema, person))
+    if len(dataset.tables) > 1:
+        check_keys(dataset, dataset.schema, part=not whole)
+    return dataset
 
 
 def say_warnings(dataset: Dataset, *notes: str) -> None:

@@ -25,7 +25,7 @@ def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> tuple
     info = making.generator_named(settings.generator)
     policy = policy_named(settings.policy)
     given = schema_in(Path(settings.schema)) if settings.schema else None
-    dataset = records.read(data, work, part(progress, *SHARES["read"]), schema=given, person=settings.person)
+    dataset = records.read(data, work, part(progress, *SHARES["read"]), schema=given, person=settings.person, whole=True)
     real = _sides(dataset, settings.seed, work, part(progress, *SHARES["split"]))
     summary = summarise(real.train, real.schema, policy, progress=part(progress, *SHARES["summarise"]))
     # Not the true number of train rows: the output's length is a figure that leaves, too.

@@ -17,11 +17,13 @@ def command(data: Path, out: Path | None) -> None:
     """Propose what each column of DATA is: its kind, its disclosure role, the person key, and why.
 
     Check the result: it decides what is dropped, what is counted as a person, and what may be summarised.
-    It names columns and counts rows; it holds no record's value.
+    It names columns and counts rows; it holds no record's value. Of several tables it proposes the keys that
+    lead from one to another, too, and which are vocabularies.
 
     \b
-    Example:
+    Examples:
       synthportal schema visits.csv --out schema.json
+      synthportal schema warehouse/ --out schema.json
     """
     from generators import tables
     from synthportal.cli import outputs

@@ -21,7 +21,7 @@ def command(data: Path, schema_file: Path | None, person: str | None, out: Path,
 
     All rows of a person fall on the same side, whatever the order of the rows. DIR holds train.parquet and
     holdout.parquet (of several tables: train/ and holdout/) with DATA's own columns, identifiers included:
-    keep it where DATA may be kept.
+    keep it where DATA may be kept. Tables without a person key follow their foreign keys; vocabularies are in both.
 
     \b
     Example:
@@ -32,7 +32,8 @@ def command(data: Path, schema_file: Path | None, person: str | None, out: Path,
 
     outputs.check_new_folder(out)
     with outputs.work_folder(out) as work, progress("split") as watching:
-        dataset = records.read(data, work, part(watching, 0.0, 0.6), schema=schema_in(schema_file) if schema_file else None, person=person)
+        given = schema_in(schema_file) if schema_file else None
+        dataset = records.read(data, work, part(watching, 0.0, 0.6), schema=given, person=person, whole=True)
         split = parts.split(dataset, seed, work / "split", part(watching, 0.6, 1.0))
         made = work / "made"
         made.mkdir()
