@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from generators import marginal, structural
+from generators import aggregates, marginal, structural
 from generators.errors import InputError
 from generators.mechanism import Mechanism, mechanism
 from generators.plan import PARTITION, Plan, Vocabulary, plan
@@ -58,6 +58,15 @@ GENERATORS: dict[str, GeneratorInfo] = {
             needs="summary",
             good_for="Teaching, dashboards and discovery: each column looks right by itself. Relations between columns are not kept.",
             risk="None beyond the approved summary, which is all the generator sees.",
+        ),
+        GeneratorInfo(
+            name="aggregates",
+            version=aggregates.VERSION,
+            title="Aggregates, with approved cross-tabulations",
+            tier="publicly-sourced",
+            needs="summary",
+            good_for="As the one above, and columns of an approved cross-tabulation vary together as the approved counts say.",
+            risk="None beyond the approved summary with its cross-tabulations, which is all the generator sees.",
         ),
     )
 }
