@@ -119,6 +119,18 @@ def whole_column(values: Sequence[str]) -> tuple[str, int] | None:
     return None
 
 
+def looks_like_identifier(text: str) -> bool:
+    """Whether one value by itself is an NHS number (by its check digit), an e-mail address, a full postcode or a telephone number.
+
+    Postcodes only with their space, and telephone numbers only of ten digits or more: single codes are often written like them.
+    """
+    if is_nhs_number(text) or re.search(rf"(?:^|[^\w.]){_EMAIL}(?:$|[^\w])", text):
+        return True
+    if re.fullmatch(r"[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2}", text):
+        return True
+    return re.fullmatch(_PHONE, text) is not None and 10 <= sum(c.isdigit() for c in text) <= 14
+
+
 def postcode_districts(values: Sequence[str]) -> bool:
     """Whether most values are the first half of a UK postcode (N1, SW10): where somebody lives, but not the house."""
     matching = sum(_DISTRICT.fullmatch(v.strip()) is not None for v in values)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from django.db.models import Q, QuerySet
 
-from releases import policy
+from releases import budget, policy
 from releases.models import (
     REVIEWER_ROLES,
     Account,
@@ -96,6 +96,11 @@ def visible_summaries(actor: Any) -> QuerySet[SummaryRecord]:
     )
 
 
+def visible_ledgers(actor: Any) -> QuerySet[SourceDataset]:
+    """Datasets whose disclosure ledger the actor may read: their own as a steward; all for SDAT, IG and auditors."""
+    return SourceDataset.objects.all() if roles_of(actor) & {"sdat", "ig", "auditor"} else visible_sources(actor)
+
+
 def visible_accounts(actor: Any) -> QuerySet[Account]:
     return Account.objects.all() if roles_of(actor) & {"administrator", "auditor"} else Account.objects.none()
 
@@ -107,7 +112,7 @@ def visible_events(actor: Any) -> QuerySet[AuditEvent]:
 # Who may.
 
 _STEWARD = "Only a data steward of this dataset can do that; a steward of it can add others."
-_SOURCE_ACTIONS = ("receive_upload", "point_at_file", "add_steward", "request_summary", "create_request")
+_SOURCE_ACTIONS = ("receive_upload", "point_at_file", "add_steward", "request_summary", "create_request", "propose_budget")
 _REQUEST_ACTIONS = ("describe_request", "request_generation", "choose_version", "submit", "cancel_request", "revise")
 _RUN_ACTIONS = ("cancel_run", "retry_run")
 _ACCOUNT_ACTIONS = ("create_account", "propose_role", "confirm_role", "remove_role")
@@ -120,6 +125,7 @@ ACTIONS = (
     "confirm_schema",
     *_REQUEST_ACTIONS,
     "sign_off",
+    "set_budget",
     *_RUN_ACTIONS,
     *_ACCOUNT_ACTIONS,
     *_VIEWS,
@@ -141,6 +147,8 @@ def explain(actor: Any, action: str, target: Any = None, **context: Any) -> str 
         return None if "steward" in actor.roles else "Only a data steward can register a dataset; ask an administrator for that role."
     if action in _SOURCE_ACTIONS:
         return steward_of(actor, target) or source_ready(target, action, **context)
+    if action == "set_budget":
+        return may_set_budget(actor, target)
     if action == "confirm_schema":
         return steward_of(actor, target.source) or schema_waits(target)
     if action in _REQUEST_ACTIONS:
@@ -185,6 +193,18 @@ def source_ready(source: SourceDataset, action: str, *, person: Account | None =
     elif person is not None and "steward" not in person.roles:
         return "That person does not hold the role of data steward; ask an administrator to give it first."
     return None
+
+
+def may_set_budget(actor: Account, source: SourceDataset) -> str | None:
+    """IG sets what a steward proposed; nobody sets their own proposal or a budget of a dataset they look after."""
+    if "ig" not in actor.roles:
+        return "Only Information Governance sets a disclosure budget."
+    if steward_of(actor, source) is None:
+        return "Nobody sets the budget of a dataset they are a steward of; another reviewer must."
+    waiting = budget.standing(source).waiting
+    if waiting is None:
+        return "No budget waits to be set; a steward of the dataset proposes one."
+    return "Nobody sets a budget they proposed; another reviewer must." if waiting.actor_id == actor.pk else None
 
 
 def schema_waits(snapshot: Snapshot) -> str | None:

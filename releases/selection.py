@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from generators.errors import InputError
 from generators.rules import check
 from generators.schema import DatasetSchema, ForeignKey, Kind, TableSchema
 from generators.summary import MetadataSummary, TableSummary
@@ -62,6 +63,18 @@ def selected(schema: DatasetSchema, asked: Collection[str]) -> DatasetSchema:
         held = [k for k in table.foreign_keys if k.parent in present and set(k.parent_columns) <= kept[k.parent]]
         tables.append(_part(table, kept[table.name], held))
     return replace(schema, tables=tuple(tables))
+
+
+def lessened(schema: DatasetSchema, without: Collection[tuple[str, str]]) -> DatasetSchema:
+    """The schema less some columns, each (table, column). InputError for one that is not there, or that is a key or part of one."""
+    for name, column in without:
+        table = schema.table(name)
+        table.column(column)
+        if column in _keys(schema, table):
+            raise InputError(f'table "{name}", column "{column}": it is a key, of which nothing is told; it cannot be left out')
+    dropped = set(without)
+    tables = (_part(t, {n for n in t.names if (t.name, n) not in dropped}, t.foreign_keys) for t in schema.tables)
+    return replace(schema, tables=tuple(tables)) if dropped else schema
 
 
 def selected_summary(summary: MetadataSummary, whole: DatasetSchema, part: DatasetSchema) -> MetadataSummary:

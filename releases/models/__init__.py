@@ -2,6 +2,7 @@
 
 from releases.models.accounts import REVIEWER_ROLES, Account, RoleGrant, RoleName
 from releases.models.audit import AuditEvent
+from releases.models.ledger import LedgerEntry
 from releases.models.requests import Publication, ReleaseRequest, SignOff
 from releases.models.runs import Run
 from releases.models.sources import DestructionRecord, Snapshot, SourceDataset, SplitRecord, WorkingCopy
@@ -14,6 +15,7 @@ __all__ = [
     "AuditEvent",
     "DestructionRecord",
     "EvaluationRecord",
+    "LedgerEntry",
     "MetricRecord",
     "Publication",
     "ReleaseRequest",

@@ -18,6 +18,10 @@ class SummaryRecord(Keyed):
     digest = models.CharField(max_length=64)  # of the summary, as generators compute it
     path = models.CharField(max_length=200)  # relative to the summaries folder
     sha256 = models.CharField(max_length=64)  # of the file
+    exposure_path = models.CharField(max_length=200, blank=True)  # relative to the exposures folder; "": made before there were any
+    exposure_sha256 = models.CharField(max_length=64, blank=True)
+    without = models.JSONField(default=list, blank=True)  # [[table, column]] that were left out
+    failed_assertions = models.JSONField(default=list, blank=True)  # [{name, sentence, places}] that failed when it was made
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField()
     run = models.OneToOneField("releases.Run", on_delete=models.PROTECT, related_name="made_summary")

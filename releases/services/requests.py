@@ -11,14 +11,15 @@ from django.utils import timezone
 from generators.errors import InputError
 from generators.registry import GENERATORS
 from releases import audit, evidence, files, policy
-from releases.models import Account, ReleaseRequest, Run, SourceDataset, SummaryRecord, SyntheticVersion
+from releases.models import Account, LedgerEntry, ReleaseRequest, Run, SourceDataset, SummaryRecord, SyntheticVersion
 from releases.permissions import Refused
-from releases.services import runs
+from releases.services import ledger, runs
 from releases.services.recorded import locked, permit, recorded
 
 State = ReleaseRequest.State
 FIELDS = ("title", "purpose", "use_case", "description", "variables", "tier", "access_level", "licence")
 MAX_ROWS = 1_000_000_000
+MAX_SCALE = 1_000
 MAX_SEED = 2**63 - 1
 
 
@@ -59,15 +60,32 @@ def describe_request(actor: Account, request: ReleaseRequest, **fields: Any) -> 
 
 @recorded("request_generation")
 def request_generation(
-    actor: Account, request: ReleaseRequest, *, generator: str, rows: int, seed: int, summary: SummaryRecord | None = None
+    actor: Account,
+    request: ReleaseRequest,
+    *,
+    generator: str,
+    rows: int | None = None,
+    seed: int,
+    summary: SummaryRecord | None = None,
+    scale: float | None = None,
 ) -> Run:
-    """Have a version generated, and evaluated when that is done. `summary`: what a generator of aggregates works from."""
+    """Have a version generated, and evaluated when that is done. `summary`: what a generator of aggregates works from.
+
+    rows: of every table that refers to no other, persons first of all; the others follow. scale: instead, how many times the numbers of
+    the summary.
+    """
     info = GENERATORS.get(generator)
     if info is None or info.needs not in ("schema", "summary"):
         offered = ", ".join(name for name, each in GENERATORS.items() if each.needs in ("schema", "summary"))
         raise InputError(f"there is no such generator; the generators are: {offered}")
-    if not 1 <= rows <= MAX_ROWS:
+    if (rows is None) == (scale is None):
+        raise InputError("say either how many rows, or how large beside the source")
+    if rows is not None and not 1 <= rows <= MAX_ROWS:
         raise InputError(f"rows must be from 1 to {MAX_ROWS:,}")
+    if scale is not None and not 0 < scale <= MAX_SCALE:
+        raise InputError(f"the size must be more than 0 and at most {MAX_SCALE:,} times the source")
+    if scale is not None and info.needs == "schema":
+        raise InputError(f"the generator {generator} knows no numbers of the source; say how many rows")
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f"the seed must be from 0 to {MAX_SEED}")
     if info.needs == "summary" and summary is None:
@@ -79,7 +97,7 @@ def request_generation(
         steward = permit(actor, "request_generation", request, summary=summary)
         parameters = {
             "generator": generator,
-            "rows": rows,
+            **({"rows": rows} if scale is None else {"scale": scale}),
             "seed": seed,
             "summary": str(summary.pk) if summary else None,
             "columns": sorted(request.variables),
@@ -94,6 +112,8 @@ def request_generation(
         run = runs.begin(
             steward, Run.Kind.GENERATE, request.source, request=request, snapshot=snapshot, summary=summary, parameters=parameters
         )
+        told = {"generator": generator, "rows": rows, "scale": scale, "seed": seed, "title": request.title}
+        ledger.enter(locked(request.source), LedgerEntry.What.ATTEMPT, steward, run=run, summary=summary, detail=told)
         audit.record(steward, "request_generation", request, run=run.pk, parameters=parameters)
     return run
 

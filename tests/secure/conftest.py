@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -84,14 +85,17 @@ def _erasable(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     request.getfixturevalue("transactional_db")
-    migration = __import__("importlib").import_module("releases.migrations.0002_guards_of_the_record")
+    migration, ledger = (import_module(f"releases.migrations.{name}") for name in ("0002_guards_of_the_record", "0004_disclosure_ledger"))
     with connection.schema_editor() as editor:
-        migration.unguard(apps, editor)
-        migration.guard(apps, editor)
+        for each in (ledger, migration):
+            each.unguard(apps, editor)
+        for each in (migration, ledger):
+            each.guard(apps, editor)
     migration.roles(apps, None)
     yield
     with connection.schema_editor() as editor:
-        migration.unguard(apps, editor)
+        for each in (ledger, migration):
+            each.unguard(apps, editor)
 
 
 def _copy(copy: Path) -> None:

@@ -36,6 +36,7 @@ WITHOUT_A_RECORD = {
     "runs.report": "progress is not a state",
     "runs.reconcile": "calls `lost`, which is recorded, for each",
     "runs.tidy": "removes what no row points at",
+    "ledger.enter": "part of the service that tells something, which records it",
 }
 
 

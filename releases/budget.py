@@ -1,0 +1,83 @@
+"""What a source may still tell: the budget in force, what is spent of it, and the sentence of refusal when it does not suffice.
+
+Composition: ε and δ of the source's noisy summaries are added up (basic composition: Dwork and Roth, The Algorithmic Foundations of
+Differential Privacy, 2014, theorem 3.16). Runs that still go on count as if they had been spent: two at once cannot both pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from generators.disclosure import DisclosurePolicy
+from releases.models import LedgerEntry, Run, SourceDataset
+
+COMPOSITION = "basic composition: ε and δ add up over the summaries of a source"
+_TOLERANCE = 1e-9
+What = LedgerEntry.What
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Of one source. budget: the entry that set it, None without one; waiting: a proposal that nobody has set yet.
+
+    epsilon, delta, summaries: spent, runs that go on included; attempts: generations asked for; versions: generated.
+    """
+
+    budget: LedgerEntry | None
+    waiting: LedgerEntry | None
+    epsilon: float
+    delta: float
+    summaries: int
+    attempts: int
+    versions: int
+
+    def limit(self, name: str) -> Any:
+        return (self.budget.budget or {}).get(name) if self.budget else None
+
+    def left(self, name: str) -> Any:
+        """What remains of a limit; None without one."""
+        limit = self.limit(name)
+        return None if limit is None else max(0, round(limit - getattr(self, name), 12))
+
+
+def standing(source: SourceDataset, *, besides: Run | None = None) -> Standing:
+    """As the ledger and the runs say now. besides: a run that is not to be counted, because it asks for itself."""
+    entries = list(source.ledger.order_by("number"))
+    told = [e for e in entries if e.what == What.SUMMARY]
+    going = [DisclosurePolicy.from_dict(run.parameters["policy"]) for run in _going(source, besides)]
+    budget = next((e for e in reversed(entries) if e.what == What.SET), None)
+    proposal = next((e for e in reversed(entries) if e.what == What.PROPOSED), None)
+    return Standing(
+        budget=budget,
+        waiting=proposal if proposal and (budget is None or proposal.number > budget.number) else None,
+        epsilon=sum(e.epsilon or 0.0 for e in told) + sum(p.epsilon or 0.0 for p in going),
+        delta=sum(e.delta or 0.0 for e in told) + sum(p.delta or 0.0 for p in going),
+        summaries=len(told) + len(going),
+        attempts=sum(e.what == What.ATTEMPT for e in entries),
+        versions=sum(e.what == What.GENERATION for e in entries),
+    )
+
+
+def refusal(source: SourceDataset, policy: DisclosurePolicy, *, besides: Run | None = None) -> str | None:
+    """Why no summary under this policy may be made of the source now, or None. Call it with the source's row locked."""
+    now = standing(source, besides=besides)
+    if now.budget is None:
+        if policy.noisy:
+            return "A summary with noise spends ε and δ, and no budget is set for this dataset; propose one, and IG can set it."
+        return None
+    wanted = {"summaries": 1, "epsilon": policy.epsilon or 0.0, "delta": policy.delta or 0.0}
+    words = {"summaries": "summaries", "epsilon": "ε", "delta": "δ"}
+    for name, amount in wanted.items():
+        left = now.left(name)
+        if left is not None and amount > left * (1 + _TOLERANCE):
+            return (
+                f"The disclosure budget of this dataset does not suffice: of {now.limit(name):g} {words[name]} {left:g} are left, and this "
+                f"needs {amount:g}; propose a larger budget, and IG can set it."
+            )
+    return None
+
+
+def _going(source: SourceDataset, besides: Run | None) -> list[Run]:
+    runs = source.runs.filter(kind=Run.Kind.SUMMARISE, state__in=(Run.State.QUEUED, Run.State.RUNNING))
+    return list(runs.exclude(pk=besides.pk) if besides else runs)
