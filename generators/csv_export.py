@@ -3,6 +3,7 @@
 # ruff: noqa: S608  (SQL is put together from column positions and names that `quoted` and `literal` have escaped)
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,7 +28,8 @@ def write_csv(parquet: Path | str, out: Path | str, table_schema: TableSchema, *
     Memory does not grow with the number of rows. Raises InputError when the disk is full.
     """
     parquet, out = Path(parquet), Path(out)
-    columns = table_schema.columns
+    # Keys that are tokens in the working copy are issued as what the source stored.
+    columns = tuple(replace(c, storage=c.issued) if c.issued else c for c in table_schema.columns)
     alone = len(columns) == 1
     cells = [_cell(c, alone=alone) for c in columns]
     line = cells[0] if alone else f"concat_ws(',', {', '.join(cells)})"

@@ -222,8 +222,25 @@ class GenerateForm(forms.Form):
         help_text="Any whole number. The same seed gives the same data again.",
     )
 
-    def __init__(self, *args: Any, generators: Sequence[str], summaries: Any, **kwargs: Any) -> None:
+    size = forms.FloatField(
+        label="How large, in per cent of the source?",
+        min_value=0.001,
+        max_value=100_000,
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+        help_text="100 is about as many people as were summarised, and as many rows in every table. Only for methods that see a summary.",
+    )
+
+    def __init__(self, *args: Any, generators: Sequence[str], summaries: Any, several: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if several:
+            self.fields["rows"].label = "How many people?"
+            self.fields["rows"].help_text = "So many rows, too, in every table that refers to no other. Leave this or the next empty."
+            self.fields["rows"].required = False
+            self.order_fields(["generator", "summary", "rows", "size", "seed"])
+        else:
+            del self.fields["size"]
+        self.several = several
         method, summary = self.fields["generator"], self.fields["summary"]
         assert isinstance(method, forms.ChoiceField)  # noqa: S101 - narrows the type
         assert isinstance(summary, forms.ModelChoiceField)  # noqa: S101
@@ -237,7 +254,18 @@ class GenerateForm(forms.Form):
             self.add_error("summary", "Choose the summary the data are made from; this method needs one.")
         if info is not None and info.needs == "schema":
             cleaned["summary"] = None
+        if self.several and not {"rows", "size"} & set(self.errors):
+            self._sized(cleaned, info is not None and info.needs == "schema")
         return cleaned
+
+    def _sized(self, cleaned: dict[str, Any], numberless: bool) -> None:
+        """Either a number of people or a size beside the source, as `scale`."""
+        size = cleaned.pop("size", None)
+        if (cleaned.get("rows") is None) == (size is None):
+            self.add_error("rows", "Say how many people, or how large beside the source: one of the two.")
+        elif size is not None and numberless:
+            self.add_error("size", "This method knows no numbers of the source: say how many people instead.")
+        cleaned["scale"] = None if size is None else size / 100
 
 
 class ConfirmForm(forms.Form):

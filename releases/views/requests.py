@@ -148,6 +148,10 @@ def generate(request: SignedInRequest, key: str) -> HttpResponse:
     summaries = asked.source.summaries.select_related("snapshot").order_by("-made_at")
     fitting = next((n for n in offered if GENERATORS[n].tier == asked.tier), offered[0] if offered else "")
     initial: dict[str, Any] = {"generator": fitting, "summary": summaries.first() if asked.tier != ReleaseRequest.Tier.STRUCTURAL else None}
+    snapshot = asked.source.current_snapshot
+    several = snapshot is not None and len(stored.working_schema(snapshot).tables) > 1
+    if several:
+        initial |= {"rows": 1000, "size": None} if asked.tier == ReleaseRequest.Tier.STRUCTURAL else {"rows": None, "size": 100}
     context = _task_context(request, asked, "Generate data", "request_generation")
     context |= {
         "action": "Generate",
@@ -161,7 +165,8 @@ def generate(request: SignedInRequest, key: str) -> HttpResponse:
         run = service.request_generation(request.user, asked, **form.cleaned_data)
         return reverse("run", args=[run.pk])
 
-    return _form_page(request, GenerateForm(sent(request), initial=initial, generators=offered, summaries=summaries), context, start)
+    form = GenerateForm(sent(request), initial=initial, generators=offered, summaries=summaries, several=several)
+    return _form_page(request, form, context, start)
 
 
 @page("GET", "HEAD", "POST", role="steward")
