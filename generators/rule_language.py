@@ -70,6 +70,19 @@ def parse(text: str, name: str = "") -> ParsedRule:
     return _Parser(text, name).rule()
 
 
+def name(column: str) -> str:
+    """A column as a rule names it: in double quotes unless it is a plain word."""
+    plain = re.fullmatch(r"[^\W\d]\w*", column) and column.lower() not in _WORDS | {"unique", "group"} | {*UNITS, *(f"{u}s" for u in UNITS)}
+    return column if plain else '"' + column.replace('"', '""') + '"'
+
+
+def literal(value: int | float | str | bool) -> str:
+    """A value as a rule writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else f"{value}"
+
+
 class _Parser:
     def __init__(self, text: str, name: str) -> None:
         self.name = name or text
