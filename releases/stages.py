@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from evaluation.dataset import evaluate as evaluate_dataset
 from evaluation.gates import judge
 from generators import drift
+from generators.assertions import assertions
 from generators.atomic import writing
 from generators.deidentify import deidentify_dataset
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import InputError
+from generators.exposing import expose
+from generators.exposure import conflicts
 from generators.progress import Progress
 from generators.registry import GENERATORS, mechanism_for
 from generators.relations import check_keys
@@ -82,20 +85,33 @@ def prepare(run: Run, token: str, progress: Progress) -> None:
 
 
 def summarise(run: Run, token: str, progress: Progress) -> None:
-    """Summarise train under the policy that was asked for."""
+    """Summarise train under the policy that was asked for, and release it only if no earlier summary of the source conflicts with it."""
     snapshot = _snapshot(run)
     disclosure = DisclosurePolicy.from_dict(run.parameters["policy"])
-    summary = summarise_train(stored.side(snapshot, "train"), stored.working_schema(snapshot), disclosure, progress=progress)
+    schema = selection.lessened(stored.working_schema(snapshot), [(t, c) for t, c in run.parameters.get("without", [])])
+    train = stored.side(snapshot, "train")
+    earlier = list(run.source.summaries.order_by("made_at"))
+    exposures = [stored.exposure(record) for record in earlier]
+    summary = summarise_train(train, schema, disclosure, progress=_share(progress, 0.0, 0.6))
+    exposed = expose(summary, train, schema, key=files.key("exposures"), earlier=exposures, progress=_share(progress, 0.6, 0.4))
+    if found := conflicts(exposed, exposures):
+        outcomes.summary_refused(run, token, summary=summary, conflicts=found)
+        return
+    failed = [asdict(a) for a in assertions(summary, schema) if not a.passed]
+    with files.attempt_folder("exposures", run.pk, run.attempt) as (part, final):
+        exposed.write(part / "exposure.parquet")
+        exposure = _recorded(part / "exposure.parquet", part, final, "exposures")
     with files.attempt_folder("summaries", run.pk, run.attempt) as (part, final):
         written = _written(part / "summary.json", summary.to_json(), part, final, "summaries")
-    outcomes.summarised(run, token, summary=summary, **written)
+    compared = [record.pk for record in earlier]
+    outcomes.summarised(run, token, summary=summary, exposure=exposure, compared=compared, failed=failed, **written)
 
 
 def generate(run: Run, token: str, progress: Progress) -> None:
     """Generate a version in a process that cannot open the source."""
     snapshot, wanted = _snapshot(run), run.parameters
     info = GENERATORS[wanted["generator"]]
-    whole = stored.working_schema(snapshot)
+    whole = stored.summarised_schema(run.summary) if run.summary else stored.working_schema(snapshot)
     schema = selection.selected(whole, wanted["columns"])
     summary = selection.selected_summary(stored.summary(run.summary), whole, schema) if run.summary else None
     mechanism = mechanism_for(info.name, schema, summary, allowed_uses=tuple(wanted["uses"]))

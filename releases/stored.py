@@ -6,10 +6,12 @@ from pathlib import Path
 
 from evaluation.results import Evaluation
 from generators.errors import InputError
+from generators.exposure import Exposure
 from generators.schema import DatasetSchema
 from generators.summary import MetadataSummary
 from releases import files
 from releases.models import EvaluationRecord, Snapshot, SummaryRecord, SyntheticVersion
+from releases.selection import lessened
 
 
 def checked(area: str, path: str, sha256: str) -> Path:
@@ -48,6 +50,14 @@ def summary(record: SummaryRecord) -> MetadataSummary:
 def summarised_schema(record: SummaryRecord) -> DatasetSchema:
     """The schema a summary was made of: the working copy's, less what was left out."""
     return lessened(working_schema(record.snapshot), [(table, column) for table, column in record.without])
+
+
+def exposure(record: SummaryRecord) -> Exposure | None:
+    """What the summary exposed; None when that is not on record, was changed, or cannot be read: then nothing can be compared with it."""
+    try:
+        return Exposure.read(checked("exposures", record.exposure_path, record.exposure_sha256)) if record.exposure_path else None
+    except InputError:
+        return None
 
 
 def evaluation(record: EvaluationRecord) -> Evaluation:

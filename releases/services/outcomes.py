@@ -14,13 +14,15 @@ from evaluation.gates import Verdict
 from evaluation.results import Evaluation
 from generators.dataset import Finding
 from generators.errors import Cancelled
+from generators.exposure import Conflict, figures_by_table
 from generators.mechanism import Mechanism
 from generators.schema import DatasetSchema
 from generators.summary import MetadataSummary
-from releases import audit, files
+from releases import audit, budget, files
 from releases.models import (
     DestructionRecord,
     EvaluationRecord,
+    LedgerEntry,
     MetricRecord,
     Run,
     Snapshot,
@@ -29,7 +31,8 @@ from releases.models import (
     SyntheticVersion,
     WorkingCopy,
 )
-from releases.services import runs
+from releases.permissions import Refused
+from releases.services import ledger, runs
 from releases.services.recorded import locked, recorded
 
 
@@ -113,24 +116,93 @@ def _raw_files(snapshot: Snapshot) -> list[tuple[str, int, str]]:
 
 
 @recorded("summarise", by_system=True)
-def summarised(run: Run, token: str, *, summary: MetadataSummary, path: str, sha256: str) -> SummaryRecord:
-    """Store a summary."""
+def summarised(
+    run: Run,
+    token: str,
+    *,
+    summary: MetadataSummary,
+    path: str,
+    sha256: str,
+    exposure: Mapping[str, str],
+    compared: Iterable[Any],
+    failed: Sequence[Mapping[str, Any]] = (),
+) -> SummaryRecord:
+    """Store a summary that was compared with the source's earlier ones (`compared`: their keys), and enter it in the ledger.
+
+    exposure: {path, sha256} of what it exposes; failed: automatic assertions that do not hold. Refused when another summary was released
+    in the meantime, or the budget no longer suffices.
+    """
     with transaction.atomic():
         run = runs.finish(run, token)
+        source = locked(run.source)
+        if set(source.summaries.values_list("pk", flat=True)) != set(compared):
+            raise Refused(
+                "Another summary of this dataset was released meanwhile, and this one was not compared with it; try this run again."
+            )
+        sentence = budget.refusal(source, summary.policy, besides=run)
+        if sentence is not None:
+            raise Refused(sentence)
         record = SummaryRecord.objects.create(
-            source=run.source,
+            source=source,
             snapshot=run.snapshot,
             policy_name=summary.policy.name,
             policy=summary.policy.as_dict(),
             digest=summary.digest,
             path=path,
             sha256=sha256,
+            exposure_path=exposure["path"],
+            exposure_sha256=exposure["sha256"],
+            without=run.parameters.get("without", []),
+            failed_assertions=[dict(each) for each in failed],
             requested_by=run.started_by,
             made_at=timezone.now(),
             run=run,
         )
-        audit.record(None, "summarise", record, run=run.pk, digest=summary.digest, policy=summary.policy.name)
+        spent = summary.privacy
+        entry = ledger.enter(
+            source,
+            LedgerEntry.What.SUMMARY,
+            run.started_by,
+            run=run,
+            summary=record,
+            figures=figures_by_table(summary.as_dict()),
+            digest=summary.digest,
+            epsilon=spent.epsilon if spent else None,
+            delta=spent.delta if spent else None,
+            composition=f"{spent.composition}; {budget.COMPOSITION}" if spent else "",
+            detail={"policy": summary.policy.name, "minimum": summary.policy.minimum, "without": record.without},
+        )
+        audit.record(None, "summarise", record, run=run.pk, digest=summary.digest, policy=summary.policy.name, entry=entry.number)
     return record
+
+
+@recorded("refuse_summary", by_system=True)
+def summary_refused(run: Run, token: str, *, summary: MetadataSummary, conflicts: Sequence[Conflict]) -> Run:
+    """End a run whose summary may not be released beside the earlier ones. Nothing of it was written; the ledger says that it was tried."""
+    with transaction.atomic():
+        ended = runs.fail(str(run.pk), token, reason=_conflict_words(conflicts))
+        if ended is None:
+            raise Cancelled
+        entry = ledger.enter(
+            locked(run.source),
+            LedgerEntry.What.REFUSED,
+            run.started_by,
+            run=run,
+            digest=summary.digest,
+            detail={"policy": summary.policy.name, "places": [[c.table, c.column] for c in conflicts]},
+        )
+        audit.record(None, "refuse_summary", run, digest=summary.digest, entry=entry.number, policy=summary.policy.name)
+    return ended
+
+
+def _conflict_words(conflicts: Sequence[Conflict]) -> str:
+    """Why it was refused: the first sentence whole, and where else it holds."""
+    first, *others = conflicts
+    words = f"The summary was not released: {first.sentence}." if not first.sentence.endswith(".") else first.sentence
+    places = [f'table "{c.table}", column "{c.column}"' if c.column else f'table "{c.table}"' for c in others]
+    if places:
+        words += f" The same holds for {'; '.join(places[:20])}" + (f"; and {len(places) - 20} more." if len(places) > 20 else ".")
+    return words
 
 
 @recorded("generate", by_system=True)
@@ -170,6 +242,16 @@ def generated(
         )
         evaluating = runs.begin(
             run.started_by, Run.Kind.EVALUATE, run.source, request=request, snapshot=run.snapshot, version=version, summary=run.summary
+        )
+        ledger.enter(
+            locked(run.source),
+            LedgerEntry.What.GENERATION,
+            run.started_by,
+            run=run,
+            version=version,
+            summary=run.summary,
+            digest=mechanism.digest,
+            detail={"generator": mechanism.generator, "rows": version.rows, "seed": version.seed, "number": version.number},
         )
         audit.record(None, "generate", version, run=run.pk, mechanism=mechanism.digest, seed=version.seed, next=evaluating.pk)
     return version

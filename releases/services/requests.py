@@ -11,9 +11,9 @@ from django.utils import timezone
 from generators.errors import InputError
 from generators.registry import GENERATORS
 from releases import audit, evidence, files, policy
-from releases.models import Account, ReleaseRequest, Run, SourceDataset, SummaryRecord, SyntheticVersion
+from releases.models import Account, LedgerEntry, ReleaseRequest, Run, SourceDataset, SummaryRecord, SyntheticVersion
 from releases.permissions import Refused
-from releases.services import runs
+from releases.services import ledger, runs
 from releases.services.recorded import locked, permit, recorded
 
 State = ReleaseRequest.State
@@ -112,6 +112,8 @@ def request_generation(
         run = runs.begin(
             steward, Run.Kind.GENERATE, request.source, request=request, snapshot=snapshot, summary=summary, parameters=parameters
         )
+        told = {"generator": generator, "rows": rows, "scale": scale, "seed": seed, "title": request.title}
+        ledger.enter(locked(request.source), LedgerEntry.What.ATTEMPT, steward, run=run, summary=summary, detail=told)
         audit.record(steward, "request_generation", request, run=run.pk, parameters=parameters)
     return run
 
