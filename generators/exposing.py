@@ -79,12 +79,12 @@ def _table(recorder: Recorder, table: TableSummary, counted: Counted, policy: Di
         for _ in pool.map(lambda c: _column(recorder, table, c.name, counted, policy), columns):
             pass
     if table.rows_per_person is not None:
-        recorder.column(table.name, "rows of each person", counted.rows_per_person(), table.rows_per_person, edges=whole_numbers(0, 0))
+        recorder.column(table.name, "(rows of each person)", counted.rows_per_person(), table.rows_per_person, edges=whole_numbers(0, 0))
     lacking = [c.name for c in table.columns if c.nulls is not None]
     if table.missing:
         patterns, groups = counted.missing_together(lacking)
         found = {" + ".join(patterns[int(c)]): int(n) for c, n in zip(groups.codes, groups.persons, strict=True) if patterns[int(c)]}
-        recorder.cells(table.name, "missing together", found)
+        recorder.cells(table.name, "(missing together)", found)
     for crossed in table.cross_tabulations:
         recorder.crossing(table.name, crossed, counted, policy.date_unit)
 
@@ -109,7 +109,7 @@ def _relationship(recorder: Recorder, told: RelationshipSummary, schema: Dataset
     groups, without = table.children(key, parent)
     recorder.column(
         told.child,
-        f"rows for each of {told.parent} by {', '.join(told.columns)}",
+        f"(rows for each of {told.parent} by {', '.join(told.columns)})",
         groups,
         told.children,
         edges=whole_numbers(0, 0),

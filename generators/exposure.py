@@ -222,7 +222,14 @@ _LOST = (
     "What an earlier summary of this dataset exposed is not on record or was changed, so nothing can be compared with it; "
     "ask an administrator to restore the record from a backup"
 )
-_WAY_OUT = "leave the column out of the summary, or wait until more of the data has changed"
+_WAIT = "wait until more of the data has changed"
+
+
+def _place(table: str, column: str) -> tuple[str, str]:
+    """(how a sentence names it, the way out). In brackets is what is counted like a column and cannot be left out by itself."""
+    if column.startswith("("):
+        return f'table "{table}", {column[1:-1]}', _WAIT
+    return f'table "{table}", column "{column}"', f"leave the column out of the summary, or {_WAIT}"
 
 
 def _between(new: Exposure, one: Exposure) -> Iterator[Conflict]:
@@ -236,26 +243,26 @@ def _between(new: Exposure, one: Exposure) -> Iterator[Conflict]:
                     table,
                     "",
                     f'table "{table}": too few persons have come or gone since an earlier summary for their number to be told again; '
-                    "wait until more of the data has changed",
+                    f"{_WAIT}",
                 )
             continue
         if what not in new.units:
             continue  # not asked about: nothing of it is told again
+        named, way_out = _place(table, column)
         if part not in (MISSING, VALUES, one.own(what)):
             continue  # a grouping of a still earlier summary, which is compared by itself
         if new.units[what] != one.units.get(what) or place not in new.cells:
             yield Conflict(
                 table,
                 column,
-                f'table "{table}", column "{column}": it is grouped in another way than in an earlier summary, so it cannot be told '
-                f"whether the two together are about too few persons; {_WAY_OUT}",
+                f"{named}: it is grouped in another way than in an earlier summary, so it cannot be told "
+                f"whether the two together are about too few persons; {way_out}",
             )
         elif _differ(new.cells[place], cells, least):
             yield Conflict(
                 table,
                 column,
-                f'table "{table}", column "{column}": compared with an earlier summary, its figures would together be about too few '
-                f"persons; {_WAY_OUT}",
+                f"{named}: compared with an earlier summary, its figures would together be about too few persons; {way_out}",
             )
 
 

@@ -47,6 +47,7 @@ _READY = (
     "licence_allowed",
     "no_run_active",
     "gates_green",
+    "assertions_hold",
     "open_needs_policy",
 )
 
@@ -250,6 +251,21 @@ def gates_green(request: ReleaseRequest, context: Context) -> str | None:
     return None
 
 
+def assertions_hold(request: ReleaseRequest, context: Context) -> str | None:
+    """No automatic check of the summary fails where the version holds the column, or for the summary as a whole."""
+    summary = request.version.summary if request.version else None
+    if request.version is None or summary is None:
+        return None
+    held = {f"{table['name']}.{column['name']}" for table in request.version.schema["tables"] for column in table["columns"]}
+    for failed in summary.failed_assertions:
+        if not failed["places"] or held & set(failed["places"]):
+            return (
+                f"An automatic check of the summary fails ({failed['name']}): {failed['sentence']} "
+                "Make a summary without these columns, or confirm the schema anew."
+            )
+    return None
+
+
 def access_level_allowed(request: ReleaseRequest, context: Context) -> str | None:
     tier = policy_of(request).tier(request.tier)
     if tier and request.access_level not in tier.access_levels:
@@ -320,6 +336,7 @@ GUARDS: dict[str, Guard] = {
         version_evaluated,
         tier_of_version,
         gates_green,
+        assertions_hold,
         access_level_allowed,
         licence_allowed,
         open_needs_policy,

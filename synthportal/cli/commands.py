@@ -12,6 +12,7 @@ COMMANDS = {
     "schema": "What a file holds: propose names, kinds, disclosure roles and keys.",
     "split": "Train and holdout, by person.",
     "summarise": "Aggregates that passed disclosure control.",
+    "review": "Check a summary from what is in it alone: may it leave?",
     "generate": "Synthetic rows, from a summary or from train data.",
     "evaluate": "How good and how safe synthetic rows are; report.",
     "run": "All of it: split, summarise, generate, evaluate.",

@@ -88,7 +88,7 @@ def test_one_person_less_is_a_conflict_of_the_table_and_of_every_column_and_no_c
     _, one = summarised(table, tmp_path)
     _, two = summarised(table.slice(1), tmp_path, [one])
     found = conflicts(two, [one])
-    assert {c.column for c in found} == {"", "ward", "length", "score", "rows of each person"}
+    assert {c.column for c in found} == {"", "ward", "length", "score", "(rows of each person)"}
     for conflict in found:
         assert 'table "stays"' in conflict.sentence
         assert "wait until more of the data has changed" in conflict.sentence
