@@ -12,6 +12,7 @@ INTEGER_TEXT = r"[+-]?[0-9]+"
 REAL_TEXT = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?"
 TIME_TEXT = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
 TIME_SECONDS_TEXT = TIME_TEXT + r":[0-5][0-9]"
+TIME_FRACTION_TEXT = TIME_SECONDS_TEXT + r"[.][0-9]{1,6}"
 
 ISO = {"date32": "%Y-%m-%d", "timestamp[us]": "%Y-%m-%dT%H:%M:%S"}
 """How dates and datetimes are written when the source had no text format of its own."""
@@ -89,6 +90,9 @@ def from_text(column: ColumnSchema, text: str) -> str:
     """SQL: the value to store for `text`; NULL when the text does not fit the column's kind, storage and format."""
     trimmed = f"trim({text})"
     if column.kind is Kind.TIME:
+        if column.format == "%H:%M:%S.%f":  # six decimals, as every reader of the format writes them
+            whole = f"rpad(CASE WHEN {trimmed} LIKE '_:%' THEN '0' || {trimmed} ELSE {trimmed} END, 15, '0')"
+            return f"CASE WHEN regexp_full_match({trimmed}, '{TIME_FRACTION_TEXT}') THEN {whole} END"
         shape = TIME_SECONDS_TEXT if column.format == "%H:%M:%S" else TIME_TEXT
         width = 8 if column.format == "%H:%M:%S" else 5
         return f"CASE WHEN regexp_full_match({trimmed}, '{shape}') THEN lpad({trimmed}, {width}, '0') END"

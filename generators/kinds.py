@@ -22,7 +22,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from generators.casting import INTEGER_TEXT, KIND_WORDS, REAL_TEXT, TIME_SECONDS_TEXT, TIME_TEXT, format_shape, from_text, strptime
+from generators.casting import (
+    INTEGER_TEXT,
+    KIND_WORDS,
+    REAL_TEXT,
+    TIME_FRACTION_TEXT,
+    TIME_SECONDS_TEXT,
+    TIME_TEXT,
+    format_shape,
+    from_text,
+    strptime,
+)
 from generators.dataset import Finding
 from generators.engine import ROW, first_row, literal, scan
 from generators.schema import ColumnSchema, Kind
@@ -53,6 +63,9 @@ MISSING_MARKERS = (
 _SAMPLE = 200
 _COLUMNS_AT_ONCE = 8
 """Columns per query: the engine's planning time grows with the square of a query's expressions."""
+FEW = 20
+"""Values fewer than this are not taken for dates by eight digits alone."""
+DATE_NAME = re.compile("date|dob|birth", re.IGNORECASE)
 _NEARLY = 0.1
 """Share of misfits up to which a column is reported as mixed."""
 
@@ -75,7 +88,7 @@ DATETIME_FORMATS = (
     *(f"{day} {tail}" for day in ("%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d-%b-%Y", "%Y/%m/%d") for tail in _TIME_TAILS[:2]),
 )
 _DAY_FIRST = {"%d/%m/%Y": "%m/%d/%Y", "%d-%m-%Y": "%m-%d-%Y"}
-_COMPACT_DATE = "(17|18|19|20|21)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"
+COMPACT_DATE = "(17|18|19|20|21)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])"
 
 
 @dataclass(frozen=True)
@@ -107,7 +120,7 @@ def _guess(kind: Kind, storage: str, shape: str, *, format: str | None = None, t
 
 
 def _temporal(kind: Kind, pattern: str) -> Guess:
-    shape = _COMPACT_DATE if pattern == "%Y%m%d" else format_shape(pattern)
+    shape = COMPACT_DATE if pattern == "%Y%m%d" else format_shape(pattern)
     test = f"regexp_full_match({_T}, {literal(shape)}) AND {strptime(_T, pattern)} IS NOT NULL"
     return _guess(kind, "date32" if kind is Kind.DATE else "timestamp[us]", shape, format=pattern, test=test)
 
@@ -150,6 +163,7 @@ GUESSES: tuple[Guess, ...] = (
     *(_temporal(Kind.DATETIME, f) for f in DATETIME_FORMATS),
     _guess(Kind.TIME, "string", TIME_TEXT, format="%H:%M"),
     _guess(Kind.TIME, "string", TIME_SECONDS_TEXT, format="%H:%M:%S"),
+    _guess(Kind.TIME, "string", TIME_FRACTION_TEXT, format="%H:%M:%S.%f"),
 )
 """In order of preference among those that fit every value."""
 
@@ -286,9 +300,9 @@ class _Numbers:
 def _decide(c: str, name: str, table: str, checked: list[_Checked], numbers: _Numbers) -> Decision:
     t = f'trim("{c}")'
     fitting = [x.guess for x in checked if x.misfits == 0]
-    if numbers.real < 20:
+    if numbers.real < FEW:
         # eight digits in a handful of records are as likely a number as a date
-        fitting = [g for g in fitting if g.format != "%Y%m%d" or re.search("date|dob|birth", name, re.IGNORECASE)]
+        fitting = [g for g in fitting if g.format != "%Y%m%d" or DATE_NAME.search(name)]
     chosen = next((g for g in fitting if g is not _DIGITS), None)
     if numbers.real == 0 or chosen is None:
         return _text(c, name, table, checked, numbers, _DIGITS in fitting)

@@ -1,16 +1,19 @@
 """The marginal generator: from a metadata summary alone, each column by itself (`generators.column_samplers`).
 
-The person key repeats by the released rows per person.
+The person key repeats by the released rows per person. Where the summary has patterns of missing values, which columns a row lacks is
+drawn for all of them together (`generators.missing_patterns`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from generators import missing_patterns
 from generators.column_samplers import column_sampler, whole_numbers
 from generators.issuing import issued_as
 from generators.schema import ColumnSchema, TableSchema
@@ -26,16 +29,20 @@ def filler(
 ) -> Callable[[int, int, np.random.Generator], pa.Table]:
     """The function that makes the columns of `table` that are not `given`; see `generators.partition.Fill`."""
     samplers: list[tuple[str, Sampler]] = []
+    lacking = missing_patterns.sampler(summary)
     for column in table.columns:
         if column.name in given:
             continue
         if column.name == table.person_key:
             samplers.append((column.name, persons(column, summary.rows_per_person)))
         else:
-            samplers.append((column.name, column_sampler(column, summary.column(column.name))))
+            shape = summary.column(column.name)
+            samplers.append((column.name, column_sampler(column, shape if lacking is None else replace(shape, nulls=None))))
 
     def fill(first: int, rows: int, rng: np.random.Generator) -> pa.Table:
-        return pa.table({name: sample(first, rows, rng) for name, sample in samplers})
+        gaps = {} if lacking is None else lacking(rows, rng)
+        columns = {name: sample(first, rows, rng) for name, sample in samplers}
+        return pa.table({n: pc.if_else(pa.array(~gaps[n]), c, pa.scalar(None, c.type)) if n in gaps else c for n, c in columns.items()})
 
     return fill
 

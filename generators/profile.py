@@ -12,7 +12,7 @@ from typing import Literal
 
 import duckdb
 
-from generators import identifiers
+from generators import code_systems, identifiers
 from generators.casting import KIND_WORDS
 from generators.dataset import Dataset, Finding, TableFile
 from generators.engine import engine, first_row, quoted, scan
@@ -20,6 +20,7 @@ from generators.key_discovery import related
 from generators.key_meaning import NO_PERSON
 from generators.progress import Progress, silent
 from generators.schema import ColumnSchema, DatasetSchema, Kind, Role, TableSchema
+from generators.sentinel_proposals import proposed
 
 __all__ = ["Finding", "Profile", "propose"]
 
@@ -105,6 +106,7 @@ def _table(file: TableFile, table: TableSchema) -> tuple[TableSchema, list[Findi
         columns = [replace(c, kind=kinds[c.name], nullable=facts[c.name].present < file.rows) for c in table.columns]
         person_key, key_reason = _person_key(columns, facts, connection, file)
         columns = _roles(connection, file, columns, facts, person_key, notes)
+        columns = [_known_codes(connection, file, c, facts[c.name], notes) for c in columns]
     columns = [_unique(c, facts[c.name], file.rows) for c in columns]
     if file.rows == 1:
         notes.note(None, "the table has one record", "too few to summarise; is the file whole?", "warning")
@@ -275,6 +277,26 @@ def _with_role(
     if role is not Role.OTHER:
         notes.note(column.name, "sensitive" if role is Role.SENSITIVE else f"a {role.value}", reason)
     return replace(column, role=role)
+
+
+def _known_codes(
+    connection: duckdb.DuckDBPyConnection, file: TableFile, column: ColumnSchema, facts: _Facts, notes: _Notes
+) -> ColumnSchema:
+    """The column with the public code system and the sentinels it seems to have, for the steward to confirm."""
+    if column.role is Role.DIRECT_IDENTIFIER or not facts.present:
+        return column
+    numbered = column.storage == "int64" and facts.low is not None and facts.low >= 10**5
+    if (column.kind is Kind.CATEGORICAL and column.storage == "string") or (numbered and column.kind in (Kind.CATEGORICAL, Kind.INTEGER)):
+        system = code_systems.detected(identifiers.different_values(connection, file.path, column.name), identifiers.spelled(column.name))
+        if system is not None:
+            notes.note(
+                column.name, f"looks like {system} codes", "nearly all different values have their public pattern: confirm it", "warning"
+            )
+            return replace(column, code_system=system, kind=Kind.CATEGORICAL)
+    sentinels, finding = proposed(connection, file.path, file.name, column)
+    if finding is not None:
+        notes.found.append(finding)
+    return replace(column, sentinels=sentinels)
 
 
 def _direct(

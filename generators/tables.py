@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from generators.atomic import write_parquet
 from generators.canonical import canonicalise
+from generators.compact_dates import compact_dates
 from generators.csv_encoding import foreign_format
 from generators.csv_export import write_csv
 from generators.csv_source import stage_csv
@@ -231,7 +232,7 @@ def _typed(connection: duckdb.DuckDBPyConnection, stage: StagedParquet, i: int, 
     if pa.types.is_timestamp(kind):
         return Decision(ColumnSchema(name, Kind.DATETIME, "timestamp[us]"), c, ())
     if pa.types.is_integer(kind):
-        return Decision(ColumnSchema(name, Kind.INTEGER, "int64"), c, ())
+        return compact_dates(connection, stage.path, c, name, table) or Decision(ColumnSchema(name, Kind.INTEGER, "int64"), c, ())
     decimals = stage.decimals[i]
     if decimals is None:
         # the fewest places that give every value back; floats that need more are kept as they are
@@ -239,6 +240,9 @@ def _typed(connection: duckdb.DuckDBPyConnection, stage: StagedParquet, i: int, 
         whole, *fits = first_row(connection, f"SELECT {places} FROM {scan(stage.path)} WHERE abs({c}) < 9e15")
         (huge,) = first_row(connection, f"SELECT count_if(abs({c}) >= 9e15) FROM {scan(stage.path)}")
         if whole and not huge:
+            dates = compact_dates(connection, stage.path, f"CAST({c} AS BIGINT)", name, table)
+            if dates is not None:
+                return dates
             note = Finding(table, name, "note", "read as whole numbers", "stored as decimals in the file, but every value is whole")
             return Decision(ColumnSchema(name, Kind.INTEGER, "int64"), f"CAST({c} AS BIGINT)", (note,))
         decimals = next((d for d, fit in enumerate(fits, 1) if fit), None) if not huge else None

@@ -123,5 +123,6 @@ def _about(adversary: Adversary, name: str, members: Mapping[Hashable, int], fig
     if figure is None:
         return
     least, most = adversary.policy.span(figure)
-    whole = least <= sum(members.values()) <= most
-    adversary.within([(name, value) for value in members], least, most if whole else float(sum(members.values())))
+    true = sum(members.values())
+    if least <= true:
+        adversary.within([(name, value) for value in members], least, max(most, true))
