@@ -3,7 +3,6 @@
 # ruff: noqa: S608  (SQL is put together from column positions and names that `quoted` and `literal` have escaped)
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 from generators.atomic import writing
 from generators.casting import as_text
 from generators.engine import batches, engine, first_row, quoted, scan
+from generators.issuing import as_issued
 from generators.progress import Progress, silent
 from generators.schema import ColumnSchema, TableSchema
 
@@ -29,7 +29,7 @@ def write_csv(parquet: Path | str, out: Path | str, table_schema: TableSchema, *
     """
     parquet, out = Path(parquet), Path(out)
     # Keys that are tokens in the working copy are issued as what the source stored.
-    columns = tuple(replace(c, storage=c.issued) if c.issued else c for c in table_schema.columns)
+    columns = as_issued(table_schema).columns
     alone = len(columns) == 1
     cells = [_cell(c, alone=alone) for c in columns]
     line = cells[0] if alone else f"concat_ws(',', {', '.join(cells)})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from generators.schema import ColumnSchema, Kind
+from generators.schema import ColumnSchema, Kind, TableSchema
 
 DEFAULT_PATTERN = "SYN-999999999"
 """For identifiers without a public pattern: looks like nothing issued by anybody."""
@@ -71,6 +72,12 @@ def issued_as(column: ColumnSchema, numbers: npt.NDArray[np.int64]) -> pa.Array:
 def written(column: ColumnSchema) -> pa.DataType:
     """The Arrow type of generated values of `column`."""
     return ARROW[column.issued if column.kind is Kind.IDENTIFIER and column.issued in ("int64", "float64") else column.storage]
+
+
+def as_issued(table: TableSchema) -> TableSchema:
+    """The table with the storage its generated file has: keys as its source stored them."""
+    numbers = {ARROW["int64"]: "int64", ARROW["float64"]: "float64"}
+    return replace(table, columns=tuple(replace(c, storage=numbers.get(written(c), c.storage)) for c in table.columns))
 
 
 class Lottery:
