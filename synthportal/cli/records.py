@@ -8,10 +8,12 @@ from pathlib import Path
 
 from generators import deidentify as deidentification
 from generators import tables
-from generators.dataset import Dataset
+from generators.dataset import Dataset, Finding
+from generators.disclosure import POLICIES
 from generators.errors import InputError
 from generators.progress import Progress, silent
 from generators.relations import check_keys
+from generators.rule_checks import check_data
 from generators.schema import DatasetSchema, TableSchema
 from synthportal.cli.outcome import say
 
@@ -40,7 +42,12 @@ def read(
         dataset = dataset if person is None else replace(dataset, schema=with_person(dataset.schema, person))
     if len(dataset.tables) > 1:
         check_keys(dataset, dataset.schema, part=not whole)
-    return dataset
+    return dataset if schema is None else replace(dataset, findings=(*dataset.findings, *_rules_broken(dataset)))
+
+
+def _rules_broken(dataset: Dataset) -> list[Finding]:
+    """Warnings about the rules of a confirmed schema that the records break. InputError for a rule that names a missing column."""
+    return [f for t in dataset.tables for f in check_data(t.path, dataset.schema.table(t.name), POLICIES["internal"])]
 
 
 def say_warnings(dataset: Dataset, *notes: str) -> None:
