@@ -149,11 +149,11 @@ class _Search:
             for rank, column in ranked
             if counts[column].numbers_rows and (rank is not None or (self.key_like(table, column) and counts[column].rows > 1))
         ]
-        self.tables[name] = replace(table, primary_key=(min(fit, key=lambda f: f[0])[1],) if fit else ())
-        if fit:
-            return
         own = [column for rank, column in ranked if rank in (0, 1) and counts[column].present]
-        if own:
+        if own and not any(column in own for _, column in fit):
+            fit = []  # a column that says it is the key, and is not: another that happens to differ in every row is none either
+        self.tables[name] = replace(table, primary_key=(min(fit, key=lambda f: f[0])[1],) if fit else ())
+        if own and not fit:
             of = counts[own[0]]
             missing = f"missing in {of.rows - of.present:,} of {of.rows:,} rows" if of.present < of.rows else ""
             repeated = f"{of.present - of.distinct:,} of {of.rows:,} rows repeat an earlier one" if of.distinct < of.present else ""

@@ -52,9 +52,9 @@ def own_key(table: str, column: str) -> int | None:
         return 0
     if word in (one, spelled(table)) or re.fullmatch(re.escape(one) + _ENDING, word):
         return 1
-    if _GENERIC.search(word) and word != "name":
-        return 2
-    return None
+    stem = re.sub(_ENDING + "$", "", word)
+    part = len(stem) > 2 and stem != word and (one.endswith(f"_{stem}") or one.startswith(f"{stem}_"))
+    return 2 if part or (_GENERIC.search(word) and word != "name") else None
 
 
 def refers(column: str, table: str, key: str, *, same_table: bool) -> int:
