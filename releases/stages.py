@@ -25,7 +25,7 @@ from generators.schema import DatasetSchema, TableSchema
 from generators.split import split
 from generators.summarise import summarise as summarise_train
 from generators.tables import read_dataset
-from releases import files, naming, policy, selection, stored
+from releases import files, naming, policy, proposing, selection, stored
 from releases.models import Run, Snapshot
 from releases.services import outcomes, sources
 
@@ -39,7 +39,8 @@ def profile(run: Run, token: str, progress: Progress) -> None:
     path = sources.raw_data(snapshot)
     names = naming.proposed(snapshot, earlier)
     with _scratch(run) as work:
-        dataset = read_dataset(path, work, progress=progress, names=names)
+        dataset = read_dataset(path, work, progress=_share(progress, 0.0, 0.8), names=names)
+        rules = proposing.rules(dataset, progress=_share(progress, 0.8, 0.2))
     schema, changes = dataset.schema, []
     if earlier is not None:
         schema = _carried_over(earlier, dataset.schema)
@@ -52,6 +53,7 @@ def profile(run: Run, token: str, progress: Progress) -> None:
         rows=sum(t.rows for t in dataset.tables),
         drift=changes,
         table_names=names if snapshot.files else {},
+        rules=rules,
     )
 
 

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from generators.code_systems import CODE_SYSTEMS
 from generators.schema import ColumnSchema, Kind, Role
 from releases.views.examples import made_up
 
@@ -82,6 +83,10 @@ class ColumnRow:
         return "\n".join(self.column.codes or ())
 
     @property
+    def code_systems(self) -> tuple[str, ...]:
+        return tuple(CODE_SYSTEMS)
+
+    @property
     def sentinels_text(self) -> str:
         return ", ".join(self.column.sentinels)
 
@@ -115,6 +120,9 @@ def sent_column(row: ColumnRow, sent: Mapping[str, str]) -> ColumnSchema:
     sentinels = tuple(dict.fromkeys(part.strip() for part in sent.get(f"{row.prefix}-sentinels", "").split(",") if part.strip()))
     if sentinels and not all(_reads(value, kind) for value in sentinels):
         row.errors.append(f"{place}: write values that stand for “not known” as the column does: -999, or 1900-01-01 for a date.")
+    system = sent.get(f"{row.prefix}-system", "")
+    if system and system not in CODE_SYSTEMS:
+        row.errors.append(f"{place}: choose the code system from the list.")
     row.column = replace(
         old,
         kind=kind,
@@ -125,7 +133,7 @@ def sent_column(row: ColumnRow, sent: Mapping[str, str]) -> ColumnSchema:
         decimals=old.decimals if kind is Kind.REAL else None,
         format=pattern or None,
         codes=codes or None,
-        code_system=old.code_system if kind is Kind.CATEGORICAL else None,
+        code_system=system or None if kind is Kind.CATEGORICAL else None,
         sentinels=sentinels,
         description=sent.get(f"{row.prefix}-description", "").strip()[:500],
     )

@@ -252,7 +252,7 @@ def _rules_text(table: TableSchema) -> str:
 
 def _rules(part: TablePart, text: str, place: str) -> tuple[Rule, ...]:
     """One rule a line; a rule that was there before keeps its name, a new one is named by its own words."""
-    known = {rule.text: rule.name for rule in part.table.rules}
+    known = {rule.text: rule.name for rule in part.table.rules} | {rule.text: rule.sentence for rule in part.proposed_rules}
     rules: dict[str, Rule] = {}
     for line in text.splitlines():
         words = line.strip()

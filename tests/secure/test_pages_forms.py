@@ -37,7 +37,7 @@ def as_sent(form: SchemaForm) -> dict[str, str]:
         for row in part.rows:
             column = row.column
             sent |= {f"{row.prefix}-kind": column.kind, f"{row.prefix}-role": column.role, f"{row.prefix}-codes": row.codes_text}
-            sent[f"{row.prefix}-sentinels"] = row.sentinels_text
+            sent |= {f"{row.prefix}-sentinels": row.sentinels_text, f"{row.prefix}-system": column.code_system or ""}
             sent |= {f"{row.prefix}-format": column.format or "", f"{row.prefix}-description": column.description}
             sent |= {f"{row.prefix}-nullable": "yes"} if column.nullable else {}
             sent |= {f"{row.prefix}-unique": "yes"} if column.unique else {}
