@@ -81,10 +81,21 @@ def _table(old: TableSchema, new: TableSchema) -> Iterator[Change]:
             True,
             f"the primary key {place} was {_named(*old.primary_key)} and is now {_named(*new.primary_key)}",
         )
-    if old.foreign_keys != new.foreign_keys:
-        yield Change(new.name, None, "foreign keys", True, f"the references {place} to other tables changed")
+    yield from _references(old, new)
+    if old.public != new.public:
+        now = "is now a vocabulary, copied whole" if new.public else "is no longer a vocabulary: its rows are records"
+        yield Change(new.name, None, "public", True, f'table "{new.name}" {now}')
     if old.rules != new.rules:
         yield Change(new.name, None, "rules", False, f"the rules {place} changed")
+
+
+def _references(old: TableSchema, new: TableSchema) -> Iterator[Change]:
+    changes = ((old, new, "no longer refers"), (new, old, "now refers"))
+    for these, those, what in changes:
+        for key in these.foreign_keys:
+            if key not in those.foreign_keys:
+                sentence = f'table "{new.name}" {what} to "{key.parent}" by {_named(*key.columns)}'
+                yield Change(new.name, None, "foreign keys", True, sentence)
 
 
 def _column(table: str, old: ColumnSchema, new: ColumnSchema) -> Iterator[Change]:

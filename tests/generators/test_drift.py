@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from generators.drift import compare
-from generators.schema import ColumnSchema, DatasetSchema, Kind, Role, TableSchema
+from generators.schema import ColumnSchema, DatasetSchema, ForeignKey, Kind, Role, TableSchema
 
 AGE = ColumnSchema("age", Kind.INTEGER, "int64", nullable=False)
 SEX = ColumnSchema("sex", Kind.CATEGORICAL, "string", codes=("f", "m"))
@@ -64,3 +64,17 @@ def test_keys_formats_and_code_lists_are_compared() -> None:
 def test_tables_come_and_go() -> None:
     found = compare(OLD, DatasetSchema((replace(TABLE, name="stays"),)))
     assert [(c.table, c.what, c.breaking) for c in found] == [("visits", "removed", True), ("stays", "added", False)]
+
+
+@pytest.mark.promise("register.4")
+def test_changed_references_and_vocabularies_are_named() -> None:
+    ward = TableSchema("wards", (ColumnSchema("ward_id", Kind.IDENTIFIER, "string"),))
+    visit = TableSchema("visits", (ColumnSchema("ward_id", Kind.IDENTIFIER, "string"),))
+    key = ForeignKey(("ward_id",), "wards", ("ward_id",))
+    old = DatasetSchema((ward, replace(visit, foreign_keys=(key,))))
+    new = DatasetSchema((replace(ward, public=True), visit))
+    assert [(c.what, c.breaking, str(c)) for c in compare(old, new)] == [
+        ("public", True, 'table "wards" is now a vocabulary, copied whole'),
+        ("foreign keys", True, 'table "visits" no longer refers to "wards" by "ward_id"'),
+    ]
+    assert str(compare(new, old)[1]) == 'table "visits" now refers to "wards" by "ward_id"'

@@ -1,0 +1,56 @@
+"""A folder of tables on the command line: keys proposed and checked, the split through them, the summary of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from generators.schema import DatasetSchema
+from generators.summary import MetadataSummary
+from tests.cli.conftest import Run
+from tests.generators.relational_world import hospital, write
+
+
+@pytest.mark.promise("relations.11")
+def test_a_folder_of_tables_goes_from_schema_to_summary(run: Run, place: Path) -> None:
+    folder = write(place / "hospital", hospital(400))
+    ended = run("schema", folder, "--out", "schema.json")
+    assert ended.code == 0
+    assert 'note: transfers.from_ward_id: refers to "wards.ward_id"' in ended.err
+    assert "warning: diagnosis_codes: taken as a vocabulary" in ended.err
+    schema = DatasetSchema.from_json((place / "schema.json").read_text())
+    assert schema.table("visit_lines").primary_key == ("visit_id", "line_no")
+
+    ended = run("split", folder, "--schema", "schema.json", "--out", "parts")
+    assert ended.code == 0
+    assert 'table "wards" has no person' in ended.err
+    train = sorted(p.stem for p in (place / "parts" / "train").iterdir())
+    assert train == sorted(t.name for t in schema.tables)
+
+    ended = run("summarise", "parts/train", "--schema", "schema.json", "--out", "summary.json")
+    assert ended.code == 0
+    raw = json.loads((place / "summary.json").read_text())
+    summary = MetadataSummary.from_dict(raw)
+    assert {(r.child, r.parent) for r in summary.relationships} >= {("visits", "patients"), ("deaths", "patients")}
+    assert summary.table("wards").withheld
+    assert "P00001" not in json.dumps(raw)
+
+
+@pytest.mark.promise("relations.11")
+@pytest.mark.parametrize("command", ["split", "summarise"])
+def test_keys_that_do_not_hold_are_one_line_and_leave_nothing(run: Run, place: Path, command: str) -> None:
+    tables = hospital(80)
+    assert run("schema", write(place / "whole", tables), "--out", "schema.json").code == 0
+    tables["dispensed"][1][2][0] = ""
+    tables["deaths"][1][0][0] = "P99999"
+    folder = write(place / "broken", tables)
+    text = (place / "schema.json").read_text().replace('"nullable": false', '"nullable": true')
+    (place / "schema.json").write_text(text)
+    ended = run(command, folder, "--schema", "schema.json", "--out", "out.json" if command == "summarise" else "out")
+    assert ended.code == 2
+    assert ended.err.count("\n") == 1
+    assert 'table "dispensed"' in ended.err or 'table "deaths"' in ended.err
+    assert "P99999" not in ended.err
+    assert not list(place.glob("out*"))
