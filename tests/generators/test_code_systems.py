@@ -12,6 +12,7 @@ from generators.profile import propose
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
 from generators.summarise import summarise
 from generators.summary import MetadataSummary
+from generators.summary_words import describe, describe_tables
 from generators.tables import read_dataset
 
 FIVE = POLICIES["internal"]
@@ -95,3 +96,30 @@ def test_a_code_system_is_proposed_with_a_warning_for_the_steward(tmp_path):
     profile = propose(read_dataset(tmp_path / "t.csv", tmp_path / "work"))
     assert profile.schema.tables[0].column("diagnosis").code_system == "ICD-10"
     assert any(f.column == "diagnosis" and "ICD-10" in f.message and f.level == "warning" for f in profile.findings)
+
+
+@pytest.mark.promise("disclosure.11")
+def test_what_was_rolled_up_and_what_was_kept_apart_is_said_in_words(tmp_path):
+    codes = COMMON + ["I21.0"] * 3 + ["I21.4"] * 4
+    schema = DatasetSchema(
+        (
+            TableSchema(
+                "t",
+                (
+                    ColumnSchema("code", Kind.CATEGORICAL, "string", code_system="ICD-10"),
+                    ColumnSchema("cost", Kind.INTEGER, "int64", sentinels=("-999",)),
+                    ColumnSchema("gap", Kind.INTEGER, "int64"),
+                ),
+            ),
+        )
+    )
+    cost = [None] * 10 + [-999] * 10 + [5] * 67
+    pq.write_table(pa.table({"code": codes, "cost": cost, "gap": [None] * 10 + [1] * 77}), tmp_path / "t.parquet")
+    summary = summarise({"t": tmp_path / "t.parquet"}, schema, POLICIES["sub-national"])
+    words = {d.column: " ".join(d.leaves + d.suppressed) for d in describe(summary)}
+    assert "stands for 'not known'" in words["cost"]
+    assert "Sum and mean" in words["cost"]
+    table = describe_tables(summary)[0]
+    assert any("missing together" in sentence for sentence in table.leaves)
+    five = describe(summarise({"t": tmp_path / "t.parquet"}, schema, FIVE))[0]
+    assert any("rare codes with the same category" in sentence for sentence in five.leaves)
