@@ -121,9 +121,7 @@ def _roots(arranged: Layout, summary: MetadataSummary | None, rows: int | Mappin
     if scale is not None:
         if summary is None:
             raise InputError("a scale needs a metadata summary, whose numbers it multiplies; give a number of rows")
-        if not 0 < scale <= 1_000_000:
-            raise InputError("the scale must be more than 0 and at most 1,000,000")
-        return {root: max(1, round(scale * _released(arranged, summary, root))) for root in arranged.roots}
+        return _scaled(arranged, summary, scale)
     if isinstance(rows, Mapping):
         follows = sorted(set(rows) & set(arranged.places) - set(arranged.roots))
         if follows:
@@ -136,6 +134,17 @@ def _roots(arranged: Layout, summary: MetadataSummary | None, rows: int | Mappin
         if count < 1:
             raise InputError(f"the number of rows to generate for {_named(root)} must be at least 1")
     return wanted
+
+
+def released_rows(schema: DatasetSchema, summary: MetadataSummary, scale: float = 1.0) -> dict[str, int]:
+    """Rows of each root that are `scale` times the released numbers: what `plan` takes as rows where the generator sees no summary."""
+    return _scaled(layout(schema), summary, scale)
+
+
+def _scaled(arranged: Layout, summary: MetadataSummary, scale: float) -> dict[str, int]:
+    if not 0 < scale <= 1_000_000:
+        raise InputError("the scale must be more than 0 and at most 1,000,000")
+    return {root: max(1, round(scale * _released(arranged, summary, root))) for root in arranged.roots}
 
 
 def _named(root: str) -> str:

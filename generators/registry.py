@@ -6,6 +6,7 @@ the same mechanism and seed give the same bytes however the work is cut.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,22 +110,22 @@ def generate(
     progress: Progress = silent,
     *,
     scale: float | None = None,
-    workers: int = 1,
+    workers: int | None = 1,
     public: Mapping[str, Path] | None = None,
     vocabulary: Vocabulary | None = None,
 ) -> tuple[GeneratedFile, ...]:
     """Write `<table>.parquet` for every table of the de-identified `schema` into the folder `out`: all or none.
 
     rows: of every table that hangs on no other (of persons, where no table lists them), or by its name; scale: instead, how many times the
-    released numbers. Other tables follow. workers: processes; the bytes do not depend on it. public: files of the public tables, which are
-    copied; without it they are left out. vocabulary: keys of public tables where their files may not be seen (else read from `public`).
-    Raises InputError for a mechanism that is not of this schema, summary or program, and whatever `progress` raises (`Cancelled`), after
-    removing what was half-written.
+    released numbers. Other tables follow. workers: processes (None: as many as pay); the bytes do not depend on it. public: files of the
+    public tables, which are copied; without it they are left out. vocabulary: keys of public tables where their files may not be seen (else
+    read from `public`). Raises InputError for a mechanism that is not of this schema, summary or program, and whatever `progress` raises
+    (`Cancelled`), after removing what was half-written.
     """
     if public is not None and vocabulary is None:
         vocabulary = vocabulary_of(schema, public)
     whole = planned(mechanism, schema, summary, rows, seed, scale=scale, vocabulary=vocabulary)
-    files = {file.table: file for file in produce(whole, out, progress, workers)}
+    files = {file.table: file for file in produce(whole, out, progress, workers or workers_for(whole))}
     if public is not None:
         try:
             files |= {file.table: file for file in copy_public(schema, public, out)}
@@ -135,9 +136,9 @@ def generate(
     return tuple(files[t.name] for t in schema.tables if t.name in files)
 
 
-def workers_for(rows: int, processors: int) -> int:
-    """How many processes to use for about as many rows on as many processors."""
-    return processors if rows >= MANY_ROWS else 1
+def workers_for(whole: Plan) -> int:
+    """How many processes pay: one, or of many rows one for each processor this process may use."""
+    return len(os.sched_getaffinity(0)) if sum(whole.totals.values()) >= MANY_ROWS else 1
 
 
 def _info(name: str) -> GeneratorInfo:

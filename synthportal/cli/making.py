@@ -1,22 +1,24 @@
-"""Generating on the command line: which generator, from what, into what kind of output."""
+"""Generating on the command line: which generator, from what, and how much."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pyarrow.parquet as pq
 
 from generators import registry, tables
 from generators.disclosure import DisclosurePolicy
 from generators.errors import InputError
 from generators.mechanism import Mechanism
+from generators.plan import released_rows
 from generators.progress import Progress
 from generators.registry import GENERATORS, GeneratorInfo, mechanism_for
 from generators.schema import DatasetSchema
 from generators.summarise import summarise
 from generators.summary import MetadataSummary
-from synthportal.cli import outputs
 from synthportal.cli.options import parsed, schema_in
 from synthportal.cli.records import Deidentified
 
@@ -62,58 +64,62 @@ def summary_for(info: GeneratorInfo, copy: Deidentified, policy: DisclosurePolic
     return summarise(copy.paths, copy.schema, policy, progress=progress)
 
 
+@dataclass(frozen=True)
+class HowMany:
+    """How much to generate: rows of the tables on which others hang (a number, or by name), or else times what the summary counted."""
+
+    rows: int | Mapping[str, int] | None = None
+    scale: float | None = None
+
+
+def rows_wanted(given: Sequence[str], most: int) -> int | dict[str, int] | None:
+    """`--rows`: one number, or `TABLE=N` for each table; None where it was not given. InputError for anything else."""
+    found: dict[str, int] = {}
+    for text in given:
+        table, _, number = text.rpartition("=")
+        if not number.isdecimal() or not 1 <= int(number) <= most or table in found:
+            raise InputError(f'--rows "{text}": write a whole number from 1 to {most:,}, or TABLE=N, once for each table')
+        found[table] = int(number)
+    if "" in found and len(found) > 1:
+        raise InputError("--rows: write one number for all tables, or TABLE=N for each")
+    return found.get("", found) or None
+
+
+def vocabularies(folder: Path, schema: DatasetSchema, work: Path) -> dict[str, Path]:
+    """The public tables of `schema`, from files of a folder that bear their names, in canonical Parquet under `work`."""
+    public = DatasetSchema(tuple(replace(t, foreign_keys=()) for t in schema.tables if t.public))
+    if not public.tables:
+        raise InputError("--public: the schema marks no table as public")
+    return tables.read_dataset(folder, work / "public", schema=public).paths
+
+
+def rows_in(path: Path) -> int:
+    """How many rows a Parquet file has."""
+    return int(pq.read_metadata(path).num_rows)
+
+
 def generate(
     info: GeneratorInfo,
     schema: DatasetSchema,
     summary: MetadataSummary | None,
-    rows: int | Mapping[str, int],
+    how_many: HowMany,
     seed: int,
     out: Path,
     progress: Progress,
+    *,
+    public: Mapping[str, Path] | None = None,
+    workers: int | None = None,
 ) -> tuple[Mechanism, dict[str, Path]]:
-    """The mechanism, and the path of each synthetic table by name, under the new folder `out`."""
+    """The mechanism, and the path of each synthetic table by name, under the new folder `out`; public tables among them where given.
+
+    workers: processes, None: as many as pay.
+    """
     out.mkdir()
     mechanism = mechanism_for(info.name, schema, summary)
-    files = registry.generate(mechanism, schema, summary if info.needs == "summary" else None, rows, seed, out, progress)
+    seen, rows = summary if info.needs == "summary" else None, how_many.rows
+    if how_many.scale is not None and rows is None and seen is None and summary is not None:
+        rows, how_many = released_rows(schema, summary, how_many.scale), HowMany()
+    files = registry.generate(
+        mechanism, schema, seen, rows, seed, out, progress, scale=how_many.scale, public=public or None, workers=workers
+    )
     return mechanism, {file.table: file.path for file in files}
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where synthetic rows go: one Parquet file, one spreadsheet-safe CSV file, or a folder of Parquet files."""
-
-    path: Path
-    kind: str
-
-    @staticmethod
-    def of(out: str) -> Target:
-        """What `--out` means; InputError when it names something else."""
-        path = Path(out)
-        suffix = path.suffix.lower()
-        if not out.endswith("/") and suffix in (".parquet", ".csv"):
-            return Target(path, suffix[1:])
-        if out.endswith("/") or not suffix:
-            outputs.check_new_folder(path)
-            return Target(path, "folder")
-        raise InputError(f'--out "{out}": end it in .parquet or .csv for a file, or in / for a folder')
-
-    def check(self, schema: DatasetSchema) -> None:
-        """InputError when one file is asked for and there are several tables."""
-        if self.kind != "folder" and len(schema.tables) > 1:
-            raise InputError(f"there are {len(schema.tables)} tables, and --out names one file; name a folder, ending in /")
-
-    def publish(self, made: dict[str, Path], schema: DatasetSchema, work: Path) -> None:
-        """Give finished Parquet files their place."""
-        if self.kind == "folder":
-            folder = work / "folder"
-            folder.mkdir()
-            for table, path in made.items():
-                path.replace(folder / f"{table}.parquet")
-            outputs.publish_folder(folder, self.path)
-            return
-        ((table, path),) = made.items()
-        if self.kind == "csv":
-            written = work / "written.csv"
-            tables.write_csv(path, written, schema.table(table))
-            path = written
-        outputs.publish_file(path, self.path)

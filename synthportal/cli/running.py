@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from generators.dataset import Dataset, TableFile
+from generators.plan import released_rows
 from generators.progress import Progress
 from generators.summarise import summarise
 from synthportal import __version__
@@ -26,11 +27,20 @@ def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> tuple
     policy = policy_named(settings.policy)
     given = schema_in(Path(settings.schema)) if settings.schema else None
     dataset = records.read(data, work, part(progress, *SHARES["read"]), schema=given, person=settings.person, whole=True)
-    real = _sides(dataset, settings.seed, work, part(progress, *SHARES["split"]))
+    real, public = _sides(dataset, settings.seed, work, part(progress, *SHARES["split"]))
     summary = summarise(real.train, real.schema, policy, progress=part(progress, *SHARES["summarise"]))
     # Not the true number of train rows: the output's length is a figure that leaves, too.
-    wanted = settings.rows or {table.name: table.rows or table.persons for table in summary.tables}
-    mechanism, made = making.generate(info, real.schema, summary, wanted, settings.seed, work / "made", part(progress, *SHARES["generate"]))
+    wanted = settings.rows or released_rows(real.schema, summary)
+    mechanism, made = making.generate(
+        info,
+        real.schema,
+        summary,
+        making.HowMany(wanted),
+        settings.seed,
+        work / "made",
+        part(progress, *SHARES["generate"]),
+        public=public,
+    )
     judged = judging.judge(
         real, made, policy=policy, tier=info.tier, seed=settings.seed, target=settings.target, progress=part(progress, *SHARES["evaluate"])
     )
@@ -55,8 +65,11 @@ def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> tuple
     return judged, dataset
 
 
-def _sides(dataset: Dataset, seed: int, work: Path, progress: Progress) -> judging.RealSides:
-    """Both sides de-identified. The split comes first: nothing may look at the data before it."""
+def _sides(dataset: Dataset, seed: int, work: Path, progress: Progress) -> tuple[judging.RealSides, dict[str, Path]]:
+    """Both sides de-identified, and the public tables, which are on neither.
+
+    The split comes first: nothing may look at the data before it.
+    """
     split = parts.split(dataset, seed, work / "split", progress)
     key = records.run_key()
     sides = {}
@@ -64,4 +77,4 @@ def _sides(dataset: Dataset, seed: int, work: Path, progress: Progress) -> judgi
         files = tuple(TableFile(name, path, rows[name]) for name, path in paths.items())
         sides[side] = records.deidentified(replace(dataset, tables=files), work / f"{side}_copy", key)
     train = sides["train"]
-    return judging.RealSides(dataset, train.schema, train.paths, sides["holdout"].paths)
+    return judging.RealSides(dataset, train.schema, train.paths, sides["holdout"].paths), dict(split.public)
