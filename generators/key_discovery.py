@@ -8,6 +8,7 @@ the want of any other candidate, speaks for it *and* every value is found there.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -77,6 +78,7 @@ class _Search:
     ) -> None:
         self.connection, self.paths, self.person_names = connection, paths, person_names
         self.tables = {t.name: t for t in schema.tables}
+        self.shared = self.shared_names()
         self.counts = {t.name: self.counted(t) for t in schema.tables}
         self.found: list[Finding] = []
 
@@ -93,6 +95,11 @@ class _Search:
         for candidate in self.composite_candidates():
             self.propose(candidate)
         return self.schema
+
+    def shared_names(self) -> set[str]:
+        """Names of keys that several tables have, `spelled`: also those that only end in "id" (`itemid`)."""
+        words = Counter(word for table in self.tables.values() for word in {spelled(name) for name in table.names})
+        return {w for w, n in words.items() if n > 1 and (key_names.keyish(w) or w.endswith("id")) and not key_names.generic(w)}
 
     @property
     def schema(self) -> DatasetSchema:
@@ -125,6 +132,8 @@ class _Search:
         if column.kind is Kind.IDENTIFIER or key_names.keyish(column.name):
             return True
         word = spelled(column.name)
+        if word in self.shared:
+            return True
         return any(word == key_names.singular(name) or word.endswith("_" + key_names.singular(name)) for name in self.tables)
 
     def unmatched(self, candidate: _Candidate) -> tuple[int, int]:
@@ -143,9 +152,8 @@ class _Search:
         """The column that numbers the rows of a table, by its values first and its name second."""
         table, counts = self.tables[name], self.counts[name]
         ranked = [(key_names.own_key(name, column), column) for column in counts]
-        others = 3 if len(table.columns) > 1 else 4
         fit = [
-            (others if rank is None else rank, column)
+            (self.rank(rank, column), column)
             for rank, column in ranked
             if counts[column].numbers_rows and (rank is not None or (self.key_like(table, column) and counts[column].rows > 1))
         ]
@@ -165,12 +173,25 @@ class _Search:
                 "warning",
             )
 
+    def rank(self, own: int | None, column: str) -> int:
+        """Which of several columns that number the rows is the key, the least first: the one named after the table; the one that other
+        tables know by that name; a name any table could use (`row_id`); another.
+        """
+        if own in (0, 1):
+            return own
+        elsewhere = any(key_names.own_key(other, column) in (0, 1) for other in self.tables)
+        if spelled(column) in self.shared and not elsewhere:
+            return 2
+        return 4 if own is None else 3
+
     def key_like(self, table: TableSchema, column: str) -> bool:
         schema = table.column(column)
         if column == table.person_key:
             return True
         if key_names.SEQUENCE.search(spelled(column)):
             return False
+        if spelled(column) in self.shared:
+            return True
         return schema.kind is Kind.IDENTIFIER and (key_names.keyish(column) or schema.storage == "string")
 
     def composite(self, name: str) -> None:

@@ -141,6 +141,27 @@ def test_a_person_table_is_known_by_its_name_and_by_who_refers_to_it(tmp_path: P
     assert dataset.schema.table("encounters").foreign_keys == (ForeignKey(("PATIENT",), "patients", ("Id",)),)
 
 
+@pytest.mark.promise("relations.1")
+def test_a_numbering_that_every_table_has_is_not_taken_for_the_key_others_refer_to(tmp_path: Path) -> None:
+    # as intensive care databases name them: `row_id` everywhere, and keys that are named after no table
+    stays = [[i, 3000 + 7 * (i % 80), 20000 + 11 * i] for i in range(1, 121)]
+    tables: Tables = {
+        "patients": (["row_id", "subject_id", "gender"], [[i, 3000 + 7 * i, "FM"[i % 2]] for i in range(80)]),
+        "admissions": (["row_id", "subject_id", "hadm_id"], stays),
+        "labevents": (
+            ["row_id", "subject_id", "hadm_id", "itemid", "valuenum"],
+            [[i, *stays[i % 120][1:], 50800 + i % 40, i % 17] for i in range(500)],
+        ),
+        "d_labitems": (["row_id", "itemid", "label"], [[i, 50800 + i, f"Item {i}"] for i in range(40)]),
+    }
+    dataset = read(tmp_path, tables)
+    primary = {t.name: t.primary_key for t in dataset.schema.tables}
+    assert primary == {"patients": ("subject_id",), "admissions": ("hadm_id",), "labevents": ("row_id",), "d_labitems": ("itemid",)}
+    assert keys(dataset, "labevents") == {(("subject_id",), "patients"), (("hadm_id",), "admissions"), (("itemid",), "d_labitems")}
+    assert keys(dataset, "admissions") == {(("subject_id",), "patients")}
+    assert {t.person_key for t in dataset.schema.tables if t.name != "d_labitems"} == {"subject_id"}
+
+
 @pytest.mark.promise("relations.2")
 def test_a_key_that_repeats_is_said_to_be_none(tmp_path: Path) -> None:
     tables = hospital(60)
