@@ -92,7 +92,7 @@ def policy_words(name: str) -> str:
 
 
 class SummaryForm(forms.Form):
-    """Which disclosure policy to summarise under."""
+    """Which disclosure policy to summarise under, and what to leave out."""
 
     policy = forms.ChoiceField(
         label="Which disclosure policy?",
@@ -101,6 +101,24 @@ class SummaryForm(forms.Form):
         widget=forms.RadioSelect,
         help_text="Open access needs the public policy.",
     )
+    without = forms.CharField(
+        label="Columns to leave out",
+        required=False,
+        max_length=100_000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="One a line, as table.column. Leave out what nobody needs, and what would conflict with an earlier summary.",
+    )
+
+    def clean_without(self) -> list[tuple[str, str]]:
+        """(table, column) of each line; the service says which of them do not exist."""
+        pairs = []
+        for line in str(self.cleaned_data["without"]).splitlines():
+            table, dot, column = line.strip().partition(".")
+            if line.strip() and not (dot and column):
+                raise forms.ValidationError("Write each column as table.column, one a line.")
+            if line.strip():
+                pairs.append((table, column))
+        return pairs
 
 
 class RequestForm(forms.Form):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from releases.views import accounts, audit, evidence, home, requests, reviews, runs, schemas, session, sources, summaries
+from releases.views import accounts, audit, evidence, home, ledger, requests, reviews, runs, schemas, session, sources, summaries
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -19,6 +19,12 @@ urlpatterns = [
     # Summaries: what exactly would leave?
     path("sources/<uuid:key>/summaries/new/", summaries.new, name="new-summary"),
     path("summaries/<uuid:key>/", summaries.summary, name="summary"),
+    path("summaries/<uuid:key>/download/", summaries.download, name="download-summary"),
+    # The disclosure ledger: what has been told, and what may still be?
+    path("ledgers/", ledger.ledgers, name="ledgers"),
+    path("sources/<uuid:key>/ledger/", ledger.ledger, name="ledger"),
+    path("sources/<uuid:key>/ledger/budget/", ledger.propose, name="propose-budget"),
+    path("sources/<uuid:key>/ledger/budget/set/", ledger.set_budget, name="set-budget"),
     # Requests: the task list.
     path("requests/", requests.request_list, name="requests"),
     path("sources/<uuid:key>/requests/new/", requests.new, name="new-request"),

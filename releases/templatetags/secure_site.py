@@ -14,6 +14,7 @@ ENTRIES: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("Home", "home", frozenset()),
     ("Datasets", "sources", frozenset({"steward", "auditor"})),
     ("Requests", "requests", frozenset({"steward", "sdat", "ig", "ppi", "auditor"})),
+    ("Ledgers", "ledgers", frozenset({"steward", "sdat", "ig", "auditor"})),
     ("Audit trail", "audit", frozenset({"auditor"})),
     ("Accounts", "accounts", frozenset({"administrator", "auditor"})),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from generators.summary import Cell, ColumnSummary, Distribution, Step
+from generators.summary import Cell, ColumnSummary, CrossTabulation, Distribution, RelationshipSummary, Rollup, Step, TableSummary
+from generators.summary_difference import shown as _shown
 
 REAL = "#768692"
 """Real aggregates are grey, synthetic ones NHS blue, on every page."""
@@ -38,6 +39,7 @@ def summary_chart(column: ColumnSummary, anchor: str) -> SummaryChart | None:
         return None
     bars = _bars(shape)
     rows = [[label, _figure(persons), _figure(count)] for label, persons, count in bars]
+    rows += [[f"{cell.value} (special value)", _figure(cell.persons), _figure(cell.rows)] for cell in column.sentinels]
     if column.nulls is not None:
         rows.append(["(missing)", _figure(column.nulls.persons), _figure(column.nulls.rows)])
     crowded = bool(shape.steps) and all(isinstance(edge, int | float) for step in shape.steps for edge in (step.low, step.high))
@@ -52,6 +54,67 @@ def summary_chart(column: ColumnSummary, anchor: str) -> SummaryChart | None:
         figure=figure,
         alternative=_words(bars, drawn, crowded),
         table={"columns": ["Value", "People", "Rows"], "rows": rows},
+    )
+
+
+def column_charts(column: ColumnSummary, anchor: str) -> list[SummaryChart]:
+    """The released figures of one column: of its values, and of a date-time's hour of day by itself."""
+    charts = [summary_chart(column, anchor)]
+    if column.hours is not None:
+        charts.append(summary_chart(ColumnSummary(f"{column.name}, hour of day", "time", distribution=column.hours), f"{anchor}-hours"))
+    return [chart for chart in charts if chart is not None]
+
+
+def rows_chart(table: TableSummary, anchor: str) -> SummaryChart | None:
+    """How many rows each person has."""
+    if table.rows_per_person is None:
+        return None
+    return summary_chart(ColumnSummary("Rows of each person", "integer", decimals=0, distribution=table.rows_per_person), anchor)
+
+
+def relationship_chart(told: RelationshipSummary, anchor: str) -> SummaryChart | None:
+    """How many rows of the child belong to each row of the parent; rows that belong to none as missing."""
+    name = f"Rows of {told.child} for each of {told.parent or 'the persons'}"
+    return summary_chart(ColumnSummary(name, "integer", decimals=0, nulls=told.nulls, distribution=told.children), anchor)
+
+
+def missing_chart(table: TableSummary, anchor: str) -> SummaryChart | None:
+    """Which columns are missing together."""
+    bars: list[Bar] = [(" + ".join(pattern.columns), pattern.persons, pattern.rows) for pattern in table.missing]
+    if not bars:
+        return None
+    drawn = sorted(bars, key=_weight, reverse=True)[:MOST_BARS]
+    return SummaryChart(
+        id=anchor,
+        title="Columns that are missing together, and no others",
+        figure=_bar_figure([label for label, _, _ in drawn], drawn),
+        alternative=_words(bars, len(drawn), crowded=False),
+        table={"columns": ["Missing together", "People", "Rows"], "rows": [[label, _figure(p), _figure(r)] for label, p, r in bars]},
+    )
+
+
+def crossing_chart(crossed: CrossTabulation, anchor: str) -> SummaryChart:
+    """A cross-tabulation: bars by the first column, stacked by the others; each cell a row of the table. What is not told is not there."""
+    cells = [([_shown(axis.labels[at]) for axis, at in zip(crossed.axes, cell.at, strict=True)], cell) for cell in crossed.cells]
+    names = [axis.column for axis in crossed.axes]
+    stacks: dict[str, tuple[list[str], list[int]]] = {}
+    for labels, cell in cells:
+        x, y = stacks.setdefault(", ".join(labels[1:]), ([], []))
+        x.append(labels[0])
+        y.append(cell.weight)
+    shades = ("#768692", "#005eb8", "#41b6e6", "#330072", "#ae2573", "#00a499", "#ed8b00", "#8a1538")
+    return SummaryChart(
+        id=anchor,
+        title=f"{' × '.join(names)}: {len(cells):,} cells would leave",
+        figure={
+            "data": [
+                {"type": "bar", "name": name or names[0], "x": x, "y": y, "marker": {"color": shades[i % len(shades)]}}
+                for i, (name, (x, y)) in enumerate(list(stacks.items())[:MOST_BARS])
+            ],
+            "layout": {"barmode": "stack", "xaxis": {"type": "category"}, "yaxis": {"rangemode": "tozero"}, "showlegend": True},
+        },
+        alternative="Each bar is a class of the first column. A cell that is not told is empty or suppressed; it is not said which.",
+        table={"columns": [*names, "People", "Rows"], "rows": [[*labels, _figure(c.persons), _figure(c.rows)] for labels, c in cells]},
     )
 
 
@@ -98,6 +161,7 @@ def _bars(shape: Distribution) -> list[Bar]:
         # Numbers by size; months, quarters and years are written so that their text sorts.
         numbers = all(isinstance(start, int | float) for start in starts)
         bars = [bar for _, bar in sorted(zip(starts, bars, strict=True), key=lambda pair: float(pair[0]) if numbers else str(pair[0]))]
+    bars += [_rolled(rolled) for rolled in shape.rolled]
     if shape.other is not None:
         bars.append((POOLED, shape.other.persons, shape.other.rows))
     return bars
@@ -107,12 +171,12 @@ def _cell(cell: Cell) -> Bar:
     return _shown(cell.value), cell.persons, cell.rows
 
 
+def _rolled(rolled: Rollup) -> Bar:
+    return f"{rolled.level} {rolled.code} (rare codes together)", rolled.persons, rolled.rows
+
+
 def _step(step: Step) -> Bar:
     return f"{_shown(step.low)} to {_shown(step.high)}", step.persons, step.rows
-
-
-def _shown(value: str | int | float) -> str:
-    return value if isinstance(value, str) else f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
 
 
 def _weight(bar: Bar) -> int:

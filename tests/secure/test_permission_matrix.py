@@ -74,6 +74,7 @@ def reviewing(open_: int, shown: int) -> Rule:
 
 NO = everybody(405)
 STEWARD, READERS, OFFICE = to("steward"), to("steward", "auditor"), to("administrator", "auditor")
+STEWARD_DONE = to("steward", status=302)
 LISTS = to("steward", "outsider", "auditor")
 
 
@@ -99,6 +100,11 @@ EXPECTED: dict[str, Expected] = {
     "schema": Expected(READERS, to("steward", "auditor", status=403)),
     "new-summary": Expected(STEWARD, to("steward", status=422)),
     "summary": Expected(to_seeing),
+    "download-summary": Expected(to_seeing),
+    "ledgers": Expected(to("steward", "outsider", "sdat", "ig", "auditor")),
+    "ledger": Expected(to("steward", "sdat", "ig", "auditor")),
+    "propose-budget": Expected(STEWARD, STEWARD_DONE),
+    "set-budget": Expected(NO, to("steward", "sdat", "ig", "auditor", status=403)),
     "requests": Expected(to("steward", "outsider", "sdat", "ig", "ppi", "auditor")),
     "new-request": Expected(STEWARD, to("steward", status=422)),
     "request": Expected(to_seeing),
