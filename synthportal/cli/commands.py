@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": "How good and how safe synthetic rows are; report.",
     "run": "All of it: split, summarise, generate, evaluate.",
     "conform": "Does code written against a release fit this real table?",
+    "import-datafaker": "A datafaker project as schema, summary and mechanism.",
     "verify": "Is this capsule whole and signed by a key I trust?",
     "audit": "The secure site's audit trail.",
     "serve": "Both sites, worker, publisher and queue, under one supervisor.",
@@ -34,7 +35,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"synthportal.cli.{cmd_name}_command").command
+        command = importlib.import_module(f"synthportal.cli.{cmd_name.replace('-', '_')}_command").command
         if not isinstance(command, click.Command):
             raise TypeError(f"synthportal.cli.{cmd_name}_command has no command")
         return command
