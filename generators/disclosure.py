@@ -168,5 +168,17 @@ POLICIES: dict[str, DisclosurePolicy] = {
         p_percent=10,
     ),
     "internal": DisclosurePolicy("internal", 1, minimum=5, rounding=5, minimum_table=50, date_unit="month", maximum_steps=100),
+    "dp": DisclosurePolicy(
+        "dp",
+        1,
+        minimum=5,
+        rounding=5,
+        minimum_table=100,
+        date_unit="month",
+        maximum_steps=32,
+        epsilon=1.0,
+        delta=1e-7,
+        contributions=3,
+    ),
 }
-"""The named policies. Open access requires "public"."""
+"""The named policies. Open access requires "public"; "dp" adds calibrated noise."""

@@ -47,7 +47,11 @@ def summarise(
     missing = [t.name for t in schema.tables if t.name not in train and not t.public]
     if missing:
         raise InputError(f'no file was given for table "{missing[0]}"')
+    if policy.noisy:
+        from generators.private_summary import private_summary  # only here: OpenDP takes a while to load
 
+        checked(cross_tabulations, schema, policy)
+        return private_summary(train, schema, policy, cross_tabulations=cross_tabulations, progress=progress)
     return summary_of(
         lambda table: ParquetTable(table, train[table.name]), schema, policy, cross_tabulations=cross_tabulations, progress=progress
     )
@@ -66,6 +70,11 @@ def summary_of(
 
     opened: gives a table each time it is asked for. It is not kept: who a row is about takes memory while its table is counted.
     """
+    if policy.noisy:
+        raise InputError(
+            f'the disclosure policy "{policy.name}" adds noise, for which rows of each person must be chosen; that is done on working '
+            "copies only: take a snapshot of the source first, or use a policy without noise"
+        )
     checked(cross_tabulations, schema, policy)
     tables = [t for t in schema.tables if not t.public]
     steps = sum(len(t.columns) + 1 for t in tables)
