@@ -10,7 +10,7 @@ has it there (`generators.class_samplers`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from generators import missing_patterns
 from generators.class_samplers import ClassSampler, class_samplers, class_weights
 from generators.column_samplers import column_sampler
+from generators.concealment import estimated
 from generators.marginal import persons
 from generators.schema import TableSchema
 from generators.structural import Sampler
@@ -38,19 +40,25 @@ def filler(
     table: TableSchema, summary: TableSummary, given: frozenset[str] = frozenset()
 ) -> Callable[[int, int, np.random.Generator], pa.Table]:
     """The function that makes the columns of `table` that are not `given`; see `generators.partition.Fill`."""
+    summary = estimated(summary)
     crossed = {a.column for t in summary.cross_tabulations for a in t.axes} - given
     joint = _Joint(table, summary, crossed)
     alone: dict[str, Sampler] = {}
+    lacking = missing_patterns.sampler(summary)
     for column in table.columns:
         if column.name == table.person_key:
             alone[column.name] = persons(column, summary.rows_per_person)
         elif column.name not in joint.drawn:
-            alone[column.name] = column_sampler(column, summary.column(column.name))
+            shape = summary.column(column.name)
+            alone[column.name] = column_sampler(column, shape if lacking is None else replace(shape, nulls=None))
 
     def fill(first: int, rows: int, rng: np.random.Generator) -> pa.Table:
         together = joint.draw(first, rows, rng)
+        # Columns of a cross-tabulation are missing as it has them, the others in the released patterns.
+        gaps = {} if lacking is None else {n: g for n, g in lacking(rows, rng).items() if n not in together}
         names = [n for n in table.names if n not in given]
-        return pa.table({n: together[n] if n in together else alone[n](first, rows, rng) for n in names})
+        columns = {n: together[n] if n in together else alone[n](first, rows, rng) for n in names}
+        return pa.table({n: pc.if_else(pa.array(~gaps[n]), c, pa.scalar(None, c.type)) if n in gaps else c for n, c in columns.items()})
 
     return fill
 

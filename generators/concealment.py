@@ -3,8 +3,10 @@
 Released figures of one total (a column's values, pools, roll-ups, ranges, sentinels and missing values add up to the rows of the table)
 tell a suppressed remainder to an interval: the total less all released ones, each known to its rounding. Rounding by itself nearly
 always makes that interval wide enough, but not where several figures happen to be rounded the same way. Where the interval is tighter
-than the policy allows (`DisclosurePolicy.concealed`), the smallest released figure is suppressed too: what is then suppressed is at
-least the minimum by itself, and nobody can tell its parts from each other.
+than the policy allows (`DisclosurePolicy.concealed`), another figure is suppressed too: the smallest of a single value with which it
+is wide enough, whose value still leaves, since enough persons have it, but no number (`Cell` with neither persons nor rows). Where none
+is large enough for that, the smallest figure is left out with its value: what is suppressed is then more than the minimum together, and
+nobody can tell its parts from each other.
 
 Only figures of rows are considered, since only rows add up; where nobody has two rows, rows are persons.
 """
@@ -15,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from generators.disclosure import DisclosurePolicy
-from generators.summary_parts import Cell, ColumnSummary, CrossCell, Distribution, MissingPattern, Rollup, Step
+from generators.summary_parts import Cell, ColumnSummary, CrossCell, Distribution, MissingPattern, Rollup, Step, TableSummary
 
 Figure = Cell | Step | Rollup | MissingPattern | CrossCell
 
@@ -39,10 +41,10 @@ def total_span(total: int, complete: Sequence[Sequence[Figure]], parts: Sequence
 
 
 def _span(figure: Figure, policy: DisclosurePolicy) -> Span:
-    """Of a figure without rows at least its persons are known, and that it is not more than everything."""
+    """Of a figure without rows it is known that it has at least its persons, or at least the minimum of them."""
     if figure.rows is not None:
         return policy.span(figure.rows)
-    return (policy.span(figure.persons)[0] if figure.persons is not None else 0), 1 << 62
+    return (policy.minimum if figure.persons is None else policy.span(figure.persons)[0]), 1 << 62
 
 
 def remainder(total: Span, figures: Sequence[Figure], policy: DisclosurePolicy) -> Span:
@@ -54,9 +56,7 @@ def remainder(total: Span, figures: Sequence[Figure], policy: DisclosurePolicy) 
 def hidden(
     shape: Distribution, left: int, total: Span | None, policy: DisclosurePolicy, *, beside: Sequence[Cell] = (), repeats: int | None = None
 ) -> Distribution:
-    """`shape`, less its smallest figure where its figures would tell how much was left out of it.
-
-    One is enough: what is then suppressed together is more than the minimum, and of none of its parts anything is told but that sum.
+    """`shape`, less one figure where its figures would tell how much was left out of it.
 
     left: true rows that no figure is about; where it is 0 there is nothing to conceal. total: what is told of the rows of which all
     figures are part, None where they may not leave. beside: further released figures of the same total. repeats: where the values of
@@ -64,6 +64,12 @@ def hidden(
     """
     if not left or total is None or shape.empty or _concealed(shape, total, policy, beside, repeats):
         return shape
+    for place in sorted(range(len(shape.values)), key=lambda i: (shape.values[i].weight, str(shape.values[i].value))):
+        values = list(shape.values)
+        values[place] = Cell(values[place].value, None, None)
+        without = replace(shape, values=tuple(values))
+        if _concealed(without, total, policy, beside, repeats):
+            return without
     return _less(shape)
 
 
@@ -94,6 +100,28 @@ def _less(shape: Distribution) -> Distribution:
         return replace(shape, other=None, pooled=None)
     smallest = min(range(len(shape.steps)), key=lambda i: shape.steps[i].weight)
     return replace(shape, steps=shape.steps[:smallest] + shape.steps[smallest + 1 :])
+
+
+def estimated(table: TableSummary) -> TableSummary:
+    """The summary with a figure for each value whose own was suppressed: what the others leave of the table's rows. For generators,
+    which learn nothing by it: anybody can work it out.
+    """
+    columns = []
+    for column in table.columns:
+        beside = sum(c.weight for c in _beside(column))
+        columns.append(replace(column, distribution=estimated_shape(column.distribution, (table.rows or table.persons) - beside)))
+    per_person = table.rows_per_person
+    if per_person is not None:
+        per_person = estimated_shape(per_person, table.persons)
+    return replace(table, columns=tuple(columns), rows_per_person=per_person)
+
+
+def estimated_shape(shape: Distribution, total: int | None) -> Distribution:
+    """As `estimated`, for one distribution whose figures add up to `total`."""
+    if all(c.weight for c in shape.values):
+        return shape
+    left = (total or 0) - shape.weight
+    return replace(shape, values=tuple(c if c.weight else Cell(c.value, None, max(1, left)) for c in shape.values))
 
 
 @dataclass(frozen=True)

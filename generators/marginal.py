@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from generators import missing_patterns
 from generators.column_samplers import column_sampler, whole_numbers
+from generators.concealment import estimated
 from generators.issuing import issued_as
 from generators.schema import ColumnSchema, TableSchema
 from generators.skeleton import blocks
@@ -28,6 +29,7 @@ def filler(
     table: TableSchema, summary: TableSummary, given: frozenset[str] = frozenset()
 ) -> Callable[[int, int, np.random.Generator], pa.Table]:
     """The function that makes the columns of `table` that are not `given`; see `generators.partition.Fill`."""
+    summary = estimated(summary)
     samplers: list[tuple[str, Sampler]] = []
     lacking = missing_patterns.sampler(summary)
     for column in table.columns:

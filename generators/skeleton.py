@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from generators.column_samplers import whole_numbers
+from generators.concealment import estimated_shape
 from generators.layout import PERSONS, Layout, Place
 from generators.schema import ForeignKey
 from generators.summary import MetadataSummary, RelationshipSummary
@@ -88,7 +89,7 @@ class Skeleton:
     def _hanging(self, place: Place) -> Draw:
         driver = place.driver
         relation = self._relation(place.name, driver) if driver else None
-        draw = None if relation is None else whole_numbers(relation.children)
+        draw = None if relation is None else whole_numbers(estimated_shape(relation.children, relation.parents))
         shape = np.array(NOTHING_KNOWN if self.summary is None else WITHHELD, dtype=np.int64)
         most = 1 if driver is not None and place.unique(driver.columns) else None
 

@@ -15,7 +15,8 @@ Scalar = str | int | float
 class Cell:
     """Released figures of one value: distinct persons who have it and rows that hold it, both rounded.
 
-    A figure is None where it may not leave: `rows` where one person makes up half of them or more, `persons` where not counted.
+    A figure is None where it may not leave: `rows` where one person makes up half of them or more, `persons` where not counted, both
+    where they would tell a suppressed count (`generators.concealment`).
     """
 
     value: Scalar

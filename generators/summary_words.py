@@ -143,7 +143,9 @@ def _described(table: TableSummary, column: ColumnSummary, policy: DisclosurePol
         suppressed.append(f"The exact day: dates are coarsened to the {shape.unit}.")
     if shape.unit == "hour":
         suppressed.append("The exact time: times are coarsened to the hour.")
-    if any(c.rows is None for c in shape.values):
+    if any(c.rows is None and c.persons is None for c in shape.values):
+        suppressed.append("The figure of one value, which with the others would tell a suppressed one; the value itself leaves.")
+    if any(c.rows is None and c.persons is not None for c in shape.values):
         suppressed.append("Numbers of rows where one person makes up half of them or more; numbers of persons stand in.")
     if column.nulls is None:
         suppressed.append(f"Missing values: no figure leaves, since fewer than {least} (perhaps none) lack a value.")

@@ -100,8 +100,9 @@ def _of_column(adversary: Adversary, column: ColumnSummary, cells: Mapping[Hasha
     shape, name, minimum = column.distribution, column.name, adversary.policy.minimum
     single = {str(c.value): c for c in (*shape.values, *column.sentinels)}
     for value in cells:
-        if str(value) in single and single[str(value)].rows is not None:
-            adversary.released([(name, value)], single[str(value)].rows)
+        if str(value) in single:
+            rows = single[str(value)].rows
+            adversary.within([(name, value)], *((minimum, 1e9) if rows is None else adversary.policy.span(rows)))
     if column.nulls is not None and column.nulls.rows is not None:
         adversary.released([(name, None)], column.nulls.rows)
     rest = {v: n for v, n in cells.items() if v is not None and str(v) not in single}
