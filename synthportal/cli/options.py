@@ -35,6 +35,13 @@ policy_option = click.option(
     metavar="public|internal|FILE",
     help="The disclosure policy, by name or as a JSON or TOML file.",
 )
+cross_option = click.option(
+    "--cross",
+    "cross",
+    multiple=True,
+    metavar="COLUMN*COLUMN",
+    help='Count columns together, numbers and dates in bands: "age:0,18,65,120*sex" (table.age:… of several tables). Repeatable.',
+)
 seed_option = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="The same seed gives the same bytes."
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from synthportal.cli.options import NEW, data_argument, policy_named, policy_option, schema_in, schema_option
+from synthportal.cli.options import NEW, cross_option, data_argument, policy_named, policy_option, schema_in, schema_option
 from synthportal.cli.outcome import say
 
 
@@ -14,8 +14,9 @@ from synthportal.cli.outcome import say
 @data_argument
 @schema_option
 @policy_option
+@cross_option
 @click.option("--out", type=NEW, required=True, metavar="FILE", help="Where to write the summary (JSON).")
-def command(data: Path, schema_file: Path | None, policy: str, out: Path) -> None:
+def command(data: Path, schema_file: Path | None, policy: str, cross: tuple[str, ...], out: Path) -> None:
     """The aggregates of DATA that passed disclosure control: each column by itself, no figure about few persons.
 
     Direct identifiers are dropped first. Give it train data only (see `synthportal split`), so that the
@@ -25,6 +26,7 @@ def command(data: Path, schema_file: Path | None, policy: str, out: Path) -> Non
     Examples:
       synthportal summarise parts/train.parquet --policy public --out summary.json
       synthportal summarise train.csv --schema schema.json --policy mine.toml --out summary.json
+      synthportal summarise train.csv --cross "age:0,18,65,120*sex*outcome" --out summary.json
 
     \b
     A policy of your own (mine.toml):
@@ -33,7 +35,14 @@ def command(data: Path, schema_file: Path | None, policy: str, out: Path) -> Non
       minimum = 8            # fewest persons behind any figure
       rounding = 10          # at least the minimum
       minimum_table = 100    # fewest persons a table must have
+
+    \b
+    With noise (differential privacy), three lines more; every figure is then noisy, and thresholds apply to noisy ones:
+      epsilon = 1.0          # what the whole summary may spend for each person
+      delta = 1e-7           # less than one in ten times the persons
+      contributions = 3      # rows of one person that count in each table
     """
+    from generators.cross_tabulation import CrossTab
     from generators.summarise import summarise
     from synthportal.cli import making, outputs, records
     from synthportal.cli.watching import part, progress
@@ -42,7 +51,12 @@ def command(data: Path, schema_file: Path | None, policy: str, out: Path) -> Non
     with outputs.work_folder(out) as work, progress("summarise") as watching:
         dataset = records.read(data, work, part(watching, 0.0, 0.6), schema=schema_in(schema_file) if schema_file else None)
         copy = records.deidentified(dataset, work / "copy", records.run_key())
-        summary = summarise(copy.paths, copy.schema, chosen, progress=part(watching, 0.6, 1.0))
+        asked = [CrossTab.parse(text, copy.schema) for text in cross]
+        summary = summarise(copy.paths, copy.schema, chosen, cross_tabulations=asked, progress=part(watching, 0.6, 1.0))
         outputs.publish_text(making.summary_text(summary, copy.schema), out, work)
     records.say_warnings(dataset)
-    say(f"wrote {out}: policy {chosen.name}, no figure about fewer than {chosen.minimum} persons")
+    if summary.privacy is not None:
+        spent = summary.privacy
+        say(f"wrote {out}: policy {chosen.name}, every count with noise, epsilon {spent.epsilon:.4g} and delta {spent.delta:g} spent")
+    else:
+        say(f"wrote {out}: policy {chosen.name}, no figure about fewer than {chosen.minimum} persons")
