@@ -332,4 +332,4 @@ def _hour_of_text(value: ir.Value) -> ir.Value:
 def _period(value: ir.Value, unit: str) -> ir.Value:
     """The number of the calendar unit a date is in, from year 0."""
     months = value.year().cast("int64") * 12 + value.month().cast("int64") - 1
-    return months if unit == "month" else (months - months % MONTHS[unit]) / MONTHS[unit]
+    return months if unit == "month" else ((months - months % MONTHS[unit]) / MONTHS[unit]).cast("int64")
