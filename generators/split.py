@@ -104,7 +104,7 @@ def split(
                         progress("writing train and holdout", start + 0.7 / steps * min(1.0, done / max(1, total)), done, total)
 
                     written.append(target)
-                    selected = batches(connection, table.sql(where), parameters if table.hashed else None)
+                    selected = batches(connection, table.sql(where), parameters if table.placed else None)
                     rows[side][table.file.name] = write_parquet(target, table.stored, selected, watch=watch)
                     files[side][table.file.name] = target
                     step += 1
@@ -122,14 +122,14 @@ def split(
 
 @dataclass(frozen=True)
 class _Sided:
-    """One table on its way to two sides. people: who its rows are about, None where nobody; hashed: SQL of the hash that places a row
-    (64 hexadecimal characters), None where the table is kept whole; by: see `Split.by`.
+    """One table on its way to two sides. people: who its rows are about, None where nobody; placed: SQL of the text whose hash places a
+    row, None where the table is kept whole; by: see `Split.by`.
     """
 
     file: TableFile
     table: TableSchema
     people: PeopleOf | None
-    hashed: str | None
+    placed: str | None
     by: str
 
     @staticmethod
@@ -138,11 +138,11 @@ class _Sided:
         people = people_of(schema, table.name, paths)
         if people is not None:
             how = f'person key "{table.person_key}"' if table.person_key else "person reached through its foreign keys"
-            return _Sided(file, table, people, hmac_sql(f"'split:' || ({key_text(people.column, people.person)})"), how)
+            return _Sided(file, table, people, f"'split:' || ({key_text(people.column, people.person)})", how)
         if any(key.parent == table.name for other in schema.tables if other is not table for key in other.foreign_keys):
             return _Sided(file, table, None, None, KEPT_WHOLE)
         row = f"'split:row:' || CAST(t0.file_row_number AS VARCHAR) || {literal(':' + table.name)}"
-        return _Sided(file, table, None, hmac_sql(row), ROW_NUMBER)
+        return _Sided(file, table, None, row, ROW_NUMBER)
 
     def check(self, written: int) -> None:
         """InputError when rows were written twice because a reference found several rows."""
@@ -164,18 +164,18 @@ class _Sided:
     def sql(self, where: str) -> str:
         """The rows of one side, in their order."""
         columns = ", ".join(f"t0.{quoted(name)}" for name in self.stored.names)
-        if self.hashed is None:
+        if self.placed is None:
             return f"SELECT {columns} FROM {scan(self.file.path)} AS t0"
         joined = self.people is not None and self.people.route
         order = " ORDER BY t0.file_row_number" if joined else ""
-        return f"SELECT {columns} FROM {self.source} WHERE {_fraction(f'({self.hashed})')} {where}{order}"
+        return f"SELECT {columns} FROM {self.source} WHERE {_fraction(f'({hmac_sql(self.placed)})')} {where}{order}"
 
 
 def _persons(
     connection: duckdb.DuckDBPyConnection, tables: Sequence[_Sided], parameters: Mapping[str, bytes], holdout: float, progress: Progress
 ) -> tuple[int, int, str]:
     """(persons, those of them held out, digest of these); rows count as persons where no table has any. InputError for an empty side."""
-    placed = [t for t in tables if t.people is not None] or [t for t in tables if t.hashed is not None]
+    placed = [t for t in tables if t.people is not None] or [t for t in tables if t.placed is not None]
     for i, table in enumerate(placed):
         progress("finding each person's side", 0.3 * i / len(placed))
         _hashed(connection, i, table, parameters)
@@ -205,7 +205,8 @@ def _hashed(connection: duckdb.DuckDBPyConnection, i: int, table: _Sided, parame
                 f'table "{table.file.name}": {what} in {missing:,} of {table.file.rows:,} records; '
                 "choose another person key, or mend the file"
             )
-    connection.execute(f"CREATE TEMP TABLE persons{i} AS SELECT DISTINCT {table.hashed} AS h FROM {table.source}", dict(parameters))
+    persons = f"SELECT DISTINCT {table.placed} AS person FROM {table.source}"
+    connection.execute(f"CREATE TEMP TABLE persons{i} AS SELECT {hmac_sql('person')} AS h FROM ({persons})", dict(parameters))
 
 
 def _all_persons(tables: int) -> str:
