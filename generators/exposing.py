@@ -18,7 +18,7 @@ from generators.column_codes import HOURS, whole_numbers
 from generators.counting import Counted, ParquetTable
 from generators.disclosure import DisclosurePolicy
 from generators.errors import InputError
-from generators.exposure import MISSING, PERSONS, VALUES, Cells, Crossing, Exposure, Grouping, Keys, Place, text_of
+from generators.exposure import MISSING, PERSONS, TOGETHER, VALUES, Cells, Crossing, Exposure, Grouping, Keys, Place, text_of
 from generators.grouped import Bools, Grouped, Ints
 from generators.progress import Progress, silent
 from generators.schema import DatasetSchema, TableSchema
@@ -84,7 +84,7 @@ def _table(recorder: Recorder, table: TableSummary, counted: Counted, policy: Di
     if table.missing:
         patterns, groups = counted.missing_together(lacking)
         found = {" + ".join(patterns[int(c)]): int(n) for c, n in zip(groups.codes, groups.persons, strict=True) if patterns[int(c)]}
-        recorder.cells(table.name, "(missing together)", found)
+        recorder.cells(table.name, TOGETHER, found)
     for crossed in table.cross_tabulations:
         recorder.crossing(table.name, crossed, counted, policy.date_unit)
 

@@ -33,6 +33,8 @@ from generators.summary_parts import Distribution, Scalar
 FORMAT = 1
 
 PERSONS, MISSING, VALUES = "persons", "missing", "values"
+TOGETHER = "(missing together)"
+"""What patterns of missing values are called where columns are named: they can be left out like one."""
 Keys = npt.NDArray[np.uint64]
 _SCHEMA = pa.schema(
     [
@@ -227,6 +229,8 @@ _WAIT = "wait until more of the data has changed"
 
 def _place(table: str, column: str) -> tuple[str, str]:
     """(how a sentence names it, the way out). In brackets is what is counted like a column and cannot be left out by itself."""
+    if column == TOGETHER:
+        return f'table "{table}", which columns are missing together', f'leave "{table}.{TOGETHER}" out of the summary, or {_WAIT}'
     if column.startswith("("):
         return f'table "{table}", {column[1:-1]}', _WAIT
     return f'table "{table}", column "{column}"', f"leave the column out of the summary, or {_WAIT}"

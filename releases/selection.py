@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from generators.errors import InputError
+from generators.exposure import TOGETHER
 from generators.rules import check
 from generators.schema import DatasetSchema, ForeignKey, Kind, TableSchema
 from generators.summary import MetadataSummary, TableSummary
@@ -69,12 +70,20 @@ def lessened(schema: DatasetSchema, without: Collection[tuple[str, str]]) -> Dat
     """The schema less some columns, each (table, column). InputError for one that is not there, or that is a key or part of one."""
     for name, column in without:
         table = schema.table(name)
+        if column == TOGETHER:
+            continue  # not a column: see `lessened_summary`
         table.column(column)
         if column in _keys(schema, table):
             raise InputError(f'table "{name}", column "{column}": it is a key, of which nothing is told; it cannot be left out')
     dropped = set(without)
     tables = (_part(t, {n for n in t.names if (t.name, n) not in dropped}, t.foreign_keys) for t in schema.tables)
     return replace(schema, tables=tuple(tables)) if dropped else schema
+
+
+def lessened_summary(summary: MetadataSummary, without: Collection[tuple[str, str]]) -> MetadataSummary:
+    """The summary of a lessened schema, less the patterns of missing values of tables for which those too are left out."""
+    silent = {table for table, what in without if what == TOGETHER}
+    return replace(summary, tables=tuple(replace(t, missing=()) if t.name in silent else t for t in summary.tables)) if silent else summary
 
 
 def selected_summary(summary: MetadataSummary, whole: DatasetSchema, part: DatasetSchema) -> MetadataSummary:

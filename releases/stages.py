@@ -90,11 +90,13 @@ def summarise(run: Run, token: str, progress: Progress) -> None:
     """Summarise train under the policy that was asked for, and release it only if no earlier summary of the source conflicts with it."""
     snapshot = _snapshot(run)
     disclosure = DisclosurePolicy.from_dict(run.parameters["policy"])
-    schema = selection.lessened(stored.working_schema(snapshot), [(t, c) for t, c in run.parameters.get("without", [])])
+    without = [(t, c) for t, c in run.parameters.get("without", [])]
+    schema = selection.lessened(stored.working_schema(snapshot), without)
     train = stored.side(snapshot, "train")
     earlier = list(run.source.summaries.order_by("made_at"))
     exposures = [stored.exposure(record) for record in earlier]
     summary = summarise_train(train, schema, disclosure, progress=_share(progress, 0.0, 0.6))
+    summary = selection.lessened_summary(summary, without)
     exposed = expose(summary, train, schema, key=files.key("exposures"), earlier=exposures, progress=_share(progress, 0.6, 0.4))
     if found := conflicts(exposed, exposures):
         outcomes.summary_refused(run, token, summary=summary, conflicts=found)

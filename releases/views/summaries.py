@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from generators.assertions import assertions
 from generators.errors import InputError
+from generators.exposure import TOGETHER
 from generators.schema import DatasetSchema
 from generators.summary import ColumnSummary, MetadataSummary
 from generators.summary_difference import Change, difference
@@ -214,6 +215,7 @@ def _in_the_way(source: SourceDataset) -> str:
     snapshot = source.current_snapshot
     if last is None or last.what != LedgerEntry.What.REFUSED or snapshot is None:
         return ""
-    known = {(t.name, c.name) for t in stored.working_schema(snapshot).tables for c in t.columns}
+    tables = stored.working_schema(snapshot).tables
+    known = {(t.name, c.name) for t in tables for c in t.columns} | {(t.name, TOGETHER) for t in tables}
     told = {(table, column.partition(", ")[0] if (table, column) not in known else column) for table, column in last.detail["places"]}
     return "\n".join(f"{table}.{column}" for table, column in sorted(told & known))
