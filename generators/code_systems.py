@@ -138,8 +138,8 @@ def detected(values: Sequence[str], word: str) -> str | None:
 
     word: the column's name, as `generators.identifiers.spelled` spells it.
 
-    Where the name speaks of none, postcode districts need an area of two letters among them and OPCS-4 is never taken: its codes look
-    like those of ICD-10.
+    Where the name speaks of none, postcode districts need an area of two letters among them, ICD-10 codes of three chapters, and OPCS-4
+    is never taken: its codes look like those of ICD-10.
     """
     if len(values) < 5:
         return None
@@ -148,6 +148,8 @@ def detected(values: Sequence[str], word: str) -> str | None:
     if named:
         return named[0]
     names = [s.name for s in fitting if s.name != "OPCS-4"]
+    if "ICD-10" in names and len({v[0] for v in values}) < 3:
+        names.remove("ICD-10")
     if "UK postcode district" in names and not any(re.match("[A-Z]{2}", v) for v in values):
         names.remove("UK postcode district")
     return names[-1] if "UK postcode district" in names else next(iter(names), None)

@@ -83,6 +83,7 @@ def test_rare_postcode_districts_meet_in_their_area(tmp_path):
         (["0212000B0AAAAAA", "0501013B0AAABAB", "0601023A0AAACAC", "0407010H0", "0103050P0"], "bnf", "BNF"),
         (["red", "green", "blue", "I21.0", "J18.9"], "diagnosis", None),
         (["I21.0"], "diagnosis", None),
+        (["N10156", "N102UW", "N103US", "N104UW", "N10575"], "tailnum", None),
     ],
 )
 def test_a_code_system_is_known_by_pattern_check_digit_and_name(values, name, system):
