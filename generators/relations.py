@@ -99,6 +99,7 @@ def key_problems(dataset: Dataset, schema: DatasetSchema, *, part: bool = False,
         check = _Check(connection, schema, dataset.paths)
         for i, table in enumerate(schema.tables):
             progress("checking the keys", i / len(schema.tables))
+            found += _meaning(schema, table)
             found += check.primary(table)
             for key in table.foreign_keys:
                 if not part or _follows_person(schema, table, key):
@@ -106,6 +107,27 @@ def key_problems(dataset: Dataset, schema: DatasetSchema, *, part: bool = False,
             if not found:
                 found += check.persons(table)
     return tuple(found)
+
+
+def _meaning(schema: DatasetSchema, table: TableSchema) -> Iterator[str]:
+    """What a schema says of keys that the working copy could not keep, whatever the values are."""
+    out = "choose one kind and role for both, or take the foreign key out"
+    if table.public and (table.person_key or any(not schema.table(k.parent).public for k in table.foreign_keys)):
+        yield (
+            f'table "{table.name}" is marked public, which copies it whole, but its rows lead to persons or to records; '
+            "only a code list that somebody else has published is public: take the mark away"
+        )
+    for key in table.foreign_keys:
+        parent = schema.table(key.parent)
+        for mine, theirs in zip(map(table.column, key.columns), map(parent.column, key.parent_columns), strict=True):
+            place = f'column "{mine.name}" of table "{table.name}" refers to "{parent.name}.{theirs.name}", but'
+            if table.dropped(mine) or parent.dropped(theirs):
+                yield f"{place} one of the two is a direct identifier, which is left out; {out}"
+            elif table.tokenised(mine) and not parent.tokenised(theirs):
+                what = "is public and keeps its keys; make the column categorical" if parent.public else f"does not hold tokens; {out}"
+                yield f"{place} becomes a token while the other {what}"
+            elif parent.tokenised(theirs) and not table.tokenised(mine):
+                yield f"{place} stays as it is while the other becomes a token; make the column an identifier"
 
 
 @dataclass(frozen=True)

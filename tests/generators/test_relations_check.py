@@ -14,7 +14,7 @@ from generators.dataset import Dataset
 from generators.deidentify import deidentify_dataset
 from generators.errors import InputError
 from generators.relations import check_keys, key_problems
-from generators.schema import DatasetSchema, ForeignKey
+from generators.schema import DatasetSchema, ForeignKey, Kind, Role
 from generators.tables import canonicalise, read_dataset
 from tests.generators.input_files import KEY
 from tests.generators.relational_world import Tables, hospital, read, write
@@ -100,6 +100,34 @@ def test_rows_that_reach_two_persons_are_refused_until_a_person_key_says_whose_t
         check_keys(dataset, dataset.schema)
     assert '"giver_visit_id" → visits and another through "taker_visit_id" → visits' in str(error.value)
     assert "give the table a person key" in str(error.value)
+
+
+def changed(schema: DatasetSchema, table: str, column: str | None = None, **changes: object) -> DatasetSchema:
+    """The schema with other attributes of a table, or of one of its columns."""
+    old = schema.table(table)
+    if column is None:
+        new = replace(old, **changes)  # type: ignore[arg-type]
+    else:
+        new = replace(old, columns=tuple(replace(c, **changes) if c.name == column else c for c in old.columns))  # type: ignore[arg-type]
+    return DatasetSchema(tuple(new if t.name == table else t for t in schema.tables))
+
+
+@pytest.mark.promise("relations.5")
+@pytest.mark.parametrize(
+    ("table", "column", "changes", "sentence"),
+    [
+        ("deaths", None, {"public": True}, 'table "deaths" is marked public, which copies it whole, but its rows lead to persons'),
+        ("transfers", None, {"public": True}, 'table "transfers" is marked public'),
+        ("visits", "ward_id", {"kind": Kind.CATEGORICAL}, "stays as it is while the other becomes a token"),
+        ("wards", "ward_id", {"role": Role.DIRECT_IDENTIFIER}, "one of the two is a direct identifier, which is left out"),
+        ("visit_diagnoses", "diagnosis_code_id", {"kind": Kind.IDENTIFIER}, "is public and keeps its keys; make the column categorical"),
+    ],
+)
+def test_a_schema_that_would_lose_its_references_or_publish_records_is_refused(
+    table: str, column: str | None, changes: dict[str, object], sentence: str, confirmed: DatasetSchema, tmp_path: Path
+) -> None:
+    dataset = broken(tmp_path, confirmed, lambda _: None)
+    assert any(sentence in problem for problem in key_problems(dataset, changed(confirmed, table, column, **changes)))
 
 
 @pytest.mark.promise("relations.5")
