@@ -110,6 +110,8 @@ def _described(table: TableSummary, column: ColumnSummary, policy: DisclosurePol
         leaves.append("Its name and kind.")
         suppressed.append(f"All its values: too few persons have one, or no value is shared by {least}.")
         return ColumnDescription(table.name, column.name, column.kind, tuple(leaves), tuple(suppressed))
+    if policy.noisy:
+        return ColumnDescription(table.name, column.name, column.kind, *_noisy(column))
     rounded = f", counts rounded to {policy.rounding}"
     if shape.values:
         noun = shape.unit if shape.unit != "value" else "value"
@@ -152,3 +154,24 @@ def _described(table: TableSummary, column: ColumnSummary, policy: DisclosurePol
     else:
         leaves.append(f"The number of missing values{rounded}.")
     return ColumnDescription(table.name, column.name, column.kind, tuple(leaves), tuple(suppressed))
+
+
+def _noisy(column: ColumnSummary) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What leaves of a column, and what does not, where every count carries noise."""
+    shape = column.distribution
+    noun = shape.unit if shape.unit != "value" else "value"
+    leaves = []
+    if shape.values:
+        leaves.append(f"{_counted(len(shape.values), noun)} with a noisy count.")
+    if shape.steps:
+        leaves.append(f"{_counted(len(shape.steps), 'range')} of a public grid with a noisy count.")
+    if column.sentinels:
+        leaves.append(f"{_counted(len(column.sentinels), 'value')} that stands for 'not known' or the like, with a noisy count.")
+    if column.hours is not None:
+        leaves.append(f"The hour of day by itself ({len(column.hours.values)} hours), with noisy counts.")
+    if column.nulls is not None:
+        leaves.append("The noisy number of missing values.")
+    suppressed = ["Every exact count, and values whose noisy count does not stand out from the noise."]
+    if shape.unit in ("month", "quarter", "year"):
+        suppressed.append(f"The exact day: dates are coarsened to the {shape.unit}.")
+    return tuple(leaves), tuple(suppressed)
