@@ -22,8 +22,11 @@ from generators.summary_parts import Cell, ColumnSummary, MissingPattern, TableS
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[Any]
 
-_WORD = 64
+_WORD = 16
 """Columns whose bits are compared at once."""
+
+_DENSE = 1 << 20
+"""Numbers below this are told apart by counting, others by sorting."""
 
 
 def together(columns: Sequence[str], lacking: Mapping[str, npt.NDArray[np.uint8]], rows: int) -> tuple[list[tuple[str, ...]], Codes]:
@@ -38,19 +41,31 @@ def together(columns: Sequence[str], lacking: Mapping[str, npt.NDArray[np.uint8]
         words = [_word([lacking[name] for name in columns[i : i + _WORD]], first, after) for i in range(0, len(columns), _WORD)]
         pattern = np.zeros(after - first, dtype=np.int64)
         for word in words:
-            distinct, place = np.unique(word, return_inverse=True)
-            pattern = np.unique(pattern * len(distinct) + place, return_inverse=True)[1]
-        distinct, sample = np.unique(pattern, return_index=True)
+            places, different = _numbered(word)
+            pattern = _numbered(pattern * different + places)[0]
+        sample = np.zeros(int(pattern.max()) + 1, dtype=np.int64)
+        sample[pattern] = np.arange(len(pattern))
         found = [tuple(int(word[row]) for word in words) for row in sample]
         codes[first:after] = np.array([numbers.setdefault(f, len(numbers)) for f in found], dtype=np.uint32)[pattern]
     return [_names(columns, words) for words in numbers], codes
 
 
-def _word(packed: Sequence[npt.NDArray[np.uint8]], first: int, after: int) -> npt.NDArray[np.uint64]:
-    """The bits of up to 64 columns in the rows first … after − 1 (`first` a multiple of 8), one number a row."""
-    word = np.zeros(after - first, dtype=np.uint64)
+def _numbered(values: Codes) -> tuple[npt.NDArray[np.int64], int]:
+    """(the rank of each value among the different ones, how many there are)."""
+    most = int(values.max())
+    if most >= _DENSE:
+        distinct, places = np.unique(values, return_inverse=True)
+        return places.astype(np.int64), len(distinct)
+    there = np.bincount(values, minlength=most + 1) > 0
+    ranks = np.cumsum(there) - 1
+    return ranks[values], int(ranks[-1]) + 1
+
+
+def _word(packed: Sequence[npt.NDArray[np.uint8]], first: int, after: int) -> npt.NDArray[np.int64]:
+    """The bits of up to `_WORD` columns in the rows first … after − 1 (`first` a multiple of 8), one number a row."""
+    word = np.zeros(after - first, dtype=np.int64)
     for place, bits in enumerate(packed):
-        word |= np.unpackbits(bits[first // 8 : (after + 7) // 8], count=after - first).astype(np.uint64) << np.uint64(place)
+        word |= np.unpackbits(bits[first // 8 : (after + 7) // 8], count=after - first).astype(np.int64) << place
     return word
 
 
