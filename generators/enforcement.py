@@ -78,10 +78,10 @@ class _Repair:
             self.separate(rule.name, names)
         return self.rows.table()
 
-    def score(self, rows: Ints, among: Iterable[int]) -> Ints:
-        """How badly each row breaks these clauses."""
-        some = self.rows.some(rows)
-        total = np.zeros(len(rows), dtype=np.int64)
+    def score(self, rows: Ints | None, among: Iterable[int]) -> Ints:
+        """How badly each row (None: of all) breaks these clauses."""
+        some = self.rows.all() if rows is None else self.rows.some(rows)
+        total = np.zeros(some.num_rows, dtype=np.int64)
         for place in among:
             weight = 1 if place < self.soft else HARD
             total += weight * some.broken(self.clauses[place])
@@ -192,8 +192,7 @@ class _Repair:
     def from_whole_rows(self) -> None:
         """Rows that still break a rule get the columns of all rules linked with it from one row that breaks none."""
         for group in self.linked():
-            everyone = np.arange(self.count)
-            score = self.score(everyone, group)
+            score = self.score(None, group)
             bad, good = np.flatnonzero(score), np.flatnonzero(score == 0)
             if len(bad) and not len(good):
                 bad, good = np.flatnonzero(score >= HARD), np.flatnonzero(score < HARD)
