@@ -16,7 +16,7 @@ CHOSEN_BY_FILE = ("schema", "policy")
 class Pipeline:
     """How `synthportal run` runs.
 
-    generator: by name. rows: of every table, None: as many as train has, rounded. seed: of split, generation, evaluation.
+    generator: by name. rows: of tables on which others hang, None: as train has, rounded. seed: of split, generation, evaluation.
     policy: "public", "internal" or a file. schema: a file, None: proposed. person: column that says who the person is, None: the schema's.
     target: a column somebody would predict, None: none. Files are looked for beside the TOML file.
     """

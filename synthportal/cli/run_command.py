@@ -14,7 +14,9 @@ from synthportal.cli.outcome import NotPassed, say
 @data_argument
 @click.option("--out", type=NEW, required=True, metavar="DIR", help="A new folder.")
 @click.option("--generator", metavar="NAME", help="structural or marginal.  [default: marginal]")
-@click.option("--rows", type=click.IntRange(1, MOST_ROWS), metavar="N", help="Of every table.  [default: as the train part has, rounded]")
+@click.option(
+    "--rows", type=click.IntRange(1, MOST_ROWS), metavar="N", help="Of a lone table, or persons of several.  [default: as train, rounded]"
+)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="K", help="Of split, generation and evaluation.  [default: 0]")
 @click.option("--config", "config", type=FILE, metavar="FILE", help="pipeline.toml: settings in a file; an option given here wins.")
 def command(data: Path, out: Path, generator: str | None, rows: int | None, seed: int | None, config: Path | None) -> None:
@@ -33,7 +35,7 @@ def command(data: Path, out: Path, generator: str | None, rows: int | None, seed
     \b
     pipeline.toml (every setting may be left out):
       generator = "marginal"       # or "structural"
-      rows = 10000                 # of every table
+      rows = 10000                 # of several tables: of those on which others hang (persons)
       seed = 7
       policy = "public"            # or "internal" (the default), or a policy file beside this one
       schema = "schema.json"       # one you checked; without it one is proposed
