@@ -25,6 +25,11 @@ def check_keys(source: Source, progress: Progress) -> None:
             raise InputError(problem)
 
 
+def holds(source: Source, child: TableSchema, key: ForeignKey) -> bool:
+    """Whether every value of a foreign key is in its parent."""
+    return _dangling(source, child, key) == 0
+
+
 def _problems(source: Source, table: TableSchema) -> Iterator[str]:
     if table.primary_key and not table.public:
         names = _listed(table.primary_key)

@@ -36,13 +36,3 @@ def open_place(text: str, *, session: Any = None, spill: Path | None = None) -> 
     if not path.is_file():
         raise InputError(f"there is no file {path.name}; a place is file.duckdb#schema, postgresql:NAME#schema or spark:catalog.schema")
     return DuckPlace.of_file(path, schema or "main", spill)
-
-
-def is_place(text: str) -> bool:
-    """Whether `text` names a place rather than files to be read."""
-    head = text.partition("#")[0]
-    return (
-        head.startswith(("postgresql:", "postgres:", "spark:", "jdbc:"))
-        or head == "spark"
-        or Path(head).suffix in (".duckdb", ".db", ".ddb")
-    )

@@ -21,6 +21,18 @@ NEW = click.Path(path_type=Path)
 MOST_ROWS = 1_000_000_000
 
 data_argument = click.argument("data", type=EXISTING)
+
+
+class _DataOrPlace(click.Path):
+    """A file or folder that is there, or the name of a place, left as it is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from generators.in_place.names import is_place
+
+        return value if isinstance(value, str) and is_place(value) else super().convert(value, param, ctx)
+
+
+data_or_place_argument = click.argument("data", type=_DataOrPlace(exists=True, path_type=Path))
 schema_option = click.option(
     "--schema",
     "schema_file",

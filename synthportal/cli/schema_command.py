@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synthportal.cli.options import NEW, data_argument, policy_named, policy_option
+from synthportal.cli.options import NEW, data_or_place_argument, policy_named, policy_option
 from synthportal.cli.outcome import say
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 @click.command("schema")
-@data_argument
+@data_or_place_argument
 @click.option("--out", type=NEW, metavar="FILE", help="Where to write it; without it, standard output.")
 @click.option("--rules", is_flag=True, help="Write the rules that always hold into the schema, too.")
 @policy_option
-def command(data: Path, out: Path | None, rules: bool, policy: str) -> None:
+def command(data: Path | str, out: Path | None, rules: bool, policy: str) -> None:
     """Propose what each column of DATA is: its kind, its disclosure role, the person key, and why.
 
     Check the result: it decides what is dropped, what is counted as a person, and what may be summarised.
@@ -34,12 +34,23 @@ def command(data: Path, out: Path | None, rules: bool, policy: str) -> None:
     Examples:
       synthportal schema visits.csv --out schema.json
       synthportal schema warehouse/ --rules --out schema.json
+      synthportal schema postgresql:WAREHOUSE#omop --out schema.json
+
+    \b
+    DATA may be a place, of which only counts are asked (no rules are looked for):
+      file.duckdb#schema, spark:catalog.schema, postgresql:NAME#schema
+      NAME: an environment variable that holds the address, or a service of libpq
     """
     from generators import tables
     from synthportal.cli import outputs
     from synthportal.cli.watching import progress
 
     chosen = policy_named(policy)
+    if isinstance(data, str):
+        from synthportal.cli import in_place
+
+        in_place.schema(data, out)
+        return
     with outputs.work_folder(out) as work, progress("schema") as watching:
         dataset = tables.read_dataset(data, work / "read", progress=watching)
         found = _rules(dataset, work, chosen)
