@@ -45,7 +45,8 @@ class Mechanism:
     format: int = FORMAT
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        policy = None if self.disclosure_policy is None else self.disclosure_policy.as_dict()
+        return {**asdict(self), "disclosure_policy": policy}
 
     def to_json(self) -> str:
         """Readable JSON, the same bytes for the same mechanism."""
