@@ -89,15 +89,15 @@ def figures_of(shape: Distribution) -> tuple[Cell | Step | Rollup, ...]:
 
 
 def _less(shape: Distribution) -> Distribution:
-    """Without the smallest figure; single values go first, ranges last."""
+    """Without the pool, or else without the smallest figure; single values go before ranges."""
+    if shape.other is not None:
+        return replace(shape, other=None, pooled=None)
     if shape.values:
         smallest = min(range(len(shape.values)), key=lambda i: (shape.values[i].weight, str(shape.values[i].value)))
         return replace(shape, values=shape.values[:smallest] + shape.values[smallest + 1 :], pooled=None)
     if shape.rolled:
         smallest = min(range(len(shape.rolled)), key=lambda i: (shape.rolled[i].weight, shape.rolled[i].code))
         return replace(shape, rolled=shape.rolled[:smallest] + shape.rolled[smallest + 1 :], pooled=None)
-    if shape.other is not None:
-        return replace(shape, other=None, pooled=None)
     smallest = min(range(len(shape.steps)), key=lambda i: shape.steps[i].weight)
     return replace(shape, steps=shape.steps[:smallest] + shape.steps[smallest + 1 :])
 

@@ -156,7 +156,8 @@ def test_every_released_figure_of_a_hostile_table_stands_up_to_a_recount(drawn, 
         points = [c.value for c in shape.values]
         for cell in shape.values:
             recount(cell, [w for w, v in shown if v == cell.value and type(v) is type(cell.value)], policy)
-            assert cell.persons is not None
+        # one figure may go so that the others do not tell a suppressed one: see tests/generators/test_adversary.py
+        assert sum(c.persons is None for c in shape.values) <= 1
         if shape.other is not None:
             pooled = [(w, v) for w, v in shown if v not in points]
             recount(shape.other, [w for w, _ in pooled], policy)
@@ -177,6 +178,9 @@ def recount(cell, who, policy):
     if cell is None:
         return
     assert len(people) >= policy.minimum
+    if cell.persons is None:
+        assert cell.rows is None
+        return
     assert cell.persons == policy.rounded(len(people))
     assert cell.rows == (policy.rounded(len(who)) if 2 * max(people.values()) < len(who) else None)
 
