@@ -66,17 +66,8 @@ class Noise:
         each = delta * SELECTION / len(selections) if selections else 0.0
         rest = delta * (1 - SELECTION) if selections else delta
 
-        changes, lists = Counter(counts), Counter(selections)
-
-        def enough(scale: float) -> bool:
-            noisy: Any = dp.m.make_gaussian(*_vector(), scale=scale)
-            selected: Any = _threshold(scale, _WIDEST) if lists else None
-            rho = sum(float(noisy.map(c)) * number for c, number in changes.items())
-            rho += sum(float(selected.map((n, n, n))[0]) * number for n, number in lists.items())
-            # ε is more than ρ at any δ there may be, and the conversion of a great ρ overflows.
-            return rho <= epsilon and converted(rho, rest) <= epsilon
-
-        return Noise(float(dp.binary_search(enough, bounds=(1e-3, 1e9))), each)
+        changes, lists = tuple(sorted(Counter(counts).items())), tuple(sorted(Counter(selections).items()))
+        return Noise(_least_scale(changes, lists, epsilon, rest), each)
 
     def counts(self, true: Ints, change: float) -> Ints:
         """Counts with noise. change: by how much (Euclidean distance) one person may change the vector of them."""
@@ -116,3 +107,18 @@ def _least_threshold(scale: float, delta: float, rows: int) -> int:
         return float(_threshold(scale, threshold).map((rows, rows, rows))[1]) <= delta
 
     return int(dp.binary_search(enough, bounds=(rows + 1, int(rows + 100 * scale + 1000))))
+
+
+@cache
+def _least_scale(changes: tuple[tuple[float, int], ...], lists: tuple[tuple[int, int], ...], epsilon: float, delta: float) -> float:
+    """The least scale under which so many vectors of counts and category lists spend no more than ε at δ."""
+
+    def enough(scale: float) -> bool:
+        noisy: Any = dp.m.make_gaussian(*_vector(), scale=scale)
+        selected: Any = _threshold(scale, _WIDEST) if lists else None
+        rho = sum(float(noisy.map(c)) * number for c, number in changes)
+        rho += sum(float(selected.map((n, n, n))[0]) * number for n, number in lists)
+        # ε is more than ρ at any δ there may be, and the conversion of a great ρ overflows.
+        return rho <= epsilon and converted(rho, delta) <= epsilon
+
+    return float(dp.binary_search(enough, bounds=(1e-3, 1e9)))
