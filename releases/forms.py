@@ -85,6 +85,12 @@ class StewardForm(forms.Form):
 def policy_words(name: str) -> str:
     """One line on what a disclosure policy does."""
     policy = POLICIES[name]
+    if policy.noisy:
+        return (
+            f"Every count carries random noise (differential privacy, epsilon {policy.epsilon:g}, delta {policy.delta:g} for each person); "
+            f"at most {policy.contributions} rows of one person count; dates are given by {policy.date_unit}; noisy counts are rounded "
+            f"to the nearest {policy.rounding}."
+        )
     return (
         f"No figure is about fewer than {policy.minimum} people; counts are rounded to the nearest {policy.rounding}; "
         f"dates are given by {policy.date_unit}; the table must hold at least {policy.minimum_table:,} people."
