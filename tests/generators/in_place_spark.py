@@ -8,7 +8,7 @@ from pyspark.sql import functions as f
 
 from generators.in_place.opening import open_place
 from generators.in_place.summarising import summarise_in_place
-from tests.generators.test_in_place import OWN, SCHEMA
+from tests.generators.test_in_place import FEW_STEPS, schema_under_spark
 
 
 def main(parquet: Path, out: Path) -> None:
@@ -16,7 +16,10 @@ def main(parquet: Path, out: Path) -> None:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
-        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.shuffle.partitions": "1",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "Europe/London",
         "spark.log.level": "ERROR",
     }
@@ -24,13 +27,13 @@ def main(parquet: Path, out: Path) -> None:
     for name, value in settings.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
-    for table in SCHEMA.tables:
+    for table in schema_under_spark().tables:
         rows = session.read.parquet(str(parquet / f"{table.name}.parquet"))
         if table.name == "visits":
-            rows = rows.withColumn("minutes", f.col("minutes").cast("decimal(10,0)")).withColumn("band", f.col("band").cast("int"))
-        rows.createOrReplaceTempView(table.name)
+            rows = rows.withColumn("minutes", f.col("minutes").cast("decimal(10,0)"))
+        rows.coalesce(1).cache().createOrReplaceTempView(table.name)
     place = open_place("spark", session=session)
-    out.write_text(summarise_in_place(place, SCHEMA, OWN).to_json())
+    out.write_text(summarise_in_place(place, schema_under_spark(), FEW_STEPS).to_json())
     place.close()
     assert session.conf.get("spark.sql.session.timeZone") == "Europe/London"
     session.stop()

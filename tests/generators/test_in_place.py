@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -38,6 +39,7 @@ pytestmark = [pytest.mark.promise("place.2")]
 
 PEOPLE, VISITS, READINGS = 1400, 5200, 6000
 OWN = DisclosurePolicy("own", 1, minimum=8, rounding=10, minimum_table=100, date_unit="quarter", maximum_steps=40)
+FEW_STEPS = replace(OWN, maximum_steps=10)
 
 
 def _column(name: str, kind: Kind, storage: str, **more: Any) -> ColumnSchema:
@@ -147,6 +149,14 @@ def _tables() -> dict[str, pa.Table]:
 
 TABLES = _tables()
 
+UNDER_SPARK = {"people": ("person no", "sex", "born", "smokes"), "visits": ("person", "word", "arrived", "clock", "minutes", "cost")}
+"""Fewer columns: each question takes Spark a second or more, however few rows there are."""
+
+
+def schema_under_spark() -> DatasetSchema:
+    tables = (replace(SCHEMA.table(n), columns=tuple(SCHEMA.table(n).column(c) for c in names)) for n, names in UNDER_SPARK.items())
+    return DatasetSchema(tuple(replace(t, primary_key=()) if t.name == "visits" else t for t in tables))
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -162,9 +172,9 @@ def parquet(home: Path) -> Path:
     return folder
 
 
-def local(data: Path, work: Path, policy: DisclosurePolicy, key: bytes | None = None) -> MetadataSummary:
+def local(data: Path, work: Path, policy: DisclosurePolicy, key: bytes | None = None, schema: DatasetSchema = SCHEMA) -> MetadataSummary:
     """What the local engine says of files; with a key, of the train part."""
-    dataset = read_dataset(data, work / "read", schema=SCHEMA)
+    dataset = read_dataset(data, work / "read", schema=schema)
     if key is not None:
         parts = split(dataset.tables, SCHEMA, key=key, out=work / "split")
         dataset = read_dataset_of(parts.train, work)
@@ -291,11 +301,12 @@ def test_the_train_part_in_place_is_the_one_the_split_makes(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.promise("place.3")
 @pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java 17, which is not on this machine")
-def test_spark_gives_the_summary_of_the_local_engine(parquet: Path, home: Path, expected: dict[str, str]) -> None:
+def test_spark_gives_the_summary_of_the_local_engine(parquet: Path, home: Path) -> None:
     pytest.importorskip("pyspark")
     asked = Path(__file__).with_name("in_place_spark.py")
     out = home / "spark.json"
     subprocess.run([sys.executable, asked, parquet, out], check=True, cwd=home, env={**os.environ, "PYTHONPATH": str(asked.parents[2])})
-    assert out.read_text() == expected["own"]
+    assert out.read_text() == local(parquet, home / "local-spark", FEW_STEPS, schema=schema_under_spark()).to_json()
