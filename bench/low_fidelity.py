@@ -135,7 +135,7 @@ def measured(source: Path, policy: str, seed: int, work: Path) -> dict[str, Any]
     dropped = [c.name for c in table.columns if c.role is Role.DIRECT_IDENTIFIER and c.name not in train.column_names]
     return {
         "tvd1_mean": round(float(np.mean(list(far.values()))), 4),
-        "shuffle": 0.0,
+        "shuffle": round(float(np.mean([distance(real[n], real[n].sample(frac=1, random_state=seed), k) for n, k in compared.items()])), 4),
         "holdout": round(float(np.mean([distance(real[n], ceiling[n], k) for n, k in compared.items()])), 4),
         "worst": {n: round(v, 3) for n, v in sorted(far.items(), key=lambda i: -i[1])[:5]},
         "rare_values": rare,
