@@ -266,3 +266,21 @@ def test_a_failing_check_stops_the_submission_where_the_version_holds_the_column
             from releases import policy
 
             assert "automatic check" not in str(policy.refusal(world.ready_marginal, "submit"))
+
+
+@pytest.mark.promise("ledger.10")
+def test_a_summary_with_noise_is_charged_what_it_spent_and_is_not_compared(world: World) -> None:
+    with pytest.raises(Refused, match="no budget is set"):
+        summaries.request_summary(world.people.steward, world.source, policy="dp")
+    with_budget(world, epsilon=1.5, delta=1e-4)
+    record = build.summary(world.people.steward, world.source, "dp")
+    spent = stored.summary(record).privacy
+    entry = world.source.ledger.get(what=What.SUMMARY, summary=record)
+    assert spent is not None
+    assert (entry.epsilon, entry.delta) == (spent.epsilon, spent.delta)
+    assert "basic composition" in entry.composition
+    exposed = stored.exposure(record)
+    assert exposed is not None
+    assert (exposed.noisy, dict(exposed.cells)) == (True, {})
+    assert budget.standing(world.source).left("epsilon") == pytest.approx(1.5 - spent.epsilon)
+    assert "ε" in words(signed_in(world.people.ig).get(reverse("ledger", args=[world.source.pk])))
