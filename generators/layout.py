@@ -107,8 +107,23 @@ def layout(schema: DatasetSchema) -> Layout:
         elif driver is not None:
             root, depth = places[driver.parent].root, places[driver.parent].depth + 1
         places[table.name] = Place(table, positions[table.name], root, driver, depth, tuple(k for k in keys if k != driver))
+    for place in places.values():
+        _check_key(place, places)
     roots = sorted({p.root for p in places.values()}, key=lambda r: min(p.position for p in places.values() if p.root == r))
     return Layout(places, tuple(roots))
+
+
+def _check_key(place: Place, places: Mapping[str, Place]) -> None:
+    """InputError where a primary key only repeats keys of rows that are made apart, so that none could see what another made."""
+    primary = set(place.table.primary_key)
+    if not primary or primary - place.copied or any(place.unique(key.columns) for key in place.keys):
+        return
+    here = {name for key in place.keys if places[key.parent].root == place.root for name in key.columns}
+    if not primary & (here | {place.table.person_key}):
+        raise InputError(
+            f'table "{place.name}": its primary key ({", ".join(place.table.primary_key)}) only repeats keys of tables that do not hang '
+            "together, so it cannot be kept unique; give the table a key of its own, or take a reference that is never missing into it"
+        )
 
 
 def _implied(schema: DatasetSchema, generated: set[str]) -> dict[str, ForeignKey]:

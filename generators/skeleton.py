@@ -159,6 +159,7 @@ class Skeleton:
                 there = chosen >= 0
                 rows, chosen = rows.keep(there), chosen[there]
             rows = self._with(rows, key, chosen, made.get(key.parent))
+        rows = _distinct(place, rows)
         codes = {name: rows.codes.get(name, np.arange(rows.count)) for name in place.table.names if name not in place.copied}
         rows = replace(rows, codes={**rows.codes, **codes})
         for key in (k for k in place.references if k.parent == place.name):
@@ -227,6 +228,22 @@ class Skeleton:
         if place.optional(key):
             return _thinned(chosen, self._missing(place, key), rng)
         return np.where(chosen < 0, np.arange(rows.count), chosen)
+
+
+def _distinct(place: Place, rows: Rows) -> Rows:
+    """Without rows that repeat an earlier one's primary key, where that is made of other rows' keys alone: chance drew them twice."""
+    primary = place.table.primary_key
+    person = place.table.person_key
+    parts = [rows.owner if name == person and name not in rows.codes else rows.codes.get(name) for name in primary]
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts):
+        return rows
+    _, first = np.unique(np.stack(known), axis=1, return_index=True)
+    if len(first) == rows.count:
+        return rows
+    chosen = np.zeros(rows.count, dtype=np.bool_)
+    chosen[first] = True
+    return rows.keep(chosen)
 
 
 def blocks(draw: Draw, rows: int, rng: np.random.Generator) -> Ints:

@@ -343,3 +343,40 @@ def test_public_tables_are_copied_whole_and_their_keys_used(tmp_path):
 def _emptied(table):
     emptied = [replace(c, absent="withheld", distribution=Distribution()) if c.name == "visit_concept" else c for c in table.columns]
     return replace(table, columns=tuple(emptied))
+
+
+LINKS = (
+    TableSchema("drug", (key("drug_id"),), primary_key=("drug_id",)),
+    TableSchema("site", (key("site_id"),), primary_key=("site_id",)),
+    TableSchema("person", (key("person_id"),), person_key="person_id", primary_key=("person_id",)),
+)
+
+
+@pytest.mark.promise("generate.20")
+def test_a_primary_key_of_three_references_never_comes_twice(tmp_path):
+    link = TableSchema(
+        "link",
+        (key("person_id"), key("drug_id"), key("site_id")),
+        person_key="person_id",
+        primary_key=("person_id", "drug_id", "site_id"),
+        foreign_keys=(to("person", "person_id"), to("drug", "drug_id"), to("site", "site_id")),
+    )
+    schema = DatasetSchema((*LINKS, link))
+    generate(mechanism_for("structural", schema), schema, None, {"person": 4000, "drug": 2, "site": 2}, 1, tmp_path)
+    made = pq.read_table(tmp_path / "link.parquet")
+    assert made.num_rows > 4000
+    assert made.group_by(made.column_names).aggregate([]).num_rows == made.num_rows
+
+
+@pytest.mark.promise("generate.20")
+def test_a_primary_key_of_references_into_tables_apart_is_refused(tmp_path):
+    link = TableSchema(
+        "link",
+        (key("person_id"), key("drug_id"), key("site_id")),
+        person_key="person_id",
+        primary_key=("drug_id", "site_id"),
+        foreign_keys=(to("person", "person_id"), to("drug", "drug_id"), to("site", "site_id")),
+    )
+    schema = DatasetSchema((*LINKS, link))
+    with pytest.raises(InputError, match=r'table "link": its primary key \(drug_id, site_id\) only repeats keys'):
+        generate(mechanism_for("structural", schema), schema, None, 10, 1, tmp_path)
