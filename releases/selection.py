@@ -55,8 +55,8 @@ def selected(schema: DatasetSchema, asked: Collection[str]) -> DatasetSchema:
             kept[table.name] = set(table.names)
             continue
         references = {n for k in table.foreign_keys for n in k.columns}
-        held = {n for k in table.foreign_keys if k.parent in present for n in k.columns}
-        kept[table.name] = wanted[table.name] | {n for n in _keys(schema, table) if n not in references or n in held}
+        leading = {n for k in table.foreign_keys if k.parent in present for n in k.columns}
+        kept[table.name] = wanted[table.name] | {n for n in _keys(schema, table) if n not in references or n in leading}
     tables = []
     for table in schema.tables:
         if table.name not in present:

@@ -152,7 +152,7 @@ def _read(text: str, position: int, tables: Sequence[TableSchema]) -> Reference:
 
 def _fields(sent: Mapping[str, str], start: str) -> list[str]:
     """The fields `start0`, `start1` … that were sent, in order."""
-    fields = []
+    fields: list[str] = []
     while f"{start}{len(fields)}" in sent:
         fields.append(f"{start}{len(fields)}")
     return fields
