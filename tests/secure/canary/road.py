@@ -311,7 +311,7 @@ class Road:
         snapshot = self.profiled(source, table.changed(patient_key=keys).csv())
         self.post("steward", "schema", snapshot.pk, **{"t0-person": "=shoe size", "t0-c0-kind": "shoe size", "t0-rules": "<= <="})
         reason = self.ended(self.confirmed(snapshot), "failed").reason
-        assert "missing in 1 of" in reason, reason
+        assert "missing in 1 row" in reason, reason
         run = self.ended(self.confirmed(snapshot, reference=Kind.DATE), "failed")
         assert "reference" in run.reason, run.reason
         snapshot = self.profiled(source, table.csv())

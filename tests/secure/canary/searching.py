@@ -134,7 +134,8 @@ def parquet_opened(name: str, document: bytes) -> Iterator[tuple[str, bytes]]:
         plain = [f"{v!r} {v}" for v in column.to_pylist() if v is not None]
         yield f"{name}[{field.name}]", "\n".join(plain).encode()
         if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-            numbers = pc.drop_null(column.cast(pa.float64() if pa.types.is_floating(column.type) else pa.int64()))
+            wide = pa.float64() if pa.types.is_floating(column.type) else pa.uint64() if column.type == pa.uint64() else pa.int64()
+            numbers = pc.drop_null(column.cast(wide))
             yield f"{name}[{field.name}] (as numbers)", numbers.to_numpy().tobytes()
     for group in range(footer.num_row_groups):
         for i in range(footer.num_columns):
