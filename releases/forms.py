@@ -117,14 +117,10 @@ class SummaryForm(forms.Form):
 
     def clean_without(self) -> list[tuple[str, str]]:
         """(table, column) of each line; the service says which of them do not exist."""
-        pairs = []
-        for line in str(self.cleaned_data["without"]).splitlines():
-            table, dot, column = line.strip().partition(".")
-            if line.strip() and not (dot and column):
-                raise forms.ValidationError("Write each column as table.column, one a line.")
-            if line.strip():
-                pairs.append((table, column))
-        return pairs
+        lines = [line.strip().partition(".") for line in str(self.cleaned_data["without"]).splitlines() if line.strip()]
+        if not all(dot and column for _, dot, column in lines):
+            raise forms.ValidationError("Write each column as table.column, one a line.")
+        return [(table, column) for table, _, column in lines]
 
 
 class RequestForm(forms.Form):
