@@ -30,10 +30,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from generators.disclosure import POLICIES  # noqa: E402
+from generators.reading.tables import read_dataset  # noqa: E402
 from generators.registry import generate, mechanism_for  # noqa: E402
 from generators.schema import Kind, Role, TableSchema  # noqa: E402
-from generators.summarise import summarise  # noqa: E402
-from generators.tables import read_dataset  # noqa: E402
+from generators.summarising.summarise import summarise  # noqa: E402
 
 BINS = 20
 CATEGORIES = 30

@@ -23,14 +23,14 @@ import duckdb
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from generators.deidentify import deidentify_dataset  # noqa: E402
 from generators.disclosure import POLICIES  # noqa: E402
 from generators.engine import quoted, scan  # noqa: E402
+from generators.reading.tables import read_dataset  # noqa: E402
 from generators.registry import generate, mechanism_for  # noqa: E402
 from generators.schema import DatasetSchema, TableSchema  # noqa: E402
-from generators.summarise import summarise  # noqa: E402
+from generators.summarising.summarise import summarise  # noqa: E402
 from generators.summary import MetadataSummary  # noqa: E402
-from generators.tables import read_dataset  # noqa: E402
+from generators.working_copy.deidentify import deidentify_dataset  # noqa: E402
 
 
 def prepare(data: Path, work: Path, policy: str, schema_file: Path | None) -> None:

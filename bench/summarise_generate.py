@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 from generators.disclosure import POLICIES  # noqa: E402
 from generators.registry import PARTITION, generate, mechanism_for  # noqa: E402
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema  # noqa: E402
-from generators.summarise import summarise  # noqa: E402
+from generators.summarising.summarise import summarise  # noqa: E402
 from generators.summary import MetadataSummary  # noqa: E402
 
 CARDINALITIES = (2, 3, 5, 8, 12, 30, 100, 500, 1000, 5000)
@@ -120,9 +120,9 @@ def _scan(folder: Path, rows: int) -> float:
 
 
 def _in_place(folder: Path, rows: int) -> float:
-    from generators.dataset import Dataset, TableFile
     from generators.in_place.duckdb_place import DuckPlace
     from generators.in_place.summarising import summarise_in_place
+    from generators.reading.dataset import Dataset, TableFile
 
     file = TableFile("bench", folder / "source.parquet", rows, "source.parquet")
     place = DuckPlace.of_dataset(Dataset((file,), SCHEMA, ()), "bench", folder / "spill")

@@ -19,7 +19,7 @@ from evaluation.discriminator import Discrimination, Features, discriminate
 from evaluation.fidelity import kl, ks_complement, pairwise_accuracy, tvd
 from evaluation.results import Incomputable, MetricResult
 from evaluation.rules import broken
-from generators.rules import parse
+from generators.rules.meaning import parse
 from generators.schema import ColumnSchema
 
 PAIR_COLUMNS = 200

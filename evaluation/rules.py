@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from evaluation.columns import Rows
-from generators.rule_tree import Unique
-from generators.rules import ParsedRule, parsed, violations
+from generators.rules.meaning import ParsedRule, parsed, violations
+from generators.rules.tree import Unique
 from generators.schema import Rule, TableSchema
 
 CHUNK = 250_000

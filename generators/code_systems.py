@@ -136,7 +136,7 @@ CODE_SYSTEMS: dict[str, CodeSystem] = {
 def detected(values: Sequence[str], word: str) -> str | None:
     """The system whose codes at least `FITTING` of these different values of a column are; of several the one its name speaks of.
 
-    word: the column's name, as `generators.identifiers.spelled` spells it.
+    word: the column's name, as `generators.profiling.identifiers.spelled` spells it.
 
     Where the name speaks of none, postcode districts need an area of two letters among them, ICD-10 codes of three chapters, and OPCS-4
     is never taken: its codes look like those of ICD-10.

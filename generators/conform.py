@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from generators.canonical import misfits
-from generators.dataset import Dataset, TableFile
 from generators.engine import engine
+from generators.reading.canonical import misfits
+from generators.reading.dataset import Dataset, TableFile
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
 
 _NUMBERS = {Kind.INTEGER, Kind.REAL}

@@ -26,15 +26,15 @@ class DisclosurePolicy:
 
     minimum: fewest distinct persons any released figure may be about.
     rounding: released counts are multiples of this; at least half of `minimum`. Where what is released would still tell a suppressed
-    count, further figures are suppressed: see `generators.protection`.
+    count, further figures are suppressed: see `generators.summarising.protection`.
     minimum_table: fewest persons a table must have to be summarised at all.
     date_unit: calendar unit dates are coarsened to: "month", "quarter" or "year".
     maximum_steps: most quantile steps released for a numeric column.
     dominance_n, dominance_k: a sum or mean leaves only where the n persons who contribute most have together less than k % of it.
     p_percent: … and where it less its two largest contributions is at least p % of the largest. Without one of the two rules (0)
     no sum and no mean leaves.
-    epsilon, delta, contributions: of a policy with calibrated noise (`generators.private_summary`), else None: what a whole summary may
-    spend for each person, and the rows of one person that count in each table. Its other thresholds apply to the noisy counts.
+    epsilon, delta, contributions: of a policy with calibrated noise (`generators.summarising.private_summary`), else None: what a whole
+    summary may spend for each person, and the rows of one person that count in each table. Its other thresholds apply to the noisy counts.
     """
 
     name: str
@@ -56,7 +56,7 @@ class DisclosurePolicy:
         if self.minimum < 2:
             raise InputError(f"{place}: minimum must be at least 2 persons")
         if 2 * self.rounding < self.minimum:
-            # Else the total less one released count would tell a suppressed one: see generators.protection.
+            # Else the total less one released count would tell a suppressed one: see generators.summarising.protection.
             raise InputError(f"{place}: rounding must be at least half of the minimum, {self.minimum}")
         if self.minimum_table < 2 * self.minimum:
             raise InputError(f"{place}: minimum_table must be at least twice the minimum")

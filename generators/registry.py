@@ -1,7 +1,7 @@
 """The generators there are, and the one way to run one.
 
-A generator fills one partition of rows at a time (`generators.partition`), so that memory does not grow with the number of rows and
-the same mechanism and seed give the same bytes however the work is cut.
+A generator fills one partition of rows at a time (`generators.generating.partition`), so that memory does not grow with the number of
+rows and the same mechanism and seed give the same bytes however the work is cut.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from generators import aggregates, marginal, structural
 from generators.errors import InputError
+from generators.generating import aggregates, marginal, structural
+from generators.generating.plan import PARTITION, Plan, Vocabulary, plan
+from generators.generating.production import GeneratedFile, copy_public, produce, vocabulary_of
 from generators.mechanism import Mechanism, mechanism
-from generators.plan import PARTITION, Plan, Vocabulary, plan
-from generators.production import GeneratedFile, copy_public, produce, vocabulary_of
 from generators.progress import Progress, silent
 from generators.schema import DatasetSchema
 from generators.summary import MetadataSummary
@@ -93,7 +93,9 @@ def planned(
     scale: float | None = None,
     vocabulary: Vocabulary | None = None,
 ) -> Plan:
-    """The plan of a generation (`generators.plan.plan`), after making sure that the mechanism is of this schema, summary and program."""
+    """The plan of a generation (`generators.generating.plan.plan`), after making sure that the mechanism is of this schema, summary and
+    program.
+    """
     info = _info(mechanism.generator)
     _agree(mechanism, info, schema, summary)
     seen = summary if info.needs == "summary" else None

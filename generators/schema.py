@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from generators.digests import digest, readable, without_defaults
 from generators.errors import InputError
-from generators.rule_language import parse
+from generators.rules.language import parse
 
 FORMAT = 1
 """Version of the JSON layout; a reader refuses a newer one."""

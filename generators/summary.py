@@ -1,7 +1,7 @@
 """The metadata summary: all that a low-fidelity generator ever sees of a dataset, and all that leaves.
 
 Every figure in it is about at least `policy.minimum` distinct persons of the *train* part and was rounded after that was known;
-`generators.summarise` makes it. A summary is frozen, has one JSON form and one digest.
+`generators.summarising.summarise` makes it. A summary is frozen, has one JSON form and one digest.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ class Cell:
     """Released figures of one value: distinct persons who have it and rows that hold it, both rounded.
 
     A figure is None where it may not leave: `rows` where one person makes up half of them or more, `persons` where not counted, both
-    where they would tell a suppressed count (`generators.concealment`).
+    where they would tell a suppressed count (`generators.summarising.concealment`).
     """
 
     value: Scalar

@@ -12,8 +12,8 @@ from django.utils.text import slugify
 
 from evaluation.gates import Verdict
 from generators.errors import InputError
+from generators.reading.tables import write_csv
 from generators.schema import DatasetSchema
-from generators.tables import write_csv
 from releases import files, selection, stored
 from releases.capsule import layout
 from releases.capsule.build import CapsuleTable, build

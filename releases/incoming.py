@@ -16,9 +16,9 @@ from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from generators.dataset import safe_name
 from generators.errors import InputError
-from generators.tables import DATA_SUFFIXES
+from generators.reading.dataset import safe_name
+from generators.reading.tables import DATA_SUFFIXES
 from releases import files
 
 MOST_FILES = 1_000

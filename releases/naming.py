@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generators.dataset import safe_name
+from generators.reading.dataset import safe_name
 from generators.schema import DatasetSchema
 from releases.incoming import Received
 from releases.models import Snapshot

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from generators.dataset import Dataset
 from generators.disclosure import POLICIES
 from generators.progress import Progress
-from generators.rule_discovery import candidates
+from generators.reading.dataset import Dataset
+from generators.rules.discovery import candidates
 
 
 def rules(dataset: Dataset, *, progress: Progress) -> list[dict[str, str]]:

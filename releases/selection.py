@@ -10,9 +10,9 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from generators.errors import InputError
-from generators.exposure import TOGETHER
-from generators.rules import check
+from generators.rules.meaning import check
 from generators.schema import DatasetSchema, ForeignKey, Kind, TableSchema
+from generators.summarising.exposure import TOGETHER
 from generators.summary import MetadataSummary, TableSummary
 
 

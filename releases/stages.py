@@ -10,21 +10,21 @@ from typing import Any
 from evaluation.dataset import evaluate as evaluate_dataset
 from evaluation.gates import judge
 from generators import drift
-from generators.assertions import assertions
 from generators.atomic import writing
-from generators.deidentify import deidentify_dataset
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import InputError
-from generators.exposing import expose
-from generators.exposure import conflicts
+from generators.generating.sandbox import generate_confined
 from generators.progress import Progress
+from generators.reading.tables import read_dataset
 from generators.registry import GENERATORS, mechanism_for
-from generators.relations import check_keys
-from generators.sandbox import generate_confined
 from generators.schema import DatasetSchema, TableSchema
-from generators.split import split
-from generators.summarise import summarise as summarise_train
-from generators.tables import read_dataset
+from generators.summarising.assertions import assertions
+from generators.summarising.exposing import expose
+from generators.summarising.exposure import conflicts
+from generators.summarising.summarise import summarise as summarise_train
+from generators.working_copy.deidentify import deidentify_dataset
+from generators.working_copy.relations import check_keys
+from generators.working_copy.split import split
 from releases import files, naming, policy, proposing, selection, stored
 from releases.models import Run, Snapshot
 from releases.services import outcomes, sources

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from evaluation.results import Evaluation
 from generators.errors import InputError
-from generators.exposure import Exposure
 from generators.schema import DatasetSchema
+from generators.summarising.exposure import Exposure
 from generators.summary import MetadataSummary
 from releases import files
 from releases.models import EvaluationRecord, Snapshot, SummaryRecord, SyntheticVersion

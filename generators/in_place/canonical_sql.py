@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from generators.casting import INTEGER_TEXT, REAL_TEXT, TIME_SECONDS_TEXT, TIME_TEXT
 from generators.errors import InputError
 from generators.in_place.spelling import Spelling
+from generators.reading.casting import INTEGER_TEXT, REAL_TEXT, TIME_SECONDS_TEXT, TIME_TEXT
 from generators.schema import ColumnSchema, Kind
 
 _EXACT_DIGITS = 18

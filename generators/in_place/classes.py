@@ -1,4 +1,4 @@
-"""Classes along the side of a cross-tabulation, as expressions: the same classes as `generators.axes` gives the rows of a file."""
+"""Classes along the side of a cross-tabulation, as expressions: the same classes as `generators.counts.axes` gives the rows of a file."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import ibis  # type: ignore[import-untyped]
 import ibis.expr.types as ir  # type: ignore[import-untyped]
 
-from generators.axes import Classes, band_of_hour, bands
-from generators.column_codes import HOURS, periods_from
+from generators.counts.axes import Classes, band_of_hour, bands
+from generators.counts.column_codes import HOURS, periods_from
 from generators.in_place.numbers import numbers_of
 from generators.in_place.relation import class_among, class_of, number
 from generators.schema import Kind

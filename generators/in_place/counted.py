@@ -1,4 +1,4 @@
-"""A table of a place as `generators.counting.Counted`: the counts a canonical file of it would give, made where it lies."""
+"""A table of a place as `generators.counts.counting.Counted`: the counts a canonical file of it would give, made where it lies."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import ibis.expr.types as ir  # type: ignore[import-untyped]
 import numpy as np
 import pyarrow as pa
 
-from generators.axes import Classes, cells_of
-from generators.column_codes import HOURS, periods_from
-from generators.counting import Counted, CountedColumn, Crowd
-from generators.dominance import EXACT, LARGEST, Contributions
+from generators.counts.axes import Classes, cells_of
+from generators.counts.column_codes import HOURS, periods_from
+from generators.counts.counting import Counted, CountedColumn, Crowd
+from generators.counts.grouped import Grouped
+from generators.counts.person_counts import Groups, Persons, grouped, narrowest
+from generators.counts.sentinels import sentinel_values
 from generators.engine import ARROW_TYPES
 from generators.errors import InputError
-from generators.grouped import Grouped
 from generators.in_place.classes import class_on
 from generators.in_place.groups import PlaceGroups, grouped_in_place, named, numbered
 from generators.in_place.numbers import Numbers, numbers_of
 from generators.in_place.relation import PERSON, VALUE, Relation, integers, whole_sum
 from generators.in_place.views import Source
-from generators.person_counts import Groups, Persons, grouped, narrowest
 from generators.schema import ColumnSchema, ForeignKey, Kind, TableSchema
-from generators.sentinels import sentinel_values
+from generators.summarising.dominance import EXACT, LARGEST, Contributions
 from generators.summary_parts import OTHER
 
 MONTHS = {"month": 1, "quarter": 3, "year": 12}

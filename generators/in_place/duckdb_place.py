@@ -10,12 +10,12 @@ import duckdb
 import pyarrow as pa
 from ibis.backends.sql.compilers import DuckDBCompiler  # type: ignore[import-untyped]
 
-from generators.dataset import Dataset
 from generators.engine import scan
 from generators.errors import InputError
 from generators.in_place.canonical_sql import SourceColumn, source_column
 from generators.in_place.places import Compiled, DeclaredKeys, Failure
 from generators.in_place.spelling import SPELLINGS
+from generators.reading.dataset import Dataset
 from generators.schema import ForeignKey
 
 MEMORY = "700MB"
@@ -48,7 +48,7 @@ class DuckPlace(Compiled):
 
     @staticmethod
     def of_dataset(dataset: Dataset, reference: str, spill: Path | None = None) -> DuckPlace:
-        """Files that `generators.tables.read_dataset` made."""
+        """Files that `generators.reading.tables.read_dataset` made."""
         connection = duckdb.connect(config=settings(spill))
         connection.execute("SET TimeZone = 'UTC'")
         return DuckPlace(reference, connection, "main", {t.name: t.path for t in dataset.tables})

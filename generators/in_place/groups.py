@@ -1,4 +1,4 @@
-"""Rows grouped by value, where they live: `generators.grouped.Grouped` whose questions a place answers."""
+"""Rows grouped by value, where they live: `generators.counts.grouped.Grouped` whose questions a place answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import ibis.expr.types as ir  # type: ignore[import-untyped]
 import numpy as np
 import pyarrow as pa
 
-from generators.grouped import Bools, Codes, Ints, Range
+from generators.counts.grouped import Bools, Codes, Ints, Range
 from generators.in_place.relation import PERSON, VALUE, Relation, class_among, class_of, integers
 
 NONE = -1
@@ -48,7 +48,7 @@ class Domain:
 
 @dataclass(frozen=True)
 class PlaceGroups:
-    """See `generators.grouped.Grouped`. relation: rows with their value, none of them missing."""
+    """See `generators.counts.grouped.Grouped`. relation: rows with their value, none of them missing."""
 
     relation: Relation
     domain: Domain

@@ -1,4 +1,6 @@
-"""Numeric columns of a place: in whole units of their last decimal where that is exact, else as they are; as `generators.column_codes`."""
+"""Numeric columns of a place: in whole units of their last decimal where that is exact, else as they are; as
+`generators.counts.column_codes`.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,10 @@ import ibis.expr.types as ir  # type: ignore[import-untyped]
 import numpy as np
 import numpy.typing as npt
 
-from generators.column_codes import EXACT, WIDEST, ranked_numbers, whole_numbers
+from generators.counts.column_codes import EXACT, WIDEST, ranked_numbers, whole_numbers
 from generators.in_place.relation import number
 from generators.schema import ColumnSchema, Kind
-from generators.steps import Edges
+from generators.summarising.steps import Edges
 
 
 @dataclass(frozen=True)

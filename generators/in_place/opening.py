@@ -17,8 +17,9 @@ def open_place(text: str, *, session: Any = None, spill: Path | None = None) -> 
     """The place that `text` names: `file.duckdb` or `file.duckdb#schema`, `postgresql:NAME#schema`, `spark:catalog.schema`.
 
     NAME: of an environment variable that holds the address, or of a service of libpq: an address itself is refused. session: of Spark, if
-    there is one. spill: where DuckDB may put what does not fit in memory. A folder of files is read by `generators.tables.read_dataset` and
-    becomes a place by `DuckPlace.of_dataset`. InputError where the text names nothing that can be opened.
+    there is one. spill: where DuckDB may put what does not fit in memory. A folder of files is read by
+    `generators.reading.tables.read_dataset` and becomes a place by `DuckPlace.of_dataset`. InputError where the text names nothing that
+    can be opened.
     """
     head, _, schema = text.partition("#")
     if head.startswith(("postgresql://", "postgres://", "jdbc:")) or re.search(r"://|password=", text):

@@ -11,7 +11,7 @@ import ibis.expr.types as ir  # type: ignore[import-untyped]
 import numpy as np
 import pyarrow as pa
 
-from generators.grouped import Ints
+from generators.counts.grouped import Ints
 from generators.in_place.places import Place
 
 PERSON = "p"

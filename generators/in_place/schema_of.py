@@ -10,15 +10,15 @@ from typing import Any
 import ibis  # type: ignore[import-untyped]
 import ibis.expr.types as ir  # type: ignore[import-untyped]
 
-from generators.dataset import Finding
 from generators.errors import InputError
-from generators.identifiers import named_identifier, named_role, spelled
 from generators.in_place.canonical_sql import SourceColumn
 from generators.in_place.keys import holds
 from generators.in_place.places import Place
 from generators.in_place.relation import number, whole_sum
 from generators.in_place.views import Source
-from generators.key_names import VOCABULARY, keyish, own_key, refers, singular
+from generators.profiling.identifiers import named_identifier, named_role, spelled
+from generators.profiling.key_names import VOCABULARY, keyish, own_key, refers, singular
+from generators.reading.dataset import Finding
 from generators.schema import ColumnSchema, DatasetSchema, ForeignKey, Kind, Role, TableSchema
 
 FEW_VALUES = 20

@@ -1,7 +1,7 @@
 """How each kind of place spells a canonical value in SQL: the one part of counting that knows dialects.
 
-A canonical value is what a canonical Parquet file would hold (see `generators.tables`): text as it is and missing where blank, numbers
-finite and never minus zero, moments without a time zone (taken to UTC), times of day as text. Everything after that is Ibis.
+A canonical value is what a canonical Parquet file would hold (see `generators.reading.tables`): text as it is and missing where blank,
+numbers finite and never minus zero, moments without a time zone (taken to UTC), times of day as text. Everything after that is Ibis.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from generators.casting import ISO
+from generators.reading.casting import ISO
 
 LARGEST_FLOAT = "1.7976931348623157e308"
 _PARTS = {"%Y": 4, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%S": 2}
@@ -67,7 +67,9 @@ class Spelling:
         return f"CASE WHEN {condition} THEN {x} END"
 
     def key_text(self, x: str) -> str:
-        """The text a key is known by, of a text: blanks about it and within an NHS number do not count (as in `generators.relations`)."""
+        """The text a key is known by, of a text: blanks about it and within an NHS number do not count (as in
+        `generators.working_copy.relations`).
+        """
         trimmed = self.plain.format(x=f"trim({x})")
         spaced = self.matching(trimmed, "[0-9]{3}[ -][0-9]{3}[ -][0-9]{4}")
         return f"CASE WHEN {spaced} THEN {self.digits.format(x=trimmed)} ELSE {trimmed} END"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from generators.cross_tabulation import CrossTab
 from generators.disclosure import DisclosurePolicy
 from generators.errors import InputError
 from generators.in_place.counted import PlaceTable
@@ -13,7 +12,8 @@ from generators.in_place.places import Place
 from generators.in_place.views import Holdout, Source
 from generators.progress import Progress, silent
 from generators.schema import DatasetSchema, TableSchema
-from generators.summarise import summary_of
+from generators.summarising.cross_tabulation import CrossTab
+from generators.summarising.summarise import summary_of
 from generators.summary import MetadataSummary
 
 
@@ -26,7 +26,8 @@ def summarise_in_place(
     cross_tabulations: Sequence[CrossTab] = (),
     progress: Progress = silent,
 ) -> MetadataSummary:
-    """The summary that `generators.summarise.summarise` would make of the place's tables, de-identified and canonical, to the last byte.
+    """The summary that `generators.summarising.summarise.summarise` would make of the place's tables, de-identified and canonical, to the
+    last byte.
 
     schema: of the tables as they lie there, identifiers included; those are not asked for. holdout: who is left out. Raises InputError
     where table, column or keys are not as the schema says, or the place stops answering; DisclosureRefused for too few persons.

@@ -11,22 +11,22 @@ from dataclasses import dataclass
 
 import ibis  # type: ignore[import-untyped]
 
-from generators.deidentify import hmac_parameters
 from generators.errors import InputError
 from generators.in_place.canonical_sql import SourceColumn, Spelled, spelled
 from generators.in_place.places import Place
 from generators.in_place.relation import PERSON, Relation
 from generators.schema import ColumnSchema, DatasetSchema, ForeignKey, TableSchema
+from generators.working_copy.deidentify import hmac_parameters
 
 _DIGITS = 13
-"""Hexadecimal digits of a person's hash that place it, as in `generators.split`."""
+"""Hexadecimal digits of a person's hash that place it, as in `generators.working_copy.split`."""
 
 _IBIS = {"string": "string", "int64": "int64", "float64": "float64", "bool": "boolean", "date32": "date", "timestamp[us]": "timestamp(6)"}
 
 
 @dataclass(frozen=True)
 class Holdout:
-    """Which persons are left out: those `generators.split.split` holds out under the key `derived`, with that share.
+    """Which persons are left out: those `generators.working_copy.split.split` holds out under the key `derived`, with that share.
 
     The derived key is part of what the place is asked, and may be in its log: it tells who is held out of this source, and nothing else.
     """

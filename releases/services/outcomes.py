@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from evaluation.gates import Verdict
 from evaluation.results import Evaluation
-from generators.dataset import Finding
 from generators.errors import Cancelled
-from generators.exposure import Conflict, figures_by_table
 from generators.mechanism import Mechanism
+from generators.reading.dataset import Finding
 from generators.schema import DatasetSchema
+from generators.summarising.exposure import Conflict, figures_by_table
 from generators.summary import MetadataSummary
 from releases import audit, budget, files
 from releases.models import (

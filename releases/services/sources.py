@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from generators import rules
-from generators.dataset import safe_name
 from generators.errors import InputError
+from generators.reading.dataset import safe_name
+from generators.rules import meaning as rules
 from generators.schema import DatasetSchema
 from releases import audit, files, incoming
 from releases.incoming import Incoming, Received

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from generators.dataset import safe_name
 from generators.errors import InputError
-from generators.rules import parse
+from generators.reading.dataset import safe_name
+from generators.rules.meaning import parse
 from generators.schema import DatasetSchema, Rule, TableSchema
 from releases.views import schema_keys
 from releases.views.schema_columns import ColumnRow, Note, sent_column

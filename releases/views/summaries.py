@@ -12,10 +12,10 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from generators.assertions import assertions
 from generators.errors import InputError
-from generators.exposure import TOGETHER
 from generators.schema import DatasetSchema
+from generators.summarising.assertions import assertions
+from generators.summarising.exposure import TOGETHER
 from generators.summary import ColumnSummary, MetadataSummary
 from generators.summary_difference import Change, difference
 from generators.summary_words import describe

@@ -23,8 +23,8 @@ def command(data: Path, capsule: Path) -> None:
     Example:
       synthportal conform real_visits.csv emergency-visits-1.zip
     """
-    from generators import tables
     from generators.conform import conform
+    from generators.reading import tables
     from synthportal.cli import outputs
     from synthportal.cli.capsules import schema_of
     from synthportal.cli.watching import progress

@@ -28,7 +28,7 @@ def command(orm: Path, config: Path, stats: Path | None, policy: str, out: Path)
       synthportal import-datafaker --orm orm.yaml --config config.yaml --stats src-stats.yaml --out project
       synthportal generate --summary project/summary.json --generator marginal --rows 1000 --out synthetic/
     """
-    from generators.datafaker import import_project
+    from generators.importing.datafaker import import_project
     from synthportal.cli import making, outputs
 
     outputs.check_new_folder(out)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 
-from generators.cross_tabulation import CrossTab
 from generators.disclosure import DisclosurePolicy
 from generators.errors import InputError
 from generators.in_place.duckdb_place import DuckPlace
@@ -19,7 +18,8 @@ from generators.in_place.places import Place
 from generators.in_place.schema_of import schema_of
 from generators.in_place.summarising import summarise_in_place
 from generators.in_place.views import Holdout
-from generators.tables import read_dataset
+from generators.reading.tables import read_dataset
+from generators.summarising.cross_tabulation import CrossTab
 from synthportal.cli import making, outputs
 from synthportal.cli.options import schema_in
 from synthportal.cli.outcome import say

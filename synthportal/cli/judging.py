@@ -12,11 +12,11 @@ from evaluation.dataset import evaluate
 from evaluation.gates import Verdict
 from evaluation.gates import judge as held_against
 from evaluation.results import Evaluation
-from generators import tables
-from generators.dataset import Dataset
 from generators.disclosure import DisclosurePolicy
 from generators.errors import InputError
 from generators.progress import Progress
+from generators.reading import tables
+from generators.reading.dataset import Dataset
 from generators.schema import DatasetSchema
 from synthportal.cli import records
 

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from generators import registry, tables
+from generators import registry
 from generators.disclosure import DisclosurePolicy
 from generators.errors import InputError
+from generators.generating.plan import released_rows
 from generators.mechanism import Mechanism
-from generators.plan import released_rows
 from generators.progress import Progress
+from generators.reading import tables
 from generators.registry import GENERATORS, GeneratorInfo, mechanism_for
 from generators.schema import DatasetSchema
-from generators.summarise import summarise
+from generators.summarising.summarise import summarise
 from generators.summary import MetadataSummary
 from synthportal.cli.options import parsed, schema_in
 from synthportal.cli.records import Deidentified

@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from generators import split as splitting
-from generators.dataset import Dataset
 from generators.progress import Progress
+from generators.reading.dataset import Dataset
+from generators.working_copy import split as splitting
 
 
 def split(dataset: Dataset, seed: int, out: Path, progress: Progress) -> splitting.Split:

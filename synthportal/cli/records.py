@@ -6,15 +6,15 @@ import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from generators import deidentify as deidentification
-from generators import tables
-from generators.dataset import Dataset, Finding
 from generators.disclosure import POLICIES
 from generators.errors import InputError
 from generators.progress import Progress, silent
-from generators.relations import check_keys
-from generators.rule_checks import check_data
+from generators.reading import tables
+from generators.reading.dataset import Dataset, Finding
+from generators.rules.checks import check_data
 from generators.schema import DatasetSchema, TableSchema
+from generators.working_copy import deidentify as deidentification
+from generators.working_copy.relations import check_keys
 from synthportal.cli.outcome import say
 
 

@@ -24,8 +24,8 @@ def command(summary: Path, schema_file: Path | None) -> None:
     Example:
       synthportal review results/summary.json
     """
-    from generators.assertions import assertions
     from generators.errors import InputError
+    from generators.summarising.assertions import assertions
     from generators.summary import MetadataSummary
     from synthportal.cli.options import schema_in, text_of
 

@@ -7,10 +7,10 @@ import platform
 from dataclasses import replace
 from pathlib import Path
 
-from generators.dataset import Dataset, TableFile
-from generators.plan import released_rows
+from generators.generating.plan import released_rows
 from generators.progress import Progress
-from generators.summarise import summarise
+from generators.reading.dataset import Dataset, TableFile
+from generators.summarising.summarise import summarise
 from synthportal import __version__
 from synthportal.cli import judging, making, parts, records
 from synthportal.cli.options import policy_named, schema_in

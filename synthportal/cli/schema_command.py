@@ -12,9 +12,9 @@ from synthportal.cli.options import NEW, data_or_place_argument, policy_named, p
 from synthportal.cli.outcome import say
 
 if TYPE_CHECKING:
-    from generators.dataset import Dataset
     from generators.disclosure import DisclosurePolicy
-    from generators.rule_discovery import CandidateRule
+    from generators.reading.dataset import Dataset
+    from generators.rules.discovery import CandidateRule
 
 
 @click.command("schema")
@@ -41,7 +41,7 @@ def command(data: Path | str, out: Path | None, rules: bool, policy: str) -> Non
       file.duckdb#schema, spark:catalog.schema, postgresql:NAME#schema
       NAME: an environment variable that holds the address, or a service of libpq
     """
-    from generators import tables
+    from generators.reading import tables
     from synthportal.cli import outputs
     from synthportal.cli.watching import progress
 
@@ -75,7 +75,7 @@ def command(data: Path | str, out: Path | None, rules: bool, policy: str) -> Non
 
 def _rules(dataset: Dataset, work: Path, policy: DisclosurePolicy) -> dict[str, tuple[CandidateRule, ...]]:
     """The rules found, by table. Where persons are reached through keys, in a copy that says of each row who it is about."""
-    from generators.rule_discovery import candidates
+    from generators.rules.discovery import candidates
     from synthportal.cli import records
 
     schema, paths = dataset.schema, {t.name: t.path for t in dataset.tables}

@@ -64,9 +64,9 @@ def command(
       delta = 1e-7           # less than one in ten times the persons
       contributions = 3      # rows of one person that count in each table
     """
-    from generators.cross_tabulation import CrossTab
     from generators.errors import InputError
-    from generators.summarise import summarise
+    from generators.summarising.cross_tabulation import CrossTab
+    from generators.summarising.summarise import summarise
     from synthportal.cli import making, outputs, records
     from synthportal.cli.watching import part, progress
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from generators import delivery, tables
-from generators.delivery import PostgresqlSchema
 from generators.errors import InputError
+from generators.generating import delivery
+from generators.generating.delivery import PostgresqlSchema
 from generators.progress import Progress
+from generators.reading import tables
 from generators.schema import DatasetSchema
 from synthportal.cli import outputs
 

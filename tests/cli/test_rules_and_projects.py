@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from generators.rules import violations
+from generators.rules.meaning import violations
 from generators.schema import DatasetSchema
 from generators.simulated import emergency_department, write_emergency_csv
 from tests.cli.conftest import Run

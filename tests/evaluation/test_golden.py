@@ -15,7 +15,7 @@ from evaluation.results import Evaluation
 from generators.mechanism import mechanism
 from generators.registry import GENERATORS, generate
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
-from generators.summarise import summarise
+from generators.summarising.summarise import summarise
 from tests.evaluation.conftest import INTERNAL, World
 
 

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from generators.dataset import Dataset
 from generators.errors import InputError
+from generators.reading.dataset import Dataset
+from generators.reading.tables import read_dataset
 from generators.schema import ColumnSchema, TableSchema
-from generators.tables import read_dataset
 
 KEY = b"a key for tests only, 32 bytes.."
 

@@ -6,9 +6,9 @@ import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from generators.dataset import Dataset
 from generators.disclosure import DisclosurePolicy
-from generators.tables import read_dataset
+from generators.reading.dataset import Dataset
+from generators.reading.tables import read_dataset
 
 Rows = list[list[object]]
 Tables = dict[str, tuple[list[str], Rows]]

@@ -7,11 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from generators import concealment
 from generators.code_systems import CODE_SYSTEMS
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
-from generators.summarise import summarise
+from generators.summarising import concealment
+from generators.summarising.summarise import summarise
 from tests.generators.adversary import Adversary, of_missing, of_table
 
 CODES = [f"{letter}{n:02d}.{m}" for letter in "AEI" for n in (10, 21, 40) for m in range(3)]

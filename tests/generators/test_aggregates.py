@@ -8,15 +8,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from generators import aggregates
-from generators.cross_tabulation import CrossTab
 from generators.disclosure import POLICIES
-from generators.partition import make_partition
+from generators.generating import aggregates
+from generators.generating.partition import make_partition
 from generators.registry import GENERATORS, generate, mechanism_for, planned
-from generators.rules import violations
+from generators.rules.meaning import violations
 from generators.schema import DatasetSchema, Rule
 from generators.simulated import EMERGENCY_SCHEMA, emergency_department
-from generators.summarise import summarise
+from generators.summarising.cross_tabulation import CrossTab
+from generators.summarising.summarise import summarise
 
 SCHEMA = EMERGENCY_SCHEMA.deidentified()
 TEXTS = (

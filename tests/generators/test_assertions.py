@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from generators.assertions import assertions
 from generators.disclosure import POLICIES
 from generators.schema import ColumnSchema, Kind
 from generators.simulated import EMERGENCY_SCHEMA, emergency_department
-from generators.summarise import summarise
+from generators.summarising.assertions import assertions
+from generators.summarising.summarise import summarise
 from generators.summary import (
     Axis,
     Cell,

@@ -6,14 +6,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from generators.code_systems import CODE_SYSTEMS, detected
-from generators.column_samplers import column_sampler
 from generators.disclosure import POLICIES
-from generators.profile import propose
+from generators.generating.column_samplers import column_sampler
+from generators.profiling.profile import propose
+from generators.reading.tables import read_dataset
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
-from generators.summarise import summarise
+from generators.summarising.summarise import summarise
 from generators.summary import MetadataSummary
 from generators.summary_words import describe, describe_tables
-from generators.tables import read_dataset
 
 FIVE = POLICIES["internal"]
 

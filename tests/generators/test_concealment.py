@@ -3,11 +3,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from generators.concealment import estimated, hidden, remainder
 from generators.disclosure import POLICIES
-from generators.marginal import filler
+from generators.generating.marginal import filler
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
-from generators.summarise import summarise
+from generators.summarising.concealment import estimated, hidden, remainder
+from generators.summarising.summarise import summarise
 from generators.summary import Cell, Distribution, MetadataSummary
 from generators.summary_words import describe
 

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.optimize import LinearConstraint, milp
 
-from generators.cross_tabulation import CrossTab
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import InputError
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
-from generators.summarise import summarise
+from generators.summarising.cross_tabulation import CrossTab
+from generators.summarising.summarise import summarise
 from generators.summary import MetadataSummary
 
 FIVE = DisclosurePolicy("five", 1, minimum=5, rounding=5, minimum_table=10)

@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from generators.datafaker import COUNTS, import_project
 from generators.disclosure import POLICIES
 from generators.errors import InputError
+from generators.importing.datafaker import COUNTS, import_project
 from generators.mechanism import Mechanism
 from generators.registry import generate
-from generators.rules import violations
+from generators.rules.meaning import violations
 from generators.schema import DatasetSchema, Kind
 from generators.summary import MetadataSummary
 

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from generators.deidentify import deidentify
 from generators.engine import arrow_schema
 from generators.errors import InputError
+from generators.reading.tables import read_dataset
 from generators.schema import Kind, Role
-from generators.tables import read_dataset
+from generators.working_copy.deidentify import deidentify
 from tests.generators.input_files import KEY, only_table, parquet, read
 
 SOURCE = "patient_id,surname,visit_id,age\nP1,Rusty,900,41\nP2,Florence,901,42\nP1,Rusty,902,41\n"

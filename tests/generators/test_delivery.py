@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from generators import registry
-from generators.delivery import PostgresqlSchema, to_csv, to_duckdb, to_postgresql
 from generators.errors import Cancelled, InputError
-from generators.partition import make_partition, partition_numbers
+from generators.generating.delivery import PostgresqlSchema, to_csv, to_duckdb, to_postgresql
+from generators.generating.partition import make_partition, partition_numbers
 from generators.registry import generate, mechanism_for, planned
 from generators.schema import ColumnSchema, DatasetSchema, Kind
 from tests.generators.hospital import SCHEMA, SUMMARY, concepts
@@ -162,7 +162,7 @@ def spark():
 @pytest.mark.slow
 @pytest.mark.promise("generate.29")
 def test_spark_makes_the_same_rows(spark, monkeypatch):
-    from generators.spark import frame
+    from generators.generating.spark import frame
 
     monkeypatch.setattr(registry, "PARTITION", 2000)
     for mechanism, schema, summary, name in (
@@ -178,5 +178,5 @@ def test_spark_makes_the_same_rows(spark, monkeypatch):
 
 
 def test_generating_needs_neither_spark_nor_postgresql():
-    program = "import sys; import generators.registry, generators.delivery; print({'pyspark', 'psycopg'} & set(sys.modules))"
+    program = "import sys; import generators.registry, generators.generating.delivery; print({'pyspark', 'psycopg'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "set()\n"

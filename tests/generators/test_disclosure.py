@@ -5,7 +5,7 @@ import pytest
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import InputError
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
-from generators.summarise import summarise
+from generators.summarising.summarise import summarise
 from generators.summary import Magnitude
 
 

@@ -7,12 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from generators.enforcement import enforcer
 from generators.errors import InputError
-from generators.rules import violations
+from generators.generating.structural import filler
+from generators.rules.enforcement import enforcer
+from generators.rules.meaning import violations
 from generators.schema import CodeGroup, ColumnSchema, ForeignKey, Kind, Rule, TableSchema
 from generators.simulated import EMERGENCY_SCHEMA
-from generators.structural import filler
 
 COLUMNS = (
     ColumnSchema("person", Kind.IDENTIFIER, "string", nullable=False, format="P9999999"),

@@ -14,10 +14,10 @@ import pytest
 
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import InputError
-from generators.exposing import expose
-from generators.exposure import Exposure, conflicts, figures_by_table
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
-from generators.summarise import summarise
+from generators.summarising.exposing import expose
+from generators.summarising.exposure import Exposure, conflicts, figures_by_table
+from generators.summarising.summarise import summarise
 from generators.summary import MetadataSummary
 
 KEY = b"k" * 32
@@ -200,7 +200,7 @@ def test_the_record_is_private_and_holds_no_suppressed_value_and_without_the_key
 def test_columns_of_very_many_values_keep_the_common_ones_and_what_the_rest_have_at_most(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("generators.exposing.KEPT", 50)
+    monkeypatch.setattr("generators.summarising.exposing.KEPT", 50)
     _, one = summarised(stays(2_000), tmp_path)
     place = next(p for p in one.cells if p.column == "score" and p.part == "values")
     assert len(one.cells[place].keys) <= 50

@@ -10,15 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from generators import registry
-from generators.column_samplers import period_days
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import Cancelled, InputError
-from generators.issuing import Lottery, issued
+from generators.generating.column_samplers import period_days
+from generators.generating.issuing import Lottery, issued
 from generators.mechanism import Mechanism
 from generators.registry import GENERATORS, generate, mechanism_for
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
 from generators.simulated import EMERGENCY_SCHEMA, emergency_department
-from generators.summarise import summarise
+from generators.summarising.summarise import summarise
 from generators.summary import OTHER
 
 SCHEMA = EMERGENCY_SCHEMA.deidentified()

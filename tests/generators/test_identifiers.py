@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from stdnum.gb import nhs
 
-from generators.dataset import Dataset
-from generators.identifiers import is_nhs_number, named_identifier
+from generators.profiling.identifiers import is_nhs_number, named_identifier
+from generators.reading.dataset import Dataset
 from generators.schema import Kind, Role
 from tests.generators.input_files import column, only_table, read, said
 

@@ -22,18 +22,18 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from generators.deidentify import deidentify_dataset
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.in_place.duckdb_place import DuckPlace
 from generators.in_place.opening import open_place
 from generators.in_place.places import Place
 from generators.in_place.summarising import summarise_in_place
 from generators.in_place.views import Holdout
+from generators.reading.tables import read_dataset
 from generators.schema import ColumnSchema, DatasetSchema, ForeignKey, Kind, Role, TableSchema
-from generators.split import split
-from generators.summarise import summarise
+from generators.summarising.summarise import summarise
 from generators.summary import MetadataSummary
-from generators.tables import read_dataset
+from generators.working_copy.deidentify import deidentify_dataset
+from generators.working_copy.split import split
 
 pytestmark = [pytest.mark.promise("place.2")]
 
@@ -183,7 +183,7 @@ def local(data: Path, work: Path, policy: DisclosurePolicy, key: bytes | None = 
 
 
 def read_dataset_of(paths: Any, work: Path) -> Any:
-    from generators.dataset import Dataset, TableFile
+    from generators.reading.dataset import Dataset, TableFile
 
     return Dataset(tuple(TableFile(n, p, pq.read_metadata(p).num_rows, f"{n}.parquet") for n, p in paths.items()), SCHEMA, ())
 

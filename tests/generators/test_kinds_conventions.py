@@ -9,16 +9,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from generators import missing_patterns
-from generators.canonical import canonicalise
-from generators.column_samplers import column_sampler
 from generators.disclosure import POLICIES
 from generators.errors import InputError
-from generators.marginal import filler
-from generators.profile import propose
+from generators.generating.column_samplers import column_sampler
+from generators.generating.marginal import filler
+from generators.profiling.profile import propose
+from generators.reading.canonical import canonicalise
+from generators.reading.tables import read_dataset
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
-from generators.summarise import summarise
-from generators.tables import read_dataset
+from generators.summarising import missing_patterns
+from generators.summarising.summarise import summarise
 
 FIVE = POLICIES["internal"]
 DAY = dt.date(2020, 1, 1)

@@ -15,11 +15,11 @@ import pytest
 
 from generators import registry
 from generators.errors import Cancelled, InputError
-from generators.layout import PERSONS, layout
-from generators.partition import make_partition, partition_numbers
-from generators.plan import WITHHELD_ROWS, Plan
+from generators.generating.layout import PERSONS, layout
+from generators.generating.partition import make_partition, partition_numbers
+from generators.generating.plan import WITHHELD_ROWS, Plan
+from generators.generating.sandbox import generate_confined
 from generators.registry import generate, mechanism_for, planned
-from generators.sandbox import generate_confined
 from generators.schema import ColumnSchema, DatasetSchema, ForeignKey, Kind, TableSchema
 from generators.summary import Cell, Distribution, RelationshipSummary
 from tests.generators.hospital import SCHEMA, SUMMARY, concepts, key, shared, summary_of, to
@@ -171,7 +171,7 @@ def test_cancelling_ends_all_processes_and_leaves_no_file(monkeypatch, tmp_path)
             generate(MARGINAL, SCHEMA, SUMMARY, PERSONS_AND_WARDS, 5, tmp_path, cancel, workers=workers)
         assert os.listdir(tmp_path) == []
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    assert not [c for c in children if b"generators.workers" in Path(f"/proc/{c}/cmdline").read_bytes()]
+    assert not [c for c in children if b"generators.generating.workers" in Path(f"/proc/{c}/cmdline").read_bytes()]
 
 
 @pytest.mark.slow

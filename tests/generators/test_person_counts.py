@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from generators import person_counts
-from generators.person_counts import Persons, grouped
-from generators.person_keys import persons_of
+from generators.counts import person_counts
+from generators.counts.person_counts import Persons, grouped
+from generators.counts.person_keys import persons_of
 
 ROWS = 5000
 KEYS = {
@@ -23,7 +23,7 @@ KEYS = {
 @pytest.fixture(params=[64, 1000, 1 << 17])
 def rows_of_a_part(request, monkeypatch):
     monkeypatch.setattr(person_counts, "PART", request.param)
-    monkeypatch.setattr("generators.person_keys.PART", request.param)
+    monkeypatch.setattr("generators.counts.person_keys.PART", request.param)
 
 
 @pytest.fixture

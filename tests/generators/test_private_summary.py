@@ -9,16 +9,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from generators.capped import CappedTable
-from generators.cross_tabulation import CrossTab
+from generators.counts.capped import CappedTable
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import DisclosureRefused, InputError
-from generators.private_noise import Noise, converted
-from generators.public_grids import date_grid, number_grid, released
 from generators.registry import generate, mechanism_for
 from generators.schema import ColumnSchema, DatasetSchema, ForeignKey, Kind, TableSchema
 from generators.simulated import EMERGENCY_SCHEMA, emergency_department
-from generators.summarise import summarise, summary_of
+from generators.summarising.cross_tabulation import CrossTab
+from generators.summarising.private_noise import Noise, converted
+from generators.summarising.public_grids import date_grid, number_grid, released
+from generators.summarising.summarise import summarise, summary_of
 from generators.summary import MetadataSummary
 from generators.summary_words import describe, describe_tables
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from generators.dataset import Dataset
+from generators.reading.dataset import Dataset
 from generators.schema import Kind, Role
 from tests.generators.input_files import column, only_table, read, said
 

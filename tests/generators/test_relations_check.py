@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from generators.dataset import Dataset
-from generators.deidentify import deidentify_dataset
 from generators.errors import InputError
-from generators.relations import check_keys, key_problems
+from generators.reading.dataset import Dataset
+from generators.reading.tables import canonicalise, read_dataset
 from generators.schema import DatasetSchema, ForeignKey, Kind, Role
-from generators.tables import canonicalise, read_dataset
+from generators.working_copy.deidentify import deidentify_dataset
+from generators.working_copy.relations import check_keys, key_problems
 from tests.generators.input_files import KEY
 from tests.generators.relational_world import Tables, hospital, read, write
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from generators.dataset import Dataset
+from generators.reading.dataset import Dataset
+from generators.reading.tables import read_dataset
 from generators.schema import ForeignKey, Kind, Role
-from generators.tables import read_dataset
 from tests.generators.relational_world import Tables, hospital, read
 
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from generators.dataset import Dataset
-from generators.deidentify import deidentify_dataset
 from generators.errors import InputError
+from generators.reading.dataset import Dataset
 from generators.schema import REACHED, DatasetSchema
-from generators.split import Split, split
+from generators.working_copy.deidentify import deidentify_dataset
+from generators.working_copy.split import Split, split
 from tests.generators.input_files import KEY
 from tests.generators.relational_world import Tables, hospital, read
 

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import pyarrow.parquet as pq
 import pytest
 
-from generators.dataset import Dataset, TableFile
-from generators.deidentify import deidentify_dataset
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import DisclosureRefused
+from generators.reading.dataset import Dataset, TableFile
 from generators.schema import ForeignKey
-from generators.summarise import summarise
+from generators.summarising.summarise import summarise
 from generators.summary import MetadataSummary, RelationshipSummary
+from generators.working_copy.deidentify import deidentify_dataset
 from tests.generators.input_files import KEY
 from tests.generators.relational_world import FEW, Tables, hospital, read
 

@@ -10,9 +10,9 @@ import pytest
 
 from generators.disclosure import POLICIES
 from generators.errors import InputError
-from generators.rule_checks import check_data
-from generators.rule_discovery import candidates
-from generators.rules import violations
+from generators.rules.checks import check_data
+from generators.rules.discovery import candidates
+from generators.rules.meaning import violations
 from generators.schema import ColumnSchema, Kind, Role, Rule, TableSchema
 from generators.simulated import EMERGENCY_SCHEMA, emergency_department
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from generators.errors import InputError
-from generators.rules import check, parse, violations
+from generators.rules.meaning import check, parse, violations
 from generators.schema import ColumnSchema, Kind, Rule, TableSchema
 
 SCHEMA = TableSchema(

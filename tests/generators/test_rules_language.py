@@ -12,7 +12,7 @@ import pytest
 from evaluation.columns import ParquetRows
 from evaluation.rules import broken as broken_in
 from generators.errors import InputError
-from generators.rules import check, parse, violations
+from generators.rules.meaning import check, parse, violations
 from generators.schema import CodeGroup, ColumnSchema, DatasetSchema, Kind, Role, Rule, TableSchema
 
 TEXT = {"kind": Kind.CATEGORICAL, "storage": "string"}

@@ -14,10 +14,10 @@ import pytest
 
 from generators.disclosure import POLICIES
 from generators.errors import Cancelled, InputError
+from generators.generating.sandbox import GeneratorFault, generate_confined
 from generators.registry import generate, mechanism_for
-from generators.sandbox import GeneratorFault, generate_confined
 from generators.simulated import EMERGENCY_SCHEMA, emergency_department
-from generators.summarise import summarise
+from generators.summarising.summarise import summarise
 
 SCHEMA = EMERGENCY_SCHEMA.deidentified()
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +58,7 @@ def test_cancelling_ends_the_child_and_leaves_nothing(summary, marginal, tmp_pat
         generate_confined(marginal, SCHEMA, summary, 2_000_000, 7, tmp_path, progress=cancel)
     assert os.listdir(tmp_path) == []
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    assert not [c for c in children if b"generators.confined" in Path(f"/proc/{c}/cmdline").read_bytes()]
+    assert not [c for c in children if b"generators.generating.confined" in Path(f"/proc/{c}/cmdline").read_bytes()]
 
 
 @pytest.mark.promise("generate.4")
@@ -81,7 +81,7 @@ def test_the_child_dies_with_its_parent(tmp_path):
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from generators.registry import mechanism_for
-from generators.sandbox import generate_confined
+from generators.generating.sandbox import generate_confined
 from generators.simulated import EMERGENCY_SCHEMA
 def tell(stage, fraction, rows=None, total=None):
     if rows: print('going', flush=True)
@@ -111,7 +111,7 @@ def hostile(attacks: dict[str, str], source: Path, out: Path, *, only_kernel: bo
     program = f"""
 import json, sys
 sys.path.insert(0, {str(ROOT)!r})
-import generators.confinement as confinement
+import generators.generating.confinement as confinement
 import duckdb
 engine = duckdb.connect(config={{"threads": 1}})
 SOURCE, OUT = {str(source)!r}, {str(out)!r}

@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 import pytest
 
 from generators.errors import InputError
-from generators.rules import violations
+from generators.rules.meaning import violations
 from generators.schema import DatasetSchema
 from generators.simulated import EMERGENCY_SCHEMA, ROWS, emergency_department, write_emergency_csv
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from generators.dataset import Dataset
 from generators.errors import InputError
-from generators.split import Split, split
-from generators.tables import read_dataset
+from generators.reading.dataset import Dataset
+from generators.reading.tables import read_dataset
+from generators.working_copy.split import Split, split
 from tests.generators.input_files import KEY, only_table, read, written
 
 LINES = [f"P{i % 300:04d},{i},{i % 7}" for i in range(900)]

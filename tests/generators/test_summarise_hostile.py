@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from generators.disclosure import DisclosurePolicy
 from generators.errors import DisclosureRefused
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
-from generators.summarise import summarise
+from generators.summarising.summarise import summarise
 
 POLICIES = [
     DisclosurePolicy("three", 1, minimum=3, rounding=3, minimum_table=6, date_unit="month", maximum_steps=4),

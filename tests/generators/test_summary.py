@@ -11,7 +11,7 @@ from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.errors import Cancelled, DisclosureRefused, InputError
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
 from generators.simulated import EMERGENCY_SCHEMA, emergency_department
-from generators.summarise import summarise
+from generators.summarising.summarise import summarise
 from generators.summary import MetadataSummary, without
 from generators.summary_words import describe
 

@@ -9,7 +9,7 @@ import pytest
 
 from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.simulated import EMERGENCY_SCHEMA, emergency_department
-from generators.summarise import summarise
+from generators.summarising.summarise import summarise
 
 OWN = DisclosurePolicy("own", 1, minimum=8, rounding=10, minimum_table=100, date_unit="quarter", maximum_steps=300)
 DIGESTS = {

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from generators.errors import InputError
+from generators.reading.tables import canonicalise, read_dataset, write_csv
 from generators.schema import DatasetSchema, Kind
-from generators.tables import canonicalise, read_dataset, write_csv
 from tests.generators.input_files import column, only_table, parquet, read, said, values, written
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from generators.atomic import writing
 from generators.errors import InputError
-from generators.tables import read_dataset, safe_name
+from generators.reading.tables import read_dataset, safe_name
 from tests.generators.input_files import column, parquet, read, refusal, said, values, written
 
 SECRET = "Zebedee"
@@ -271,7 +271,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(tmp_path: Path, monkey
 def test_a_size_limit_met_in_the_middle_of_writing_leaves_nothing(tmp_path: Path) -> None:
     path = written(tmp_path, "n,m\n" + "\n".join(f"{i * 7919 % 99991}x,{i}" for i in range(200_000)) + "\n")
     program = (
-        "import sys, signal; from generators.tables import read_dataset; from generators.errors import InputError\n"
+        "import sys, signal; from generators.reading.tables import read_dataset; from generators.errors import InputError\n"
         "try: read_dataset(sys.argv[1], sys.argv[2])\n"
         "except InputError as e: print(e)"
     )

@@ -18,7 +18,9 @@ GATED = (
     "releases/services/*",
     "releases/capsule/*",
     "generators/disclosure.py",
-    "generators/summar*.py",
+    "generators/summary*.py",
+    "generators/summarising/*",
+    "generators/counts/*",
 )
 
 

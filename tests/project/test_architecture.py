@@ -44,7 +44,7 @@ def test_the_import_contracts_hold() -> None:
 
 
 def test_evaluation_imports_of_generators_only_what_the_house_allows() -> None:
-    files = {file.stem for file in (ROOT / "generators").glob("*.py")}
+    files = {file.stem for file in (ROOT / "generators").iterdir()}
     found = {
         (file.name, name.split(".")[1])
         for file in modules("evaluation")

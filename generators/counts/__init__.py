@@ -1,0 +1,1 @@
+"""Counting persons exactly, wherever rows are."""

@@ -1,0 +1,1 @@
+"""Making rows: the plan, partitions, samplers, generators, the sandbox, delivery."""

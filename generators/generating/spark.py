@@ -1,0 +1,62 @@
+"""The same partitions under Spark: a table of a plan as a distributed data frame, row for row what is generated here.
+
+Needs the extra `spark` and Java 17. Timestamps are in microseconds without a zone: set the session's time zone to UTC.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from generators.errors import InputError
+from generators.generating.issuing import written
+from generators.generating.partition import Maker, partition_numbers
+from generators.generating.plan import Plan
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_TYPES = {
+    pa.string(): "string",
+    pa.int64(): "bigint",
+    pa.float64(): "double",
+    pa.bool_(): "boolean",
+    pa.date32(): "date",
+    pa.timestamp("us"): "timestamp_ntz",
+}
+
+
+def frame(session: SparkSession, plan: Plan, table: str) -> DataFrame:
+    """The rows of `table`, one task for each of its partitions, in no promised order.
+
+    What is sent to the executors is the plan, which holds no record. InputError for a table the plan does not make.
+    """
+    if table not in plan.totals:
+        raise InputError(f'the plan makes no table "{table}"; it makes: {", ".join(plan.totals)}')
+    columns = plan.schema.table(table).columns
+    numbers = partition_numbers(plan, table)
+    described = ", ".join(f"`{c.name.replace('`', '``')}` {_TYPES[written(c)]}" for c in columns)
+    asked = session.range(numbers[0], numbers[-1] + 1, 1, len(numbers))
+    return asked.mapInArrow(_Partitions(json.dumps(plan.as_dict()), table), described)
+
+
+class _Partitions:
+    """What an executor runs: numbers of partitions in, their rows out."""
+
+    def __init__(self, plan: str, table: str) -> None:
+        self.plan, self.table = plan, table
+        self._maker: Maker | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"plan": self.plan, "table": self.table, "_maker": None}
+
+    def __call__(self, asked: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in asked:
+            for number in batch.column(0).to_pylist():
+                if self._maker is None:
+                    self._maker = Maker(Plan.from_dict(json.loads(self.plan)))
+                made = self._maker.partition(number, frozenset((self.table,)))[self.table]
+                yield from made.cast(self._maker.arrow_schema(self.table)).to_batches(max_chunksize=65_536)

@@ -1,0 +1,1 @@
+"""The way in: files and folders to canonical Parquet, and back to CSV."""
