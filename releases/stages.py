@@ -19,6 +19,7 @@ from generators.reading.tables import read_dataset
 from generators.registry import GENERATORS, mechanism_for
 from generators.schema import DatasetSchema, TableSchema
 from generators.summarising.assertions import assertions
+from generators.summarising.cross_tabulation import CrossTab
 from generators.summarising.exposing import expose
 from generators.summarising.exposure import conflicts
 from generators.summarising.summarise import summarise as summarise_train
@@ -95,7 +96,8 @@ def summarise(run: Run, token: str, progress: Progress) -> None:
     train = stored.side(snapshot, "train")
     earlier = list(run.source.summaries.order_by("made_at"))
     exposures = [stored.exposure(record) for record in earlier]
-    summary = summarise_train(train, schema, disclosure, progress=_share(progress, 0.0, 0.6))
+    crossed = [CrossTab.parse(text, schema) for text in run.parameters.get("cross_tabulations", [])]
+    summary = summarise_train(train, schema, disclosure, cross_tabulations=crossed, progress=_share(progress, 0.0, 0.6))
     summary = selection.lessened_summary(summary, without)
     exposed = expose(summary, train, schema, key=files.key("exposures"), earlier=exposures, progress=_share(progress, 0.6, 0.4))
     if found := conflicts(exposed, exposures):

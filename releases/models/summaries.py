@@ -21,6 +21,7 @@ class SummaryRecord(Keyed):
     exposure_path = models.CharField(max_length=200, blank=True)  # relative to the exposures folder; "": made before there were any
     exposure_sha256 = models.CharField(max_length=64, blank=True)
     without = models.JSONField(default=list, blank=True)  # [[table, column]] that were left out
+    cross_tabulations = models.JSONField(default=list, blank=True)  # as they were asked for, one text each
     failed_assertions = models.JSONField(default=list, blank=True)  # [{name, sentence, places}] that failed when it was made
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField()

@@ -153,6 +153,7 @@ def summarised(
             exposure_path=exposure["path"],
             exposure_sha256=exposure["sha256"],
             without=run.parameters.get("without", []),
+            cross_tabulations=run.parameters.get("cross_tabulations", []),
             failed_assertions=[dict(each) for each in failed],
             requested_by=run.started_by,
             made_at=timezone.now(),

@@ -20,10 +20,10 @@ from generators.summary import ColumnSummary, MetadataSummary
 from generators.summary_difference import Change, difference
 from generators.summary_words import describe
 from releases import budget, permissions, stored
-from releases.forms import SummaryForm, policy_words
 from releases.models import Account, LedgerEntry, SourceDataset, SummaryRecord
 from releases.permissions import Refused
 from releases.services import summaries as service
+from releases.summary_forms import SummaryForm, policy_words
 from releases.templatetags.plain_words import number
 from releases.views import figures
 from releases.views.pages import INVALID, SignedInRequest, page, paged, refused_on, sent, visible
@@ -55,7 +55,7 @@ def new(request: SignedInRequest, key: str) -> HttpResponse:
     if not form.is_valid():
         return render(request, "secure/new_summary.html", context, status=INVALID)
     try:
-        run = service.request_summary(request.user, source, policy=form.cleaned_data["policy"], without=form.cleaned_data["without"])
+        run = service.request_summary(request.user, source, **form.cleaned_data)
     except (Refused, InputError) as error:
         return refused_on(request, form, error, "secure/new_summary.html", context)
     messages.success(request, "The summary is being made.")

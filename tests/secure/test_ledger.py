@@ -284,3 +284,28 @@ def test_a_summary_with_noise_is_charged_what_it_spent_and_is_not_compared(world
     assert (exposed.noisy, dict(exposed.cells)) == (True, {})
     assert budget.standing(world.source).left("epsilon") == pytest.approx(1.5 - spent.epsilon)
     assert "ε" in words(signed_in(world.people.ig).get(reverse("ledger", args=[world.source.pk])))
+
+
+@pytest.mark.promise("disclosure.49")
+def test_columns_asked_for_together_are_counted_together_and_drawn_together(world: World) -> None:
+    steward, source = world.people.steward, world.source
+    (table,) = stored.working_schema(world.summary.snapshot).tables
+    page = signed_in(steward)
+    address = reverse("new-summary", args=[source.pk])
+    wrong = page.post(address, {"policy": "public", "without": "", "cross_tabulations": "sex*no_such_column"})
+    assert wrong.status_code == 400
+    assert "no_such_column" in words(wrong)
+    sent = {"policy": "public", "without": "", "cross_tabulations": "sex*disposition\nage:0,18,40,65,80,121*sex"}
+    assert page.post(address, sent).status_code == 302
+    build.work()
+    record = source.summaries.latest("made_at")
+    assert record.cross_tabulations == ["age:0,18,40,65,80,121*sex", "sex*disposition"]
+    crossed = stored.summary(record).table(table.name).cross_tabulations
+    assert [[axis.column for axis in each.axes] for each in crossed] == [["age", "sex"], ["sex", "disposition"]]
+    assert all(cell.persons is None or cell.persons >= 100 for each in crossed for cell in each.cells)
+    assert page.post(address, sent).status_code == 403  # there is one already
+    request = build.draft(steward, source)
+    run = requests.request_generation(steward, request, generator="aggregates", rows=500, seed=4, summary=record)
+    build.work()
+    run.refresh_from_db()
+    assert run.state == Run.State.SUCCEEDED, run.reason
