@@ -99,7 +99,13 @@ def test_at_most_so_many_rows_of_a_person_count_and_who_else_is_there_changes_no
 def totals(folder, names, policy, times):
     pq.write_table(pa.table({"who": names, "v": ["A"] * len(names)}), folder / "t.parquet")
     schema = DatasetSchema((WHO,))
-    return np.array([summarise({"t": folder / "t.parquet"}, schema, policy).table("t").rows for _ in range(times)])
+    found = []
+    for _ in range(times):
+        try:
+            found.append(summarise({"t": folder / "t.parquet"}, schema, policy).table("t").rows)
+        except DisclosureRefused:  # the noise may make a table too small to be told; that too is an outcome
+            found.append(0)
+    return np.array(found)
 
 
 def advantage(one, other):
