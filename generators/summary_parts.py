@@ -11,8 +11,20 @@ OTHER = "Other"
 Scalar = str | int | float
 
 
+class Figures:
+    """What has figures of persons and rows: its parts below."""
+
+    persons: int | None
+    rows: int | None
+
+    @property
+    def weight(self) -> int:
+        """How often to generate it, relative to its like: rows, or persons where rows may not leave."""
+        return self.rows if self.rows is not None else self.persons or 0
+
+
 @dataclass(frozen=True)
-class Cell:
+class Cell(Figures):
     """Released figures of one value: distinct persons who have it and rows that hold it, both rounded.
 
     A figure is None where it may not leave: `rows` where one person makes up half of them or more, `persons` where not counted, both
@@ -23,14 +35,9 @@ class Cell:
     persons: int | None
     rows: int | None
 
-    @property
-    def weight(self) -> int:
-        """How often to generate it, relative to the column's other cells: rows, or persons where rows may not leave."""
-        return self.rows if self.rows is not None else self.persons or 0
-
 
 @dataclass(frozen=True)
-class Step:
+class Step(Figures):
     """Released figures of a range of values. `low` and `high` are means over windows of persons, never a record's own extreme."""
 
     low: Scalar
@@ -38,14 +45,9 @@ class Step:
     persons: int | None
     rows: int | None
 
-    @property
-    def weight(self) -> int:
-        """As `Cell.weight`."""
-        return self.rows if self.rows is not None else self.persons or 0
-
 
 @dataclass(frozen=True)
-class Rollup:
+class Rollup(Figures):
     """Released figures of rare codes of a public hierarchy, together under what they have in common.
 
     level: of the code system ("category", "chapter", "area"); code: there ("I21", "IX", "SW"), which is public knowledge.
@@ -55,11 +57,6 @@ class Rollup:
     code: str
     persons: int | None
     rows: int | None
-
-    @property
-    def weight(self) -> int:
-        """As `Cell.weight`."""
-        return self.rows if self.rows is not None else self.persons or 0
 
 
 @dataclass(frozen=True)
@@ -119,17 +116,12 @@ class ColumnSummary:
 
 
 @dataclass(frozen=True)
-class MissingPattern:
+class MissingPattern(Figures):
     """Rows in which exactly these of the table's columns are missing together."""
 
     columns: tuple[str, ...]
     persons: int | None
     rows: int | None
-
-    @property
-    def weight(self) -> int:
-        """As `Cell.weight`."""
-        return self.rows if self.rows is not None else self.persons or 0
 
 
 @dataclass(frozen=True)
@@ -144,17 +136,12 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class CrossCell:
+class CrossCell(Figures):
     """Released figures of one cell. at: the place of its class on each axis."""
 
     at: tuple[int, ...]
     persons: int | None
     rows: int | None
-
-    @property
-    def weight(self) -> int:
-        """As `Cell.weight`."""
-        return self.rows if self.rows is not None else self.persons or 0
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,11 @@ from django import forms
 from generators.disclosure import POLICIES
 
 
+def policy_title(name: str) -> str:
+    """What people call a disclosure policy."""
+    return "Noise (differential privacy)" if POLICIES[name].noisy else name.capitalize()
+
+
 def policy_words(name: str) -> str:
     """One line on what a disclosure policy does."""
     policy = POLICIES[name]
@@ -27,7 +32,7 @@ class SummaryForm(forms.Form):
 
     policy = forms.ChoiceField(
         label="Which disclosure policy?",
-        choices=[(name, name.capitalize()) for name in POLICIES],
+        choices=[(name, policy_title(name)) for name in POLICIES],
         initial="public",
         widget=forms.RadioSelect,
         help_text="Open access needs the public policy.",

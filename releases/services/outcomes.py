@@ -171,7 +171,12 @@ def summarised(
             epsilon=spent.epsilon if spent else None,
             delta=spent.delta if spent else None,
             composition=f"{spent.composition}; {budget.COMPOSITION}" if spent else "",
-            detail={"policy": summary.policy.name, "minimum": summary.policy.minimum, "without": record.without},
+            detail={
+                "policy": summary.policy.name,
+                "minimum": summary.policy.minimum,
+                "without": record.without,
+                "cross_tabulations": record.cross_tabulations,
+            },
         )
         audit.record(None, "summarise", record, run=run.pk, digest=summary.digest, policy=summary.policy.name, entry=entry.number)
     return record

@@ -39,7 +39,8 @@ class BudgetForm(forms.Form):
 @page(role=("steward", "sdat", "ig", "auditor"))
 def ledgers(request: SignedInRequest) -> HttpResponse:
     """The datasets whose ledger this person may read; those with a budget that waits first."""
-    found = [(source, budget.standing(source)) for source in permissions.visible_ledgers(request.user).order_by("title")]
+    sources = list(permissions.visible_ledgers(request.user).order_by("title"))
+    found = list(zip(sources, budget.standings(sources), strict=True))
     found.sort(key=lambda pair: pair[1].waiting is None)
     return render(request, "secure/ledgers.html", {"shown": paged(request, found, ENTRIES_A_PAGE)})
 
@@ -121,7 +122,12 @@ def _limits(now: budget.Standing) -> list[tuple[str, str]]:
     rows = []
     for name, title in words.items():
         limit, spent = now.limit(name), getattr(now, name)
-        rows.append((title, f"{spent:g} spent, no limit" if limit is None else f"{spent:g} of {limit:g} spent, {now.left(name):g} left"))
+        if now.budget is None and name != "summaries":
+            rows.append((title, f"{spent:g} spent; none may be before a budget is set"))
+        elif limit is None:
+            rows.append((title, f"{spent:g} spent, no limit"))
+        else:
+            rows.append((title, f"{spent:g} of {limit:g} spent, {now.left(name):g} left"))
     rows.append(("Generations", f"{counted(now.attempts, 'attempt')}, {counted(now.versions, 'version')}"))
     return rows
 

@@ -45,7 +45,7 @@ def new(request: SignedInRequest, key: str) -> HttpResponse:
         "lead": "People are counted in the training part only. What would leave is shown to you before anything does.",
         "action": "Summarise",
         "standing": budget.standing(source),
-        "policies": [(name, policy_words(name)) for name, _ in form.fields["policy"].choices],  # type: ignore[attr-defined]
+        "policies": [(title, policy_words(name)) for name, title in form.fields["policy"].choices],  # type: ignore[attr-defined]
         "refusal": permissions.explain(request.user, "request_summary", source),
         "crumbs": [("Datasets", reverse("sources")), (source.title, reverse("source", args=[source.pk]))],
         "back": reverse("source", args=[source.pk]),

@@ -306,3 +306,22 @@ def test_columns_asked_for_together_are_counted_together_and_drawn_together(worl
     build.work()
     run.refresh_from_db()
     assert run.state == Run.State.SUCCEEDED, run.reason
+
+
+@pytest.mark.promise("ledger.9")
+def test_the_list_of_ledgers_asks_as_often_for_many_datasets_as_for_one(world: World, django_assert_num_queries: Any) -> None:
+    other = sources.register_source(world.people.steward, title="Another", description="Another.", controller="A trust", subject="Other")
+    both = [other, world.source]
+    with django_assert_num_queries(2):
+        found = budget.standings(both)
+    assert found == [budget.standing(source) for source in both]
+    assert found[0].summaries == 0 < found[1].summaries
+
+
+@pytest.mark.promise("ledger.9")
+def test_the_page_says_that_nothing_may_be_spent_on_noise_before_a_budget_is_set(world: World) -> None:
+    page = signed_in(world.people.steward)
+    assert "0 spent; none may be before a budget is set" in words(page.get(reverse("ledger", args=[world.source.pk])))
+    with_budget(world, epsilon=1.0, delta=1e-6)
+    assert "0 of 1 spent, 1 left" in words(page.get(reverse("ledger", args=[world.source.pk])))
+    assert "Noise (differential privacy)" in words(page.get(reverse("new-summary", args=[world.source.pk])))
