@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation import charts, likeness, safety
+from evaluation import bias, charts, joint, likeness, privacy, safety
 from evaluation.columns import persons
 from evaluation.comparison import Comparison, compare, reason
 from evaluation.definitions import result
@@ -23,6 +23,8 @@ from generators.disclosure import DisclosurePolicy
 from generators.progress import Progress, silent
 from generators.schema import TableSchema
 
+TOGETHER = ("voas_williamson", "triple_accuracy", "propensity_ratio", "propensity_auc", "projection", "subgroup_tvd")
+"""Metrics of several columns together."""
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "sdmetrics")
 
 
@@ -50,8 +52,9 @@ def evaluate(
     run.step("checking the structure", 0.03, ("structure",), lambda: safety.structure(c))
     run.step("looking for rare values", 0.06, ("rare_values", "rare_extremes"), lambda: safety.rare(c))
     run.step("looking for copied rows", 0.12, ("collisions", "rare_row_collisions"), lambda: safety.copies(c))
+    run.attack()
     coded: list[likeness.Coded] = []
-    shapes = ("tvd_mean", "ks_complement_mean", "kl_mean", "pairwise_accuracy", "association_rmse", "pearson_rmse")
+    shapes = ("tvd_mean", "ks_complement_mean", "js_mean", "kl_mean", "pairwise_accuracy", "association_rmse", "pearson_rmse", *TOGETHER)
 
     def code() -> list[MetricResult]:
         if not c.synthetic.rows:
@@ -61,9 +64,13 @@ def evaluate(
 
     run.step("coding columns", 0.18, shapes, code)
     if coded:
-        run.step("comparing columns", 0.26, shapes[:3], lambda: likeness.columns(c, coded[0]))
-        run.step("comparing pairs of columns", 0.34, shapes[3:4], lambda: likeness.pairs(c, coded[0]))
-        run.step("comparing associations", 0.42, shapes[4:], lambda: run.associations(coded[0]))
+        run.step("comparing columns", 0.26, shapes[:4], lambda: likeness.columns(c, coded[0]))
+        run.step("comparing pairs of columns", 0.34, shapes[4:5], lambda: likeness.pairs(c, coded[0]))
+        run.step("comparing associations", 0.42, shapes[5:7], lambda: run.associations(coded[0]))
+        run.step("comparing columns together", 0.45, TOGETHER[:2], lambda: joint.cross_tabulations(c, coded[0]))
+        run.step("asking a simple model", 0.48, TOGETHER[2:4], lambda: joint.beliefs(c, coded[0]))
+        run.step("projecting rows", 0.49, TOGETHER[4:5], lambda: run.projected(coded[0]))
+        run.step("looking at groups of people", 0.495, TOGETHER[5:], lambda: bias.groups(c, coded[0]))
     run.step("training a discriminator", 0.50, ("discriminator_auc",), run.discrimination)
     run.step("checking rules", 0.66, ("rule_violations",), lambda: likeness.rule_breaks(c))
     run.step("computing SDMetrics' scores", 0.72, ("sdmetrics_quality", "sdmetrics_diagnostic"), lambda: likeness.published_scores(c))
@@ -102,6 +109,26 @@ class _Run:
         except Exception as error:
             why = reason(error)
             self.results += [result(metric, self.c.scope(), None, failed=why, seed=self.c.seed) for metric in metrics]
+
+    def attack(self) -> None:
+        """The attacks on people the generator learned from; they share who is attacked."""
+        ready: list[privacy.Attacked] = []
+
+        def attacked() -> privacy.Attacked:
+            if not ready:
+                ready.append(privacy.Attacked(self.c))
+            return ready[0]
+
+        near = ("nearer_to_train", "nearest_ratio", "authenticity", "alpha_precision", "beta_recall")
+        self.step("measuring distances", 0.13, near, lambda: privacy.distances(attacked()))
+        levels = tuple(f"membership_{level}_{what}" for level in ("distance", "density") for what in ("auc", "caught"))
+        self.step("looking for members", 0.14, levels, lambda: privacy.memberships(attacked()))
+        self.step("singling out, linking, inferring", 0.16, ("singling_out", "linkability"), lambda: privacy.risks(attacked()))
+        self.step("looking for people alone", 0.17, ("matching_uniques", "uniques"), lambda: privacy.anonymous(self.c))
+
+    def projected(self, coded: likeness.Coded) -> list[MetricResult]:
+        found, _ = joint.principal(self.c, coded)
+        return found
 
     def associations(self, coded: likeness.Coded) -> list[MetricResult]:
         found, sides = likeness.associations(self.c, coded)

@@ -16,7 +16,7 @@ from evaluation.columns import ORDERED, Rows, SampledRows, numbers
 from evaluation.comparison import Comparison, reason
 from evaluation.definitions import result, rounded
 from evaluation.discriminator import Discrimination, Features, discriminate
-from evaluation.fidelity import kl, ks_complement, pairwise_accuracy, tvd
+from evaluation.fidelity import jensen_shannon, kl, ks_complement, pairwise_accuracy, tvd
 from evaluation.results import Incomputable, MetricResult
 from evaluation.rules import broken
 from generators.rules.meaning import parse
@@ -24,6 +24,8 @@ from generators.schema import ColumnSchema
 
 PAIR_COLUMNS = 200
 """Columns whose pairs are all compared: 19,900 pairs. Of wider tables so many are drawn."""
+DISTANCES: dict[str, Callable[..., float]] = {"tvd": tvd, "js": jensen_shannon, "kl": kl}
+"""Of the shares of a column."""
 PAIRS_LISTED = 100
 """Single pairs listed, the worst; the figure for the table is over all."""
 
@@ -40,19 +42,19 @@ class Coded:
 
 
 def columns(c: Comparison, coded: Coded) -> list[MetricResult]:
-    """TVD and KL of every measured column, KS of every ordered one, and their means."""
+    """TVD, JS and KL of every measured column, KS of every ordered one, and their means."""
     coders = {coder.column.name: coder for coder in coded.coders}
     found: list[MetricResult] = []
     for column in c.measured:
-        found += [_share(c, coded, coders.get(column.name), column, metric) for metric in ("tvd", "kl")]
+        found += [_share(c, coded, coders.get(column.name), column, metric) for metric in DISTANCES]
         if column.kind in ORDERED:
             found.append(_steps(c, column))
-    means = [_mean(c, metric, [r for r in found if r.metric == metric]) for metric in ("tvd", "ks_complement", "kl")]
+    means = [_mean(c, metric, [r for r in found if r.metric == metric]) for metric in ("tvd", "ks_complement", "js", "kl")]
     return means + found
 
 
 def _share(c: Comparison, coded: Coded, coder: Coder | None, column: ColumnSchema, metric: str) -> MetricResult:
-    distance: Callable[..., float] = tvd if metric == "tvd" else kl
+    distance = DISTANCES[metric]
 
     def measure(rows: Rows) -> float:
         if coder is None:
