@@ -1,31 +1,37 @@
 """The whole basket: every metric of one synthetic table beside its floor (shuffle) and its ceiling (holdout), and the reviewers' charts.
 
-A metric that fails is a result that says why, never a missing line, and the rest still runs. Nothing here reads a clock: the same files,
-seed and library versions give the same JSON.
+`MEASURES` are its steps; each part of evaluation has its own. A metric that fails is a result that says why, never a missing line, and the
+rest still runs. Nothing here reads a clock: the same files, seed and library versions give the same JSON.
 """
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Collection, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from evaluation import bias, charts, joint, likeness, privacy, safety
-from evaluation.columns import persons
+from evaluation.bias import measures as bias
+from evaluation.charts.drawings import draw
 from evaluation.comparison import Comparison, compare, reason
-from evaluation.definitions import result
-from evaluation.results import Chart, Evaluation, Incomputable, MetricResult
+from evaluation.definitions import DEFINITIONS, result
+from evaluation.fidelity import measures as fidelity
+from evaluation.privacy import measures as privacy
+from evaluation.results import Evaluation, MetricResult
+from evaluation.tables.columns import persons
+from evaluation.utility import measures as utility
+from evaluation.work import Asked, Fit, Work
 from generators.disclosure import DisclosurePolicy
+from generators.errors import InputError
 from generators.progress import Progress, silent
 from generators.schema import TableSchema
 
-TOGETHER = ("voas_williamson", "triple_accuracy", "propensity_ratio", "propensity_auc", "projection", "subgroup_tvd")
-"""Metrics of several columns together."""
+MEASURES = (*privacy.MEASURES, *fidelity.MEASURES, *utility.MEASURES, *bias.MEASURES)
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "sdmetrics")
+DRAWING = 0.1
+"""The charts' share of the time."""
 
 
 def evaluate(
@@ -36,132 +42,62 @@ def evaluate(
     *,
     policy: DisclosurePolicy,
     seed: int = 0,
-    target: str | None = None,
+    targets: Sequence[str] = (),
+    only: Collection[str] | None = None,
+    fit: Fit | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Evaluate one synthetic table against the rows it was learned from and rows that were held out.
 
-    train, holdout, synthetic: canonical Parquet files of `table`, the de-identified schema. target: a column to predict (adds the TSTR
-    metric). Raises InputError when a file cannot be read, train or holdout do not fit the schema or are empty, or `target` is no column.
+    train, holdout, synthetic: canonical Parquet files of `table`, the de-identified schema. targets: columns somebody would predict.
+    only: names of metrics to compute alone, without charts. fit: for shadow models, see `Fit`.
+    Raises InputError when a file cannot be read, train or holdout do not fit the schema or are empty, a target is no column, or a metric
+    is unknown.
     """
-    if target is not None:
+    for target in targets:
         table.column(target)
+    check_metrics(only)
     progress("reading the tables", 0.0)
     c = compare(Path(train), Path(holdout), Path(synthetic), table, policy, seed)
-    run = _Run(c, progress)
-    run.step("checking the structure", 0.03, ("structure",), lambda: safety.structure(c))
-    run.step("looking for rare values", 0.06, ("rare_values", "rare_extremes"), lambda: safety.rare(c))
-    run.step("looking for copied rows", 0.12, ("collisions", "rare_row_collisions"), lambda: safety.copies(c))
-    run.attack()
-    coded: list[likeness.Coded] = []
-    shapes = ("tvd_mean", "ks_complement_mean", "js_mean", "kl_mean", "pairwise_accuracy", "association_rmse", "pearson_rmse", *TOGETHER)
-
-    def code() -> list[MetricResult]:
-        if not c.synthetic.rows:
-            raise Incomputable("the synthetic table has no rows")
-        coded.append(likeness.Coded(c))
-        return []
-
-    run.step("coding columns", 0.18, shapes, code)
-    if coded:
-        run.step("comparing columns", 0.26, shapes[:4], lambda: likeness.columns(c, coded[0]))
-        run.step("comparing pairs of columns", 0.34, shapes[4:5], lambda: likeness.pairs(c, coded[0]))
-        run.step("comparing associations", 0.42, shapes[5:7], lambda: run.associations(coded[0]))
-        run.step("comparing columns together", 0.45, TOGETHER[:2], lambda: joint.cross_tabulations(c, coded[0]))
-        run.step("asking a simple model", 0.48, TOGETHER[2:4], lambda: joint.beliefs(c, coded[0]))
-        run.step("projecting rows", 0.49, TOGETHER[4:5], lambda: run.projected(coded[0]))
-        run.step("looking at groups of people", 0.495, TOGETHER[5:], lambda: bias.groups(c, coded[0]))
-    run.step("training a discriminator", 0.50, ("discriminator_auc",), run.discrimination)
-    run.step("checking rules", 0.66, ("rule_violations",), lambda: likeness.rule_breaks(c))
-    run.step("computing SDMetrics' scores", 0.72, ("sdmetrics_quality", "sdmetrics_diagnostic"), lambda: likeness.published_scores(c))
-    if target is not None:
-        run.step("predicting the target", 0.86, ("target_auc",), lambda: likeness.prediction(c, target))
-    run.draw()
+    work = Work(c, Asked(tuple(targets), fit), progress)
+    results = measure(work, only)
+    work.begin("drawing charts", 1 - DRAWING, DRAWING)
+    charts = draw(work, results) if only is None else []
     progress("done", 1.0)
     return Evaluation(
         table=table.name,
-        results=tuple(run.results),
-        charts=tuple(run.charts),
+        results=tuple(results),
+        charts=tuple(charts),
         rows=_released_rows(c),
         persons=_released_persons(c),
         versions={name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
         seed=seed,
         policy=policy.as_dict(),
-        notes=tuple(_notes(c) + run.notes),
+        notes=tuple(_notes(c) + work.notes),
     )
 
 
-class _Run:
-    """The results as they come, and what the charts need of them."""
+def check_metrics(only: Collection[str] | None) -> None:
+    """InputError when a name is no metric."""
+    for name in sorted(set(only or ()) - set(DEFINITIONS)):
+        raise InputError(f'there is no metric "{name}"; known: {", ".join(sorted(DEFINITIONS))}')
 
-    def __init__(self, c: Comparison, progress: Progress) -> None:
-        self.c, self.progress = c, progress
-        self.results: list[MetricResult] = []
-        self.charts: list[Chart] = []
-        self.notes: list[str] = []
-        self._drawings: list[tuple[str, Callable[[], Chart | None]]] = []
 
-    def step(self, stage: str, fraction: float, metrics: tuple[str, ...], measure: Callable[[], list[MetricResult]]) -> None:
-        """Run one measure; when it fails, each of its `metrics` is a failed result."""
-        self.progress(stage, fraction)
+def measure(work: Work, only: Collection[str] | None = None) -> list[MetricResult]:
+    """The results of every step that is wanted, in order; of those named alone when `only` is given."""
+    steps = [m for m in MEASURES if m.wanted(work) and (only is None or not set(only).isdisjoint(m.metrics))]
+    every = sum(m.share for m in steps) or 1.0
+    done, found = 0.0, []
+    for step in steps:
+        share = (1 - DRAWING) * step.share / every
+        work.begin(step.stage, done, share)
+        done += share
         try:
-            self.results += measure()
+            found += step.of(work)
         except Exception as error:
             why = reason(error)
-            self.results += [result(metric, self.c.scope(), None, failed=why, seed=self.c.seed) for metric in metrics]
-
-    def attack(self) -> None:
-        """The attacks on people the generator learned from; they share who is attacked."""
-        ready: list[privacy.Attacked] = []
-
-        def attacked() -> privacy.Attacked:
-            if not ready:
-                ready.append(privacy.Attacked(self.c))
-            return ready[0]
-
-        near = ("nearer_to_train", "nearest_ratio", "authenticity", "alpha_precision", "beta_recall")
-        self.step("measuring distances", 0.13, near, lambda: privacy.distances(attacked()))
-        levels = tuple(f"membership_{level}_{what}" for level in ("distance", "density") for what in ("auc", "caught"))
-        self.step("looking for members", 0.14, levels, lambda: privacy.memberships(attacked()))
-        self.step("singling out, linking, inferring", 0.16, ("singling_out", "linkability"), lambda: privacy.risks(attacked()))
-        self.step("looking for people alone", 0.17, ("matching_uniques", "uniques"), lambda: privacy.anonymous(self.c))
-
-    def projected(self, coded: likeness.Coded) -> list[MetricResult]:
-        found, _ = joint.principal(self.c, coded)
-        return found
-
-    def associations(self, coded: likeness.Coded) -> list[MetricResult]:
-        found, sides = likeness.associations(self.c, coded)
-        self._drawings.append(("associations", lambda: charts.association_differences(self.c, sides)))
-        return found
-
-    def discrimination(self) -> list[MetricResult]:
-        found, scores = likeness.discrimination(self.c)
-        if scores is not None:
-            self._drawings.append(("a discriminator's scores", lambda: charts.discriminator_scores(self.c, scores)))
-        return found
-
-    def draw(self) -> None:
-        """All charts; one that fails, or that disclosure control leaves empty, becomes a note."""
-        drawings: list[tuple[str, Callable[[], Chart | None]]] = [("agreement by column", lambda: charts.column_agreement(self.results))]
-        drawings += self._drawings
-        if self.c.synthetic.rows and all(self.c.crowd):
-            for place, column in enumerate(self.c.usable):
-                drawings.append((column.name, partial(charts.distribution, self.c, column, place)))
-        hidden = []
-        for k, (name, draw) in enumerate(drawings):
-            self.progress("drawing charts", 0.90 + 0.09 * k / len(drawings))
-            try:
-                chart = draw()
-            except Exception as error:
-                self.notes.append(f"The chart of {name} could not be drawn: {reason(error)}.")
-                continue
-            if chart is None:
-                hidden.append(name)
-            else:
-                self.charts.append(chart)
-        if hidden:
-            self.notes.append(f"No chart of {', '.join(hidden)}: too few people, or nothing to compare.")
+            found += [result(metric, work.c.scope(), None, failed=why, seed=work.c.seed) for metric in step.metrics]
+    return [r for r in found if only is None or r.metric in only]
 
 
 def _released_rows(c: Comparison) -> dict[str, int | None]:

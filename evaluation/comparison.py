@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluation.columns import ORDERED, ParquetRows, Rows, ShuffledRows, measured, numbers, persons
 from evaluation.definitions import result
 from evaluation.results import Incomputable, MetricResult, Scope
+from evaluation.tables.columns import ORDERED, ParquetRows, Rows, ShuffledRows, measured, numbers, persons
 from generators.disclosure import DisclosurePolicy
 from generators.errors import Cancelled, InputError
 from generators.schema import ColumnSchema, TableSchema

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from evaluation import basket, relationships, safety
+from evaluation import basket
 from evaluation.comparison import compare
-from evaluation.relationships import Sides
+from evaluation.fidelity import relationships, structure
+from evaluation.fidelity.relationships import Sides
+from evaluation.privacy import safety
 from evaluation.results import Chart, Evaluation, MetricResult, TableFigures
+from evaluation.work import Asked, Fit
 from generators.disclosure import DisclosurePolicy
 from generators.errors import InputError
 from generators.progress import Progress, silent
@@ -28,37 +31,52 @@ def evaluate(
     *,
     policy: DisclosurePolicy,
     seed: int = 0,
-    target: str | None = None,
+    targets: Sequence[str] = (),
+    only: Collection[str] | None = None,
+    fit: Fit | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Evaluate a synthetic dataset against train and holdout, by table name; see `basket.evaluate` for one table.
 
     Vocabularies (`TableSchema.public`) are about nobody: only the keys that refer to them are checked. A table about fewer persons than
     the policy's `minimum_table` gave nothing to a summary: its structure and rare values are checked, nothing else is measured.
-    Raises InputError as `basket.evaluate` does, when a table is missing, and when no table has a column `target`.
+    Raises InputError as `basket.evaluate` does, when a table is missing, and when no table has a column of `targets`.
+    fit: used where there is one table.
     """
     measured = [t for t in schema.tables if not t.public]
     for table in measured:
         for name, files in zip(SIDES, (train, holdout, synthetic), strict=True):
             if table.name not in files:
                 raise InputError(f'table "{table.name}" is not among the {name} tables')
-    if target is not None and not any(target in t.names for t in measured):
-        raise InputError(f'no table has a column "{target}" to predict')
+    for target in targets:
+        if not any(target in t.names for t in measured):
+            raise InputError(f'no table has a column "{target}" to predict')
+    basket.check_metrics(only)
+    asked = Asked(tuple(targets), fit)
     sides = Sides(train, holdout, synthetic)
     if len(schema.tables) == 1:
         (table,) = measured
-        return _table(table, sides, policy, seed, target, progress)
+        return _table(table, sides, policy, seed, asked, only, progress)
     parts = []
     for place, table in enumerate(measured):
-        wanted = target if target in table.names else None
-        parts.append(_table(table, sides, policy, seed, wanted, _share(progress, place, len(measured))))
+        here = Asked(tuple(t for t in targets if t in table.names))
+        parts.append(_table(table, sides, policy, seed, here, only, _share(progress, place, len(measured))))
     progress("checking keys", 0.96)
     links = relationships.keys(schema, sides, seed) + relationships.children(schema, sides, policy, seed)
+    links = [r for r in links if only is None or r.metric in only]
     progress("done", 1.0)
     return _together(parts, links, schema, policy, seed)
 
 
-def _table(table: TableSchema, sides: Sides, policy: DisclosurePolicy, seed: int, target: str | None, progress: Progress) -> Evaluation:
+def _table(
+    table: TableSchema,
+    sides: Sides,
+    policy: DisclosurePolicy,
+    seed: int,
+    asked: Asked,
+    only: Collection[str] | None,
+    progress: Progress,
+) -> Evaluation:
     train, holdout, synthetic = (files[table.name] for files in (sides.train, sides.holdout, sides.synthetic))
     try:
         c = compare(train, holdout, synthetic, table, policy, seed)
@@ -66,11 +84,13 @@ def _table(table: TableSchema, sides: Sides, policy: DisclosurePolicy, seed: int
     except InputError:
         few = False  # said by the basket, with its reason
     if not few:
-        return basket.evaluate(train, holdout, synthetic, table, policy=policy, seed=seed, target=target, progress=progress)
+        return basket.evaluate(
+            train, holdout, synthetic, table, policy=policy, seed=seed, targets=asked.targets, only=only, fit=asked.fit, progress=progress
+        )
     note = (
         f"{table.name} is about too few people to be summarised: nothing of it was used, and only structure and rare values were checked."
     )
-    results = [*safety.structure(c), *safety.rare(c)]
+    results = [r for r in (*structure.structure(c), *safety.rare(c)) if only is None or r.metric in only]
     nobody = {"train": None, "holdout": None, "synthetic": c.synthetic.rows}
     return Evaluation(table.name, tuple(results), (), nobody, {**nobody, "synthetic": None}, {}, seed, policy.as_dict(), notes=(note,))
 

@@ -14,7 +14,6 @@ from evaluation.results import REFERS, Evaluation, MetricResult
 from generators.errors import InputError
 
 DECIMALS = 2
-BANDED = ("collisions", "rare_values")
 SYNTHETIC_ONLY = ("structure", "rule_violations", "foreign_keys", "unique_keys")
 """Metrics of the synthetic table alone: no real row is read for their value."""
 
@@ -40,9 +39,9 @@ def public(evaluation: Evaluation, tier: str = "publicly-sourced") -> Evaluation
             results.append(_synthetic_only(r))
         elif structural or not crowded.issuperset(_tables(r, evaluation)):
             continue
-        elif r.metric in BANDED and r.scope.kind == "table":
+        elif DEFINITIONS[r.metric].told == "band" and r.scope.kind == "table":
             results.append(_band(r, tier))
-        elif r.audience == "public" and DEFINITIONS[r.metric].public:
+        elif r.audience == "public" and DEFINITIONS[r.metric].told == "figure":
             results.append(_rounded(r, evaluation))
     shown = set() if structural else crowded
     return replace(

@@ -93,7 +93,16 @@ def judge(
     """
     if target is not None and not any(target in table.names for table in real.schema.tables):
         raise InputError(f'--target: no table has a column "{target}"')
-    found = evaluate(real.train, real.holdout, synthetic, real.schema, policy=policy, seed=seed, target=target, progress=progress)
+    found = evaluate(
+        real.train,
+        real.holdout,
+        synthetic,
+        real.schema,
+        policy=policy,
+        seed=seed,
+        targets=() if target is None else (target,),
+        progress=progress,
+    )
     return Judged(found, held_against(found, tier))
 
 

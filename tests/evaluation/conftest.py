@@ -41,7 +41,15 @@ class World:
         return compare(self.path("train"), self.path("holdout"), self.path(name), self.schema, INTERNAL, 3)
 
     def evaluate(self, name: str, *, policy: DisclosurePolicy = INTERNAL, target: str | None = None) -> Evaluation:
-        return evaluate(self.path("train"), self.path("holdout"), self.path(name), self.schema, policy=policy, seed=3, target=target)
+        return evaluate(
+            self.path("train"),
+            self.path("holdout"),
+            self.path(name),
+            self.schema,
+            policy=policy,
+            seed=3,
+            targets=() if target is None else (target,),
+        )
 
 
 @pytest.fixture(scope="session")

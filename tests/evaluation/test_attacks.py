@@ -6,11 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from evaluation import anonymity, attacks, membership, nearness, privacy, propensity, support
-from evaluation.columns import SampledRows
-from evaluation.fidelity import jensen_shannon, voas_williamson
-from evaluation.nearness import Gower, Placed
+from evaluation.fidelity import propensity
+from evaluation.fidelity.shares import jensen_shannon, voas_williamson
+from evaluation.privacy import anonymity, attacks, membership, support
+from evaluation.privacy import attacked as privacy
 from evaluation.results import Incomputable
+from evaluation.tables import nearness
+from evaluation.tables.columns import SampledRows
+from evaluation.tables.nearness import Gower, Placed
 from tests.evaluation.conftest import World
 
 FOUND = (

@@ -189,7 +189,7 @@ def test_one_class_to_predict_is_told(folder: Path, tmp_path: Path) -> None:
     schema = TableSchema("visits", SCHEMA.columns[:3], person_key="patient")
     pq.write_table(visits(60, 9), tmp_path / "made.parquet")
     found = evaluate(
-        tmp_path / "train.parquet", tmp_path / "holdout.parquet", tmp_path / "made.parquet", schema, policy=INTERNAL, target="sex"
+        tmp_path / "train.parquet", tmp_path / "holdout.parquet", tmp_path / "made.parquet", schema, policy=INTERNAL, targets=("sex",)
     )
     assert found.find("target_auc").failed == 'the target "sex" shows one class only in train'
 
@@ -213,7 +213,7 @@ def test_files_that_cannot_be_evaluated_at_all_are_refused_in_one_line(folder: P
     )
     assert refusal(tmp_path / "empty.parquet", holdout, good).startswith("the train table has no rows")
     assert refusal(train, tmp_path / "short.parquet", good).startswith('column "sex" is missing from the holdout table (and 1 more)')
-    assert 'no column "height"' in refusal(train, holdout, good, target="height")
+    assert 'no column "height"' in refusal(train, holdout, good, targets=("height",))
 
 
 def test_an_evaluation_can_be_cancelled_at_any_stage(folder: Path) -> None:

@@ -7,11 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from evaluation import likeness, safety
-from evaluation.columns import measured
 from evaluation.comparison import compare
+from evaluation.fidelity import likeness, structure
 from evaluation.gates import judge
+from evaluation.privacy import safety
 from evaluation.results import Evaluation
+from evaluation.tables.coded import Coded
+from evaluation.tables.columns import measured
 from generators.mechanism import mechanism
 from generators.registry import GENERATORS, generate
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
@@ -70,7 +72,7 @@ def test_every_figure_of_the_whole_table_has_both_twins(third: Evaluation) -> No
 @pytest.mark.promise("evaluate.1")
 def test_a_twin_evaluated_as_if_it_were_synthetic_scores_what_it_scores_as_a_twin(world: World, shuffled: Evaluation) -> None:
     asif = world.compare("holdout")
-    coded = likeness.Coded(asif)
+    coded = Coded(asif)
     parts = (likeness.columns(asif, coded), likeness.pairs(asif, coded), likeness.associations(asif, coded)[0])
     found = {r.metric: r for part in parts for r in part if r.scope.kind == "table"} | {r.metric: r for r in safety.copies(asif)}
     for metric in ("tvd_mean", "ks_complement_mean", "pairwise_accuracy", "association_rmse", "collisions"):
@@ -206,5 +208,5 @@ def test_what_the_generators_make_meets_the_conditions_of_safety(
     made = generate(mechanism(generator, GENERATORS[generator].version, schema, summary), schema, summary, 3000, 1, tmp_path)
     c = compare(world.path("train"), world.path("holdout"), made[0].path, world.schema, INTERNAL, 0)
     others = tuple(r for r in third.results if r.metric not in ("structure", "rare_values", "collisions"))
-    found = replace(third, results=(*safety.structure(c), *safety.rare(c), *safety.copies(c), *others))
+    found = replace(third, results=(*structure.structure(c), *safety.rare(c), *safety.copies(c), *others))
     assert judge(found, tier).passed, judge(found, tier).failed_hard

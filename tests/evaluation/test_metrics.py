@@ -10,13 +10,14 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from evaluation.association import correlation_ratio, correlations, cramers_v, ranked, rmse
-from evaluation.coding import code, fit
-from evaluation.collisions import TrainRows, row_hashes, wilson
-from evaluation.columns import ParquetRows, SampledRows, ShuffledRows, numbers, persons_per_code
-from evaluation.discriminator import auc_interval, one_against_rest
-from evaluation.fidelity import kl, ks_complement, pairwise_accuracy, tvd
+from evaluation.fidelity.association import correlation_ratio, correlations, cramers_v, ranked, rmse
+from evaluation.fidelity.discriminator import one_against_rest
+from evaluation.fidelity.shares import kl, ks_complement, pairwise_accuracy, tvd
+from evaluation.intervals import area, wilson
+from evaluation.privacy.collisions import TrainRows, row_hashes
 from evaluation.results import Incomputable
+from evaluation.tables.coding import code, fit
+from evaluation.tables.columns import ParquetRows, SampledRows, ShuffledRows, numbers, persons_per_code
 from generators.schema import ColumnSchema, Kind, TableSchema
 
 NUMBER = ColumnSchema("x", Kind.REAL, "float64")
@@ -192,7 +193,7 @@ def test_intervals_are_wilsons_and_hanley_mcneils() -> None:
     assert (low, high) == (pytest.approx(expected.low, abs=1e-4), pytest.approx(expected.high, abs=1e-4))
     assert wilson(0, 0) == (0.0, 1.0)
     # the example of Hanley and McNeil 1982: area .893 with 51 and 58 images has standard error .032
-    low, high = auc_interval(0.893, 58, 51)
+    low, high = area(0.893, 58, 51)
     assert (high - low) / (2 * 1.96) == pytest.approx(0.032, abs=0.002)
 
 

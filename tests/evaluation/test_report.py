@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from evaluation import report
-from evaluation.cells import MISSING, OTHER, cells
-from evaluation.charts import column_agreement, distribution
+from evaluation.charts.cells import MISSING, OTHER, cells
+from evaluation.charts.drawing import column_agreement, distribution
 from evaluation.definitions import DEFINITIONS
 from evaluation.gates import judge
 from evaluation.results import Chart, ChartTable, Evaluation, MetricResult, Scope
@@ -154,7 +154,7 @@ def test_the_public_form_holds_allowed_metrics_rounded_and_attacks_as_bands(thir
     public = report.public(third, "publicly-sourced")
     assert public.audience == "public"
     for r in public.results:
-        assert DEFINITIONS[r.metric].public or r.value is None
+        assert DEFINITIONS[r.metric].told == "figure" or r.value is None
         assert r.scope.kind != "pair"
         for figure in (r.value, r.floor, r.ceiling, *(r.interval or ())):
             assert figure is None or figure == round(figure, 2)

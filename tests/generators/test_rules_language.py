@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from evaluation.columns import ParquetRows
-from evaluation.rules import broken as broken_in
+from evaluation.fidelity.rule_breaks import broken as broken_in
+from evaluation.tables.columns import ParquetRows
 from generators.errors import InputError
 from generators.rules.meaning import check, parse, violations
 from generators.schema import CodeGroup, ColumnSchema, DatasetSchema, Kind, Role, Rule, TableSchema

@@ -1,0 +1,1 @@
+"""Whether every group of people is served alike."""

@@ -1,0 +1,1 @@
+"""Charts of aggregates that passed disclosure control."""

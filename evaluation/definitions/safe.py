@@ -1,0 +1,165 @@
+"""The metrics of what a release would tell about real people."""
+
+from __future__ import annotations
+
+from evaluation.definitions.definition import Definition
+
+SAFE: dict[str, Definition] = {
+    "collisions": Definition(
+        "Rows copied from real people",
+        "safe",
+        "lower",
+        "share",
+        "band",
+        "Share of synthetic rows that equal a row the generator learned from. Real people who were held out collide by chance too: "
+        "the share beside it is theirs, and only more than theirs suggests copying.",
+        "UCLPartners framework annex 3, collision analysis, with a holdout as control",
+    ),
+    "rare_row_collisions": Definition(
+        "Rows copied from rare people",
+        "safe",
+        "lower",
+        "share",
+        "withheld",
+        "The same, counting only real rows that fewer people share than the policy's minimum.",
+        "collision analysis restricted to small cells",
+    ),
+    "rare_values": Definition(
+        "Rare real values that appear",
+        "safe",
+        "lower",
+        "count",
+        "band",
+        "How many values of categories, identifiers or free text that belong to fewer people than the policy's minimum appear in the "
+        "synthetic table. None should.",
+        "small-number suppression (NHS artificial data; disclosure policy)",
+    ),
+    "rare_extremes": Definition(
+        "Real extremes that appear",
+        "safe",
+        "lower",
+        "count",
+        "withheld",
+        "In how many number and date columns the smallest or largest real value, if it belongs to fewer people than the policy's "
+        "minimum, appears in the synthetic table. Where values lie close together this happens by chance.",
+        "top and bottom coding (ONS statistical disclosure control)",
+    ),
+    "nearer_to_train": Definition(
+        "Nearer to people learned from than to others",
+        "safe",
+        "half",
+        "share",
+        "withheld",
+        "Share of synthetic rows whose nearest real row is one the generator learned from, rather than one of as many held out: one half "
+        "where it learned nothing about single people. A screen, not a proof: rows that pass can still leak.",
+        "distance to closest record by Gower's coefficient (1971) against a holdout of equal size, ties counted half",
+    ),
+    "nearest_ratio": Definition(
+        "Nearest against second nearest real row",
+        "safe",
+        "higher",
+        "score",
+        "withheld",
+        "The median over synthetic rows of the distance to the nearest real row, divided by that to the second "
+        "nearest: near 0, rows lie on "
+        "single real ones.",
+        "nearest-neighbour distance ratio by Gower's coefficient",
+    ),
+    "authenticity": Definition(
+        "Authenticity",
+        "safe",
+        "higher",
+        "share",
+        "withheld",
+        "Share of synthetic rows further from their nearest real row than that row is from its own nearest real "
+        "neighbour. A copy has none.",
+        "A. M. Alaa and others, ICML 2022, in Gower's distance; ties counted half",
+    ),
+    "membership_distance_auc": Definition(
+        "Membership inference from the released rows",
+        "safe",
+        "half",
+        "score",
+        "withheld",
+        "How well an attacker who has the released rows alone tells people learned from (whoever lies nearest to a "
+        "released row) from people "
+        "held out: 0.5 guessing, 1 always.",
+        "area under the ROC curve of minus the distance to the nearest released row; interval: Hanley and McNeil 1982",
+    ),
+    "membership_distance_caught": Definition(
+        "People found with one false alarm in a hundred (released rows)",
+        "safe",
+        "lower",
+        "share",
+        "withheld",
+        "Share of the people learned from whom that attacker finds, accusing one in a hundred of the others: 1% is guessing.",
+        "true-positive rate at 1% false positives (N. Carlini and others 2022); interval: Wilson 1927",
+    ),
+    "membership_density_auc": Definition(
+        "Membership inference with other real people",
+        "safe",
+        "half",
+        "score",
+        "withheld",
+        "The same for an attacker who also has real people of the same kind, and asks where released rows are denser than those.",
+        "area under the ROC curve of a ratio of densities, by boosted trees (B. van Breugel and others, DOMIAS, 2023)",
+    ),
+    "membership_density_caught": Definition(
+        "People found with one false alarm in a hundred (other real people known)",
+        "safe",
+        "lower",
+        "share",
+        "withheld",
+        "Share of the people learned from whom that attacker finds, accusing one in a hundred of the others: 1% is guessing.",
+        "true-positive rate at 1% false positives (N. Carlini and others 2022); interval: Wilson 1927",
+    ),
+    "singling_out": Definition(
+        "Singling out",
+        "safe",
+        "lower",
+        "share",
+        "withheld",
+        "By how much more often what fits one released row fits exactly one person learned from than exactly one held out.",
+        "(attack − control) / (1 − control) over 1,000 predicates on 3 columns; Article 29 Working Party, Opinion "
+        "05/2014; interval: Newcombe 1998",
+    ),
+    "linkability": Definition(
+        "Linkability",
+        "safe",
+        "lower",
+        "share",
+        "withheld",
+        "By how much more often a released row ties two halves of what is known of a person together for people "
+        "learned from than for people "
+        "held out.",
+        "(attack − control) / (1 − control); Article 29 Working Party, Opinion 05/2014; interval: Newcombe 1998",
+    ),
+    "inference": Definition(
+        "Attribute inference",
+        "safe",
+        "lower",
+        "share",
+        "withheld",
+        "By how much more often a sensitive column is guessed from the nearest released row for people learned from "
+        "than for people held out.",
+        "(attack − control) / (1 − control); a number is right within 5% of the range; Article 29 Working Party, Opinion 05/2014",
+    ),
+    "matching_uniques": Definition(
+        "Rows alone that match a person alone",
+        "safe",
+        "lower",
+        "share",
+        "withheld",
+        "Share of synthetic rows that no other row equals in its quasi-identifiers, and that equal exactly one real person in them.",
+        "k-anonymity (L. Sweeney 2002): matching uniques",
+    ),
+    "uniques": Definition(
+        "Rows alone with their quasi-identifiers",
+        "safe",
+        "lower",
+        "share",
+        "withheld",
+        "Share of synthetic rows whose quasi-identifiers no other synthetic row has. That is no leak by itself; compare the row above.",
+        "k-anonymity (L. Sweeney 2002): classes of one",
+    ),
+}

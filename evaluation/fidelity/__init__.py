@@ -1,0 +1,1 @@
+"""How much alike: columns, pairs, associations, what a machine tells apart, relationships."""

@@ -1,0 +1,146 @@
+"""How strongly columns go together, and by how much that differs between two tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from evaluation.results import Incomputable
+from evaluation.tables.coding import Coder
+from evaluation.tables.columns import ORDERED, Floats, Rows, numbers
+
+LIMIT = 250_000
+"""Most rows per side: associations of more rows differ in the third decimal."""
+
+
+def cramers_v(table: npt.NDArray[Any]) -> float:
+    """Bias-corrected Cramér's V of a two-way table of counts: 0 independent … 1. Bergsma (2013), J. Korean Stat. Soc. 42, eq. 7–9.
+
+    Empty rows and columns are left out; a table with fewer than two of either carries no association: 0.
+    """
+    table = table[table.sum(1) > 0][:, table.sum(0) > 0].astype(np.float64)
+    rows, columns = table.shape
+    n = table.sum()
+    if min(rows, columns) < 2 or n < 2:
+        return 0.0
+    expected = np.outer(table.sum(1), table.sum(0)) / n
+    phi = ((table - expected) ** 2 / expected).sum() / n
+    phi = max(0.0, phi - (rows - 1) * (columns - 1) / (n - 1))
+    smaller = min(rows - (rows - 1) ** 2 / (n - 1), columns - (columns - 1) ** 2 / (n - 1)) - 1
+    return float(min(1.0, np.sqrt(phi / smaller))) if smaller > 0 else 0.0
+
+
+def correlation_ratio(codes: npt.NDArray[Any], values: Floats) -> float:
+    """Bias-corrected correlation ratio of numbers by groups: 0 … 1. √(1 − (1 − η²)(n − 1)/(n − k)), Kelley (1935), PNAS 21, p. 556.
+
+    Rows without a finite number are left out; fewer than two groups, or constant numbers, carry no association: 0.
+    """
+    present = np.isfinite(values)
+    codes, values = codes[present], values[present]
+    n = len(values)
+    if n < 3:
+        return 0.0
+    values = values - values.mean()
+    scale = np.abs(values).max()
+    if scale == 0:
+        return 0.0
+    values = values / scale
+    sizes = np.bincount(codes)
+    used = sizes > 0
+    groups = int(used.sum())
+    if groups < 2 or n <= groups:
+        return 0.0
+    total = float((values**2).sum())
+    between = float((np.bincount(codes, weights=values)[used] ** 2 / sizes[used]).sum())
+    eta = 1 - (1 - min(1.0, between / total)) * (n - 1) / (n - groups)
+    return float(np.sqrt(max(0.0, eta)))
+
+
+def correlations(columns: Floats) -> Floats:
+    """Pearson's r of each pair of columns over the rows where both are finite; shape (n, d) → (d, d). 0 where undefined."""
+    present = np.isfinite(columns)
+    mask = present.astype(np.float64)
+    filled = np.where(present, columns, 0.0)
+    # centre and scale once: sums of squared microseconds since 1970 would lose every digit
+    sizes = np.maximum(mask.sum(0), 1)
+    centred = np.where(present, filled - filled.sum(0) / sizes, 0.0)
+    scale = np.abs(centred).max(axis=0, initial=0.0)
+    centred = centred / np.where(scale > 0, scale, 1.0)
+    n = mask.T @ mask
+    sums = centred.T @ mask
+    squares = (centred**2).T @ mask
+    with np.errstate(divide="ignore", invalid="ignore"):
+        covariance = centred.T @ centred - sums * sums.T / n
+        variance = squares - sums**2 / n
+        r = covariance / np.sqrt(variance * variance.T)
+    # a column that is constant where the other is present leaves only rounding error in the variance
+    tiny = (variance <= 1e-12 * np.maximum(squares, 1e-300)) | (variance.T <= 1e-12 * np.maximum(squares.T, 1e-300))
+    r[tiny | ~np.isfinite(r) | (n < 3)] = 0.0
+    return np.clip(r, -1.0, 1.0)
+
+
+def ranked(values: Floats) -> Floats:
+    """Average ranks among the finite values of one column; NaN elsewhere."""
+    ranks = np.full(len(values), np.nan)
+    finite = np.isfinite(values)
+    if finite.any():
+        ranks[finite] = rankdata(values[finite])
+    return ranks
+
+
+@dataclass(frozen=True)
+class Associations:
+    """All associations of one table. strength: (d, d), in the order of `names`. pearson: (m, m), in the order of `numeric`."""
+
+    names: tuple[str, ...]
+    strength: Floats
+    numeric: tuple[str, ...]
+    pearson: Floats
+
+
+def associations(rows: Rows, coders: Sequence[Coder]) -> Associations:
+    """Spearman between ordered columns, Cramér's V between named ones (missing is a category), correlation ratio between both.
+
+    Spearman: Pearson's r of the ranks that each column's values have among themselves, over rows where both are present (with nothing
+    missing, the usual coefficient).
+    """
+    names = tuple(c.column.name for c in coders)
+    ordered = [c for c in coders if c.column.kind in ORDERED]
+    values: Mapping[str, Floats] = {c.column.name: numbers(c.column, rows.column(c.column)) for c in ordered}
+    codes = {c.column.name: c.codes(rows.column(c.column)) for c in coders if c.column.kind not in ORDERED}
+    strength = np.eye(len(names))
+    numeric = tuple(values)
+    pearson = np.eye(len(numeric))
+    if numeric:
+        pearson = correlations(np.column_stack([values[n] for n in numeric]))
+        spearman = correlations(np.column_stack([ranked(values[n]) for n in numeric]))
+        at = [names.index(n) for n in numeric]
+        strength[np.ix_(at, at)] = spearman
+    sizes = {c.column.name: c.size for c in coders}
+    for i, first in enumerate(names):
+        for j in range(i + 1, len(names)):
+            second = names[j]
+            if first in codes and second in codes:
+                joint = codes[first].astype(np.int64) * sizes[second] + codes[second]
+                found = cramers_v(np.bincount(joint, minlength=sizes[first] * sizes[second]).reshape(sizes[first], sizes[second]))
+            elif first in codes:
+                found = correlation_ratio(codes[first], values[second])
+            elif second in codes:
+                found = correlation_ratio(codes[second], values[first])
+            else:
+                continue
+            strength[i, j] = strength[j, i] = found
+    return Associations(names, strength, numeric, pearson)
+
+
+def rmse(real: Floats, synthetic: Floats) -> float:
+    """√ mean over pairs (R − S)² of two square matrices, upper triangle: 0 the same … 2. Lower is better. Incomputable without a pair."""
+    if len(real) < 2:
+        raise Incomputable("there is no pair of such columns")
+    upper = np.triu_indices(len(real), 1)
+    return float(np.sqrt(np.mean((real[upper] - synthetic[upper]) ** 2)))

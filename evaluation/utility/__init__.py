@@ -1,0 +1,1 @@
+"""How useful: what a model trained on the release learns of real people."""
