@@ -70,6 +70,8 @@ class ReleaseRequest(Keyed):
     evidence_digest = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
     release_policy = models.CharField(max_length=40, null=True, blank=True)  # noqa: DJ001
     closed_reason = models.TextField(blank=True)  # why it was cancelled
+    targets = models.JSONField(default=list, blank=True)  # variables somebody would predict, named as in `variables`
+    gate_answers = models.JSONField(default=dict, blank=True)  # {soft gate the chosen version does not meet: {code, reason}}; published
 
     class Meta:
         ordering = ("-changed_at",)
