@@ -2,7 +2,9 @@
 
 from releases.models.accounts import REVIEWER_ROLES, Account, RoleGrant, RoleName
 from releases.models.audit import AuditEvent
+from releases.models.drills import Drill
 from releases.models.ledger import LedgerEntry
+from releases.models.reaudits import Alert, Announcement, ReauditRecord
 from releases.models.requests import Publication, ReleaseRequest, SignOff
 from releases.models.runs import Run
 from releases.models.sources import DestructionRecord, Snapshot, SourceDataset, SplitRecord, WorkingCopy
@@ -12,12 +14,16 @@ from releases.models.versions import EvaluationRecord, MetricRecord, SyntheticVe
 __all__ = [
     "REVIEWER_ROLES",
     "Account",
+    "Alert",
+    "Announcement",
     "AuditEvent",
     "DestructionRecord",
+    "Drill",
     "EvaluationRecord",
     "LedgerEntry",
     "MetricRecord",
     "Publication",
+    "ReauditRecord",
     "ReleaseRequest",
     "RoleGrant",
     "RoleName",

@@ -21,6 +21,8 @@ class Run(Keyed):
         SUMMARISE = "summarise", "Summarising"
         GENERATE = "generate", "Generating"
         EVALUATE = "evaluate", "Evaluating"
+        REAUDIT = "reaudit", "Re-auditing"
+        DRILL = "drill", "Making a drill"
 
     class State(models.TextChoices):
         QUEUED = "queued", "waiting"
@@ -39,7 +41,9 @@ class Run(Keyed):
     summary = models.ForeignKey("releases.SummaryRecord", on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
     version = models.ForeignKey("releases.SyntheticVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
     parameters = models.JSONField(default=dict, blank=True)  # names, numbers, seeds; never data
-    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )  # None: the system
     stage = models.CharField(max_length=200, blank=True)
     fraction = models.FloatField(default=0.0)
     rows = models.BigIntegerField(null=True, blank=True)

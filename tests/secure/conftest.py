@@ -85,16 +85,17 @@ def _erasable(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     request.getfixturevalue("transactional_db")
-    migration, ledger = (import_module(f"releases.migrations.{name}") for name in ("0002_guards_of_the_record", "0004_disclosure_ledger"))
+    names = ("0002_guards_of_the_record", "0004_disclosure_ledger", "0007_reaudits_and_drills")
+    guarded = [import_module(f"releases.migrations.{name}") for name in names]
     with connection.schema_editor() as editor:
-        for each in (ledger, migration):
+        for each in reversed(guarded):
             each.unguard(apps, editor)
-        for each in (migration, ledger):
+        for each in guarded:
             each.guard(apps, editor)
-    migration.roles(apps, None)
+    guarded[0].roles(apps, None)
     yield
     with connection.schema_editor() as editor:
-        for each in (ledger, migration):
+        for each in reversed(guarded):
             each.unguard(apps, editor)
 
 
