@@ -55,22 +55,29 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(State.DRAFT, "describe_request", State.DRAFT, "steward"),
     Transition(State.DRAFT, "request_generation", State.DRAFT, "steward", ("summary_of_same_source",)),
     Transition(State.DRAFT, "choose_version", State.DRAFT, "steward", ("version_of_request",)),
-    Transition(State.DRAFT, "submit", State.SUBMITTED, "steward", ("no_agreement_needed", *_READY)),
-    Transition(State.DRAFT, "cancel_request", State.CANCELLED, "steward", ("no_run_active",)),
+    Transition(State.DRAFT, "submit", State.SUBMITTED, "steward", ("not_a_drill", "no_agreement_needed", *_READY)),
+    Transition(State.DRAFT, "cancel_request", State.CANCELLED, "steward", ("not_a_drill", "no_run_active")),
     Transition(State.SUBMITTED, "approve", State.SUBMITTED, "reviewer", ("signatures_outstanding",)),
     Transition(State.SUBMITTED, "approve", State.APPROVED, "reviewer", ("last_signature",)),
     Transition(State.SUBMITTED, "return", State.RETURNED, "reviewer"),
     Transition(State.SUBMITTED, "reject", State.REJECTED, "reviewer"),
-    Transition(State.SUBMITTED, "cancel_request", State.CANCELLED, "steward"),
+    Transition(State.SUBMITTED, "cancel_request", State.CANCELLED, "steward", ("not_a_drill",)),
     Transition(State.RETURNED, "revise", State.DRAFT, "steward"),
     Transition(State.RETURNED, "cancel_request", State.CANCELLED, "steward"),
-    Transition(State.APPROVED, "publish", State.PUBLISHED, "publisher"),
-    # The privately-sourced route, and what may follow publication.
+    Transition(State.APPROVED, "publish", State.PUBLISHED, "publisher", ("not_a_drill",)),
+    # After publication: a re-audit that fails suspends by itself, whatever anybody thinks of it; only a person resumes.
+    Transition(State.PUBLISHED, "suspend", State.SUSPENDED, "guardian"),
+    Transition(State.SUSPENDED, "resume", State.PUBLISHED, "ig", ("reaudit_passed",)),
+    # Drills: submitted by the site in their author's name, decided on like any other, and closed as what they were.
+    Transition(State.DRAFT, "submit_drill", State.SUBMITTED, "system", ("a_drill", "version_evaluated")),
+    *(
+        Transition(state, "reveal_drill", State.CANCELLED, "system", ("a_drill",))
+        for state in (State.DRAFT, State.SUBMITTED, State.RETURNED, State.REJECTED, State.APPROVED)
+    ),
+    # The privately-sourced route, and withdrawal.
     Transition(State.DRAFT, "propose", State.PROPOSED, "steward", built=False),
     Transition(State.PROPOSED, "agree", State.AGREED, "sdat", built=False),
     Transition(State.AGREED, "submit", State.SUBMITTED, "steward", _READY, built=False),
-    Transition(State.PUBLISHED, "suspend", State.SUSPENDED, "ig", built=False),
-    Transition(State.SUSPENDED, "resume", State.PUBLISHED, "ig", built=False),
     Transition(State.PUBLISHED, "withdraw", State.WITHDRAWN, "ig", built=False),
     Transition(State.SUSPENDED, "withdraw", State.WITHDRAWN, "ig", built=False),
 )
@@ -89,6 +96,8 @@ _SPOKEN = {
     "reject": "rejected",
     "revise": "revised",
     "publish": "published",
+    "suspend": "suspended",
+    "resume": "released again",
 }
 
 
@@ -311,6 +320,28 @@ def summary_of_same_source(request: ReleaseRequest, context: Context) -> str | N
     return None
 
 
+def a_drill(request: ReleaseRequest, context: Context) -> str | None:
+    return None if hasattr(request, "drill") else "Only a drill can be handled so."
+
+
+def not_a_drill(request: ReleaseRequest, context: Context) -> str | None:
+    """Neither the request nor the version it chose is a drill's."""
+    drilled = hasattr(request, "drill") or (request.version is not None and hasattr(request.version.request, "drill"))
+    return "A drill is never published, and only its own end ends it." if drilled else None
+
+
+def reaudit_passed(request: ReleaseRequest, context: Context) -> str | None:
+    """The newest re-audit was made since the suspension, under the gates in force, and passed."""
+    suspended = request.announcements.filter(kind="suspended").order_by("-number").first()
+    last = request.reaudits.order_by("-made_at").first()
+    if last is None or last.outcome != "passed" or (suspended is not None and last.made_at < suspended.asked_at):
+        return "It can be released again once a re-audit made since then has passed; the Synthetic Data Audit Team starts one."
+    tier = release_policy().tier(request.tier)
+    if tier and last.gates_version != tier.gates:
+        return f"The last re-audit was under gates {last.gates_version}; those in force are {tier.gates}: it must be re-audited again."
+    return None
+
+
 def signatures_outstanding(request: ReleaseRequest, context: Context) -> str | None:
     return None if _outstanding(request, context) else "All signatures are there."
 
@@ -342,6 +373,9 @@ GUARDS: dict[str, Guard] = {
         open_needs_policy,
         no_run_active,
         summary_of_same_source,
+        a_drill,
+        not_a_drill,
+        reaudit_passed,
         signatures_outstanding,
         last_signature,
     )

@@ -10,6 +10,8 @@ _WORDS = {
     "request_generation": "generate",
     "choose_version": "choose a version",
     "cancel_request": "cancel",
+    "submit_drill": "submit a drill",
+    "reveal_drill": "reveal a drill",
 }
 _WHO = {
     "steward": "a steward of the dataset",
@@ -17,6 +19,8 @@ _WHO = {
     "publisher": "the publisher process",
     "sdat": "SDAT",
     "ig": "IG",
+    "guardian": "the site itself after a failed re-audit, or IG",
+    "system": "the site itself",
 }
 
 
