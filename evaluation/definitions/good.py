@@ -85,8 +85,37 @@ GOOD: dict[str, Definition] = {
         "score",
         "figure",
         "How far the tables of two columns together are from the real ones, in units of what chance alone would do: about 1 where only "
-        "chance differs. The median over all pairs.",
+        "chance differs. The median over all pairs, or over 500 drawn at random where there are more.",
         "Σ (s − o)² / ((s + o) / 2) per degree of freedom, rescaled (D. Voas and P. Williamson 2001), cells below 5 merged",
+    ),
+    "propensity_pmse": Definition(
+        "Propensity of a simple model (pMSE)",
+        "good",
+        "lower",
+        "score",
+        "figure",
+        "How far a logistic regression's belief that a row is synthetic strays from not knowing: 0 it never knows, 0.25 it always does. "
+        "The row below says how much of that is chance.",
+        "mean (p̂ − ½)² out of fold, of as many real as synthetic rows (after J. Snoke and others, JRSS A 2018)",
+    ),
+    "boosted_pmse": Definition(
+        "Propensity of boosted trees (pMSE)",
+        "good",
+        "lower",
+        "score",
+        "figure",
+        "The same for boosted trees, which see more than a simple model does: 0 they never know, 0.25 they always do.",
+        "mean (p̂ − ½)² of the discriminator's scores, out of fold (after J. Snoke and others, JRSS A 2018)",
+    ),
+    "boosted_ratio": Definition(
+        "Propensity of boosted trees (pMSE ratio)",
+        "good",
+        "lower",
+        "score",
+        "figure",
+        "How far boosted trees' belief that a row is synthetic strays from not knowing, as a multiple of what chance does: about 1 where "
+        "they cannot tell.",
+        "mean (p̂ − ½)² of the discriminator's scores, over the same of trees fitted anew to random labels (one fold of as many rows)",
     ),
     "propensity_ratio": Definition(
         "Propensity of a simple model (pMSE ratio)",
@@ -105,7 +134,8 @@ GOOD: dict[str, Definition] = {
         "half",
         "score",
         "figure",
-        "How often a logistic regression ranks a synthetic row as more synthetic than a real one: 0.5 no better than guessing, 1 always.",
+        "How often a logistic regression ranks a synthetic row as more synthetic than a real one: 0.5 no better than guessing, 1 always. "
+        "Much less than 0.5 means shares more alike than two real samples have, as with a shuffle or a copy.",
         "area under the ROC curve of out-of-fold scores (3 folds)",
     ),
     "projection": Definition(
@@ -117,7 +147,8 @@ GOOD: dict[str, Definition] = {
         "Total variation distance of both tables' densities on the two principal axes of the real one: 0 the same. "
         "For the eye more than for "
         "a judgement.",
-        "principal components fitted on train, both projected, 20 × 20 bins; TVD = ½ Σ |p − q|",
+        "principal components fitted on train (every column of variance one, categories as indicators), both projected, 20 × 20 bins; "
+        "TVD = ½ Σ |p − q|",
     ),
     "triple_accuracy": Definition(
         "Agreement of three columns together",
@@ -125,9 +156,9 @@ GOOD: dict[str, Definition] = {
         "higher",
         "score",
         "figure",
-        "How well tables of three columns together are kept: 1 the same. The mean over up to 200 of them. A holdout "
-        "of few rows cannot reach 1.",
-        "1 − TVD of three-way tables (5 bins of numbers, 5 categories, missing)",
+        "How well tables of three columns together are kept: 1 the same. The mean over all of them, or over 1,500 drawn at random where "
+        "there are more. A holdout of few rows cannot reach 1.",
+        "1 − TVD of three-way tables (5 bins of numbers, 5 categories, missing), as many rows of each side",
     ),
     "subgroup_tvd": Definition(
         "Difference of columns within a group",
@@ -210,7 +241,7 @@ GOOD: dict[str, Definition] = {
         "figure",
         "How well the table of two columns together is kept: 1 the same. For the whole table, the mean over all pairs. A holdout of few "
         "rows cannot reach 1.",
-        "1 − TVD of the two-way tables (20 bins of numbers, 30 categories, missing)",
+        "1 − TVD of the two-way tables (20 bins of numbers, 30 categories, missing), as many rows of each side",
     ),
     "association_rmse": Definition(
         "Error of associations",

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation import intervals
+from evaluation.fidelity.propensity import pmse
 from evaluation.results import Incomputable
 from evaluation.tables.columns import Floats, Rows, SampledRows
 from evaluation.tables.features import Features
@@ -19,18 +20,27 @@ FOLDS = 3
 
 @dataclass(frozen=True)
 class Discrimination:
-    """auc: with its 95 % `interval`. scores: out-of-fold probability of being synthetic, of `real` and `synthetic` rows. rows: per side."""
+    """auc: with its 95 % `interval`. real, synthetic: out-of-fold probabilities of being synthetic. rows: per side. pmse: mean (p̂ − ½)²
+    of them. null: the same where labels are drawn at random.
+    """
 
     auc: float
     interval: tuple[float, float]
     rows: int
     real: Floats
     synthetic: Floats
+    pmse: float
+    null: float
 
 
-def discriminate(features: Features, train: Rows, other: Rows, *, seed: int, limit: int = LIMIT) -> Discrimination:
+def discriminate(
+    features: Features, train: Rows, other: Rows, *, seed: int, limit: int = LIMIT, null: float | None = None
+) -> Discrimination:
     """Out-of-fold AUC of gradient-boosted trees between equally many rows of train (0) and of `other` (1). 0.5 is best, 1 worst.
 
+    null: of the propensity, when it is known for as many rows. Else it is measured: labels are permuted, one fold's model is fitted to them
+    anew and believes the rows of that fold. To permute the labels of beliefs that are there would change nothing, since the pMSE does not
+    look at them; and one fold in three has the same expectation as all, at a third of the cost.
     Raises Incomputable when either side has fewer than two rows a fold.
     """
     # imported late: a second that reading a report should not pay for
@@ -46,13 +56,20 @@ def discriminate(features: Features, train: Rows, other: Rows, *, seed: int, lim
     y = np.repeat([0, 1], size)
     scores = np.empty(len(y))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+
+    def beliefs(labels: npt.NDArray[np.int64], fitted: npt.NDArray[np.intp], scored: npt.NDArray[np.intp]) -> Floats:
+        model = HistGradientBoostingClassifier(max_iter=80, learning_rate=0.1, early_stopping=False, random_state=seed)
+        found: Floats = model.fit(x[fitted], labels[fitted]).predict_proba(x[scored])[:, 1]
+        return found
+
     with threadpool_limits(1):  # sums of floats depend on how threads share them
         for fitted, scored in folds.split(x, y):
-            model = HistGradientBoostingClassifier(max_iter=80, learning_rate=0.1, early_stopping=False, random_state=seed)
-            model.fit(x[fitted], y[fitted])
-            scores[scored] = model.predict_proba(x[scored])[:, 1]
+            scores[scored] = beliefs(y, fitted, scored)
+        if null is None:
+            labels = np.random.default_rng(seed).permutation(y)
+            null = pmse(beliefs(labels, *next(folds.split(x, labels))))
     auc = float(roc_auc_score(y, scores))
-    return Discrimination(auc, intervals.area(auc, size, size), size, scores[:size], scores[size:])
+    return Discrimination(auc, intervals.area(auc, size, size), size, scores[:size], scores[size:], pmse(scores), null)
 
 
 def one_against_rest(classes: npt.NDArray[np.int64], probabilities: Floats) -> float:

@@ -2,73 +2,103 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-from math import comb
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from evaluation.comparison import Comparison
 from evaluation.fidelity import projection, propensity
-from evaluation.fidelity.shares import tvd, voas_williamson
+from evaluation.fidelity.crossing import FINE, LIMIT, Coarse, Tick, agreement, sampling, silent, some, thinned
+from evaluation.fidelity.shares import voas_williamson
 from evaluation.results import Incomputable, MetricResult
 from evaluation.tables.coded import Coded
-from evaluation.tables.coding import CodedTable, Coder
-from evaluation.tables.columns import Rows
+from evaluation.tables.coding import Coder
+from evaluation.tables.columns import Floats, Rows
 
 PAIRS = 500
-TRIPLES = 200
-FINE = 5
-"""Codes of a column in tables of three: 5 and missing."""
+"""Pairs of columns whose cross-tabulations are all tested: those of 32 columns. Of wider tables so many are drawn."""
+TRIPLES = 1500
+"""Combinations of three columns that are all compared: those of 21 columns. Of wider tables so many are drawn."""
 
 
-def cross_tabulations(c: Comparison, coded: Coded) -> list[MetricResult]:
-    """Voas-Williamson of tables of two columns, and agreement of tables of three."""
-    draw = np.random.default_rng(c.seed)
+def agreements(
+    c: Comparison,
+    coded: Coded,
+    coders: Sequence[Coder],
+    chosen: Sequence[tuple[int, ...]],
+    codes: int | None = None,
+    *,
+    tick: Tick = silent,
+) -> tuple[dict[str, Floats], int, str | None]:
+    """(1 − TVD of each combination of columns, by side; rows of each side; how they were drawn, or None when all are there).
+
+    As many rows of each side are compared with train: a cross-tabulation of fewer rows is further from train by chance alone.
+    """
+    sides = (c.synthetic, c.shuffle, c.holdout)
+    size = min(LIMIT, *(side.rows for side in (sides if c.crowd[1] else sides[:2])))
+    real = Coarse.of(thinned(coded.of(c.train), LIMIT, c.seed), coders, codes)
+    others = [Coarse.of(thinned(coded.of(side), size, c.seed), coders, codes) for side in sides]
+    found = dict(zip((side.name for side in sides), agreement(real, others, chosen, tick), strict=True))
+    drawn = size < max(side.rows for side in sides) or c.train.rows > LIMIT
+    return found, size, f"{size:,} rows of each side, drawn at random" if drawn else None
+
+
+def triples(c: Comparison, coded: Coded, tick: Tick = silent) -> list[MetricResult]:
+    """Agreement of tables of three columns."""
     coders = coded.coders
-    pairs = _some(len(coders), 2, PAIRS, draw)
-    triples = _some(len(coders), 3, TRIPLES, draw)
+    chosen = some(len(coders), 3, TRIPLES, c.seed)
+    if not chosen:
+        raise Incomputable("there are no three columns")
+    accuracy, size, drawn = agreements(c, coded, coders, chosen, FINE, tick=tick)
+    return [
+        c.twins(
+            "triple_accuracy",
+            c.scope(),
+            lambda rows: float(accuracy[rows.name].mean()),
+            n=size,
+            n_ceiling=size,
+            remark=c.left_out,
+            subsampled="; ".join(filter(None, (sampling(len(coders), 3, TRIPLES), drawn))) or None,
+        )
+    ]
 
-    def voas(rows: Rows) -> float:
-        real, other = coded.of(c.train), coded.of(rows)
+
+def voas(c: Comparison, coded: Coded, tick: Tick = silent) -> list[MetricResult]:
+    """Voas-Williamson of tables of two columns."""
+    coders = coded.coders
+    chosen = some(len(coders), 2, PAIRS, c.seed)
+
+    def measure(rows: Rows) -> float:
+        real, other = (Coarse.of(thinned(coded.of(side), LIMIT, c.seed), coders) for side in (c.train, rows))
         found = []
-        for pair in pairs:
-            chosen = [coders[i] for i in pair]
+        for place, (mine, theirs) in enumerate(zip(real.crossed(chosen), other.crossed(chosen), strict=True)):
+            if place % 50 == 0:
+                tick(place / len(chosen))
             try:
-                found.append(voas_williamson(_table(real, chosen), _table(other, chosen)))
+                found.append(voas_williamson(mine, theirs))
             except Incomputable:
                 continue  # one cell only: nothing can differ
         if not found:
             raise Incomputable("no pair of columns varies")
         return float(np.median(found))
 
-    def agreement(rows: Rows) -> float:
-        if not triples:
-            raise Incomputable("there are no three columns")
-        real, other = coded.of(c.train), coded.of(rows)
-        return float(np.mean([1 - tvd(_table(real, t, FINE), _table(other, t, FINE)) for t in ([coders[i] for i in t] for t in triples)]))
-
-    every = comb(len(coders), 2) == len(pairs)
+    drawn = max(side.rows for side in (c.train, c.synthetic, c.holdout)) > LIMIT
+    sampled = (sampling(len(coders), 2, PAIRS), f"at most {LIMIT:,} rows a side, drawn at random" if drawn else None)
     return [
         c.twins(
             "voas_williamson",
             c.scope(),
-            voas,
+            measure,
+            n=min(c.synthetic.rows, LIMIT),
+            n_ceiling=min(c.holdout.rows, LIMIT),
             remark=c.left_out,
-            subsampled=None if every else f"{len(pairs):,} pairs of columns, drawn at random",
-        ),
-        c.twins(
-            "triple_accuracy",
-            c.scope(),
-            agreement,
-            remark=c.left_out,
-            subsampled=None if comb(len(coders), 3) == len(triples) else f"{len(triples):,} triples of columns, drawn at random",
-        ),
+            subsampled="; ".join(filter(None, sampled)) or None,
+        )
     ]
 
 
-def beliefs(c: Comparison, coded: Coded) -> list[MetricResult]:
-    """A logistic regression between real and synthetic rows."""
+def beliefs(c: Comparison, coded: Coded) -> tuple[list[MetricResult], propensity.Propensity | None]:
+    """A logistic regression between real and synthetic rows; and its beliefs, for the chart."""
     made: dict[str, propensity.Propensity] = {}
 
     def once(rows: Rows) -> propensity.Propensity:
@@ -76,50 +106,38 @@ def beliefs(c: Comparison, coded: Coded) -> list[MetricResult]:
             made[rows.name] = propensity.logistic(coded.of(c.train), coded.of(rows), coded.coders, seed=c.seed)
         return made[rows.name]
 
-    rows = min(c.train.rows, c.synthetic.rows, propensity.LIMIT)
-    sampled = f"{rows:,} rows a side, drawn at random"
-    return [
-        c.twins("propensity_ratio", c.scope(), lambda rows: once(rows).ratio, n=rows, subsampled=sampled, remark=c.left_out),
-        c.twins("propensity_auc", c.scope(), lambda rows: once(rows).auc, n=rows, subsampled=sampled, remark=c.left_out),
+    size, held = (min(c.train.rows, rows.rows, propensity.LIMIT) for rows in (c.synthetic, c.holdout))
+    every = c.train.rows == c.synthetic.rows == size
+    more = {"n": size, "n_ceiling": held, "remark": c.left_out}
+    more["subsampled"] = None if every else f"{size:,} rows a side, drawn at random"
+    found = [
+        c.twins("propensity_pmse", c.scope(), lambda rows: once(rows).pmse, **more),
+        c.twins("propensity_ratio", c.scope(), lambda rows: once(rows).ratio, **more),
+        c.twins("propensity_auc", c.scope(), lambda rows: once(rows).auc, **more),
     ]
+    return found, made.get("synthetic")
 
 
 def principal(c: Comparison, coded: Coded) -> tuple[list[MetricResult], projection.Axes]:
     """The distance of both tables on train's two principal axes; and the axes, for the chart."""
     axes = projection.fit(coded.of(c.train), coded.coders, c.seed)
+    sides = (c.synthetic, c.shuffle, c.holdout)
+    size = min(projection.LIMIT, *(side.rows for side in (sides if c.crowd[1] else sides[:2])))
     real = axes.density(coded.of(c.train), coded.coders, c.seed)
     explained = f"the two axes hold {axes.explained:.0%} of what varies"
-    remark = "; ".join(filter(None, (explained, c.left_out)))
 
     def distance(rows: Rows) -> float:
-        return projection.distance(real, axes.density(coded.of(rows), coded.coders, c.seed))
+        return projection.distance(real, axes.density(thinned(coded.of(rows), size, c.seed), coded.coders, c.seed))
 
-    return [c.twins("projection", c.scope(), distance, remark=remark)], axes
-
-
-def _some(columns: int, together: int, most: int, draw: np.random.Generator) -> list[tuple[int, ...]]:
-    """All combinations, or so many of them drawn at random."""
-    count = comb(columns, together)
-    if count <= most:
-        return list(combinations(range(columns), together))
-    found: set[tuple[int, ...]] = set()
-    while len(found) < most:
-        found.add(tuple(int(i) for i in np.sort(draw.choice(columns, together, replace=False))))
-    return sorted(found)
-
-
-def _table(side: CodedTable, coders: list[Coder], codes: int | None = None) -> npt.NDArray[np.int64]:
-    """Counts of a cross-tabulation of the coarse codes; `codes`: as many a column and missing, coarser still."""
-    index = np.zeros(side.rows, np.int64)
-    size = 1
-    for coder in coders:
-        coarse = coder.coarse
-        width = coder.coarse_size
-        if codes is not None and width > codes + 1:
-            present = np.arange(width - 1) * codes // (width - 1)
-            if coder.names is not None:  # categories are in order of frequency: the commonest stay by themselves
-                present = np.minimum(np.arange(width - 1), codes - 1)
-            coarse, width = np.append(present, codes)[coarse], codes + 1
-        index = index * width + coarse[side.codes[coder.column.name]]
-        size *= width
-    return np.bincount(index, minlength=size)
+    drawn = size < max(side.rows for side in (c.train, *sides))
+    return [
+        c.twins(
+            "projection",
+            c.scope(),
+            distance,
+            n=size,
+            n_ceiling=size,
+            remark="; ".join(filter(None, (explained, c.left_out))),
+            subsampled=f"{size:,} rows of each side, drawn at random" if drawn else None,
+        )
+    ], axes

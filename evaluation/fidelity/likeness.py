@@ -11,14 +11,16 @@ import numpy.typing as npt
 
 from evaluation.comparison import Comparison, reason
 from evaluation.definitions import result, rounded
-from evaluation.fidelity import association, sdm
-from evaluation.fidelity.discriminator import Discrimination, discriminate
+from evaluation.fidelity import association, joint, sdm
+from evaluation.fidelity.crossing import Tick, silent
+from evaluation.fidelity.discriminator import LIMIT, Discrimination, discriminate
+from evaluation.fidelity.propensity import ratio
 from evaluation.fidelity.rule_breaks import broken
-from evaluation.fidelity.shares import jensen_shannon, kl, ks_complement, pairwise_accuracy, tvd
+from evaluation.fidelity.shares import jensen_shannon, kl, ks_complement, tvd
 from evaluation.intervals import wilson
 from evaluation.results import Incomputable, MetricResult
 from evaluation.tables.coded import Coded
-from evaluation.tables.coding import CodedTable, Coder
+from evaluation.tables.coding import Coder
 from evaluation.tables.columns import ORDERED, Rows, SampledRows, numbers
 from evaluation.tables.features import Features
 from generators.rules.meaning import parse
@@ -96,20 +98,14 @@ def _mean(c: Comparison, metric: str, results: list[MetricResult]) -> MetricResu
     )
 
 
-def pairs(c: Comparison, coded: Coded) -> list[MetricResult]:
+def pairs(c: Comparison, coded: Coded, tick: Tick = silent) -> list[MetricResult]:
     """Agreement of all pairs of columns, and of the worst pairs one by one."""
     coders, sampled = _for_pairs(c, coded)
-    names = [coder.column.name for coder in coders]
-    chosen = list(combinations(names, 2))
+    chosen = list(combinations(range(len(coders)), 2))
     if not chosen:
         raise Incomputable("there is no pair of columns")
-    sides = (c.synthetic, c.shuffle, c.holdout)
-    # as many rows of each: a two-way table of fewer rows is further from train by chance alone
-    size = min(side.rows for side in (sides if c.crowd[1] else sides[:2]))
-    if size < max(side.rows for side in sides):
-        sampled = "; ".join(filter(None, (sampled, "as many rows of each side, drawn at random")))
-    others = [_thinned(coded.of(side), size, c.seed) for side in sides]
-    accuracy = dict(zip((side.name for side in sides), pairwise_accuracy(coders, coded.of(c.train), others, chosen), strict=True))
+    accuracy, size, drawn = joint.agreements(c, coded, coders, chosen, tick=tick)
+    sampled = "; ".join(filter(None, (sampled, drawn))) or None
     sizes = {"n": size, "n_ceiling": size}
     found = [
         c.twins(
@@ -122,17 +118,9 @@ def pairs(c: Comparison, coded: Coded) -> list[MetricResult]:
         )
     ]
     for k in np.argsort(accuracy["synthetic"], kind="stable")[:PAIRS_LISTED]:
-        scope = c.scope("pair", *chosen[k])
+        scope = c.scope("pair", *(coders[i].column.name for i in chosen[k]))
         found.append(c.twins("pairwise_accuracy", scope, lambda rows, k=k: float(accuracy[rows.name][k]), **sizes))  # type: ignore[misc]
     return found
-
-
-def _thinned(table: CodedTable, size: int, seed: int) -> CodedTable:
-    """`size` rows of a coded table, drawn at random."""
-    if table.rows <= size:
-        return table
-    chosen = np.random.default_rng(seed).choice(table.rows, size, replace=False)
-    return CodedTable(size, {name: codes[chosen] for name, codes in table.codes.items()})
 
 
 def _for_pairs(c: Comparison, coded: Coded) -> tuple[tuple[Coder, ...], str | None]:
@@ -140,7 +128,7 @@ def _for_pairs(c: Comparison, coded: Coded) -> tuple[tuple[Coder, ...], str | No
     if len(every) <= PAIR_COLUMNS:
         return every, None
     chosen = np.sort(np.random.default_rng(c.seed).choice(len(every), PAIR_COLUMNS, replace=False))
-    return tuple(every[i] for i in chosen), f"pairs among {PAIR_COLUMNS} of {len(every):,} columns, drawn at random"
+    return tuple(every[i] for i in chosen), f"the pairs among {PAIR_COLUMNS} of {len(every):,} columns, drawn at random"
 
 
 def associations(c: Comparison, coded: Coded) -> tuple[list[MetricResult], dict[str, association.Associations]]:
@@ -155,42 +143,50 @@ def associations(c: Comparison, coded: Coded) -> tuple[list[MetricResult], dict[
         if side.rows:
             sides[side.name] = association.associations(SampledRows(side, limit, c.seed), coders)
     real = sides["train"]
-    kept = [i for i, name in enumerate(real.numeric) if name not in c.thin]
+    kept, numeric = ([i for i, name in enumerate(names) if name not in c.thin] for names in (real.names, real.numeric))
+    few = f"without {', '.join(sorted(c.thin))}: too few people have a value" if c.thin else None
+    more = {"subsampled": sampled, "remark": "; ".join(filter(None, (c.left_out, few))) or None}
+
+    def strength(rows: Rows) -> float:
+        return association.rmse(real.strength[np.ix_(kept, kept)], sides[rows.name].strength[np.ix_(kept, kept)])
 
     def plain(rows: Rows) -> float:
-        return association.rmse(real.pearson[np.ix_(kept, kept)], sides[rows.name].pearson[np.ix_(kept, kept)])
+        return association.rmse(real.pearson[np.ix_(numeric, numeric)], sides[rows.name].pearson[np.ix_(numeric, numeric)])
 
     found = [
-        c.twins(
-            "association_rmse",
-            c.scope(),
-            lambda rows: association.rmse(real.strength, sides[rows.name].strength),
-            subsampled=sampled,
-            remark=c.left_out,
-        ),
-        c.twins("pearson_rmse", c.scope(), plain, subsampled=sampled, remark=c.left_out),
+        c.twins("association_rmse", c.scope(), strength, **more),
+        c.twins("pearson_rmse", c.scope(), plain, **more),
     ]
     return found, sides
 
 
 def discrimination(c: Comparison) -> tuple[list[MetricResult], Discrimination | None]:
-    """A discriminator's AUC; and its scores, for the chart."""
+    """A discriminator's AUC, how far its beliefs stray (pMSE), and that over its null; and its scores, for the chart."""
     if not c.usable:
         raise Incomputable("no column can be compared")
     features = Features(c.usable, c.train)
     made: dict[str, Discrimination] = {}
 
-    def measure(rows: Rows) -> float:
-        made[rows.name] = discriminate(features, c.train, rows, seed=c.seed)
-        return made[rows.name].auc
+    def once(rows: Rows) -> Discrimination:
+        if rows.name not in made:
+            # the null hangs on the number of rows, hardly on which
+            size = min(LIMIT, c.train.rows, rows.rows)
+            null = next((d.null for d in made.values() if d.rows == size), None)
+            made[rows.name] = discriminate(features, c.train, rows, seed=c.seed, null=null)
+        return made[rows.name]
 
-    whole = c.twins("discriminator_auc", c.scope(), measure, remark=c.left_out)
+    found = [
+        c.twins("discriminator_auc", c.scope(), lambda rows: once(rows).auc, remark=c.left_out),
+        c.twins("boosted_pmse", c.scope(), lambda rows: once(rows).pmse, remark=c.left_out),
+        c.twins("boosted_ratio", c.scope(), lambda rows: ratio(once(rows).pmse, once(rows).null), remark=c.left_out),
+    ]
     mine, theirs = made.get("synthetic"), made.get("holdout")
-    if mine is None or whole.value is None:
-        return [whole], None
+    if mine is None or found[0].value is None:
+        return found, None
     sampled = None if mine.rows == c.synthetic.rows == c.train.rows else f"{mine.rows:,} rows a side, drawn at random"
     held_out = theirs.rows if theirs else None
-    return [replace(whole, interval=rounded(mine.interval), subsampled=sampled, n=mine.rows, n_ceiling=held_out)], mine
+    found = [replace(r, subsampled=sampled, n=mine.rows, n_ceiling=held_out) for r in found]
+    return [replace(found[0], interval=rounded(mine.interval)), *found[1:]], mine
 
 
 def rule_breaks(c: Comparison) -> list[MetricResult]:

@@ -18,6 +18,13 @@ def _projection(w: Work) -> list[MetricResult]:
     return found
 
 
+def _beliefs(w: Work) -> list[MetricResult]:
+    found, beliefs = joint.beliefs(w.c, w.shared(Coded))
+    if beliefs is not None:
+        w.details["propensity"] = beliefs
+    return found
+
+
 def _discrimination(w: Work) -> list[MetricResult]:
     found, scores = likeness.discrimination(w.c)
     if scores is not None:
@@ -31,14 +38,13 @@ MEANS = ("tvd_mean", "ks_complement_mean", "js_mean", "kl_mean")
 MEASURES = (
     STRUCTURE,
     Measure("comparing columns", MEANS, lambda w: likeness.columns(w.c, w.shared(Coded)), 8),
-    Measure("comparing pairs of columns", ("pairwise_accuracy",), lambda w: likeness.pairs(w.c, w.shared(Coded)), 6),
+    Measure("comparing pairs of columns", ("pairwise_accuracy",), lambda w: likeness.pairs(w.c, w.shared(Coded), w.tick), 6),
     Measure("comparing associations", ("association_rmse", "pearson_rmse"), _associations, 6),
-    Measure(
-        "comparing columns together", ("voas_williamson", "triple_accuracy"), lambda w: joint.cross_tabulations(w.c, w.shared(Coded)), 5
-    ),
-    Measure("asking a simple model", ("propensity_ratio", "propensity_auc"), lambda w: joint.beliefs(w.c, w.shared(Coded)), 6),
+    Measure("comparing cross-tabulations", ("voas_williamson",), lambda w: joint.voas(w.c, w.shared(Coded), w.tick), 3),
+    Measure("comparing three columns together", ("triple_accuracy",), lambda w: joint.triples(w.c, w.shared(Coded), w.tick), 4),
+    Measure("asking a simple model", ("propensity_pmse", "propensity_ratio", "propensity_auc"), _beliefs, 6),
     Measure("projecting rows", ("projection",), _projection, 1),
-    Measure("training a discriminator", ("discriminator_auc",), _discrimination, 12),
+    Measure("training a discriminator", ("discriminator_auc", "boosted_pmse", "boosted_ratio"), _discrimination, 14),
     Measure("checking rules", ("rule_violations",), lambda w: likeness.rule_breaks(w.c), 3),
     Measure("computing SDMetrics' scores", ("sdmetrics_quality", "sdmetrics_diagnostic"), lambda w: likeness.published_scores(w.c), 8),
 )

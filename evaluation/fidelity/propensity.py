@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from evaluation.fidelity.crossing import thinned
 from evaluation.results import Incomputable
 from evaluation.tables.coding import CodedTable, Coder
 from evaluation.tables.columns import Floats
@@ -18,13 +19,15 @@ FOLDS = 3
 @dataclass(frozen=True)
 class Propensity:
     """pmse: mean (p̂ − ½)², 0 … ¼. ratio: to the same with labels drawn at random, near 1 where nothing tells the tables apart. auc: of
-    p̂. rows: per side.
+    p̂. rows: per side. real, synthetic: the beliefs p̂ themselves; the rows of train are those of `SampledRows(train, rows, seed)`.
     """
 
     pmse: float
     ratio: float
     auc: float
     rows: int
+    real: Floats
+    synthetic: Floats
 
 
 def indicators(table: CodedTable, coders: tuple[Coder, ...]) -> Floats:
@@ -50,8 +53,8 @@ def logistic(real: CodedTable, other: CodedTable, coders: tuple[Coder, ...], *, 
     size = min(limit, real.rows, other.rows)
     if size < 2 * FOLDS:
         raise Incomputable("too few rows")
-    draw = np.random.default_rng(seed)
-    x = np.vstack([indicators(_some(side, size, draw), coders) for side in (real, other)])
+    draw = np.random.default_rng(seed + 2)
+    x = np.vstack([indicators(thinned(side, size, seed + place), coders) for place, side in enumerate((real, other))])
     labels = np.repeat([0, 1], size)
 
     def beliefs(y: npt.NDArray[np.int64]) -> Floats:
@@ -65,7 +68,7 @@ def logistic(real: CodedTable, other: CodedTable, coders: tuple[Coder, ...], *, 
     with threadpool_limits(1):
         found, null = beliefs(labels), beliefs(draw.permutation(labels))
     value, expected = pmse(found), pmse(null)
-    return Propensity(value, value / max(expected, 1e-12), float(roc_auc_score(labels, found)), size)
+    return Propensity(value, ratio(value, expected), float(roc_auc_score(labels, found)), size, found[:size], found[size:])
 
 
 def pmse(beliefs: Floats) -> float:
@@ -73,6 +76,6 @@ def pmse(beliefs: Floats) -> float:
     return float(np.mean((beliefs - 0.5) ** 2))
 
 
-def _some(table: CodedTable, size: int, draw: np.random.Generator) -> CodedTable:
-    chosen = draw.choice(table.rows, size, replace=False)
-    return CodedTable(size, {name: codes[chosen] for name, codes in table.codes.items()})
+def ratio(value: float, null: float) -> float:
+    """A pMSE over its null; 1 where neither strays at all, as with columns that are constant."""
+    return 1.0 if value == null else value / max(null, 1e-12)

@@ -1,15 +1,14 @@
-"""Columns by themselves and in pairs: how far the synthetic shares are from the real ones."""
+"""How far synthetic shares, and cumulative shares, are from real ones."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import rel_entr
 
 from evaluation.results import Incomputable
-from evaluation.tables.coding import CodedTable, Coder, Codes
 from evaluation.tables.columns import Floats
 
 SMOOTHING = 0.5
@@ -35,16 +34,19 @@ def kl(real: npt.NDArray[Any], synthetic: npt.NDArray[Any], smoothing: float = S
 
 
 def jensen_shannon(real: npt.NDArray[Any], synthetic: npt.NDArray[Any]) -> float:
-    """Jensen–Shannon divergence of two tables of counts, in bits: 0 the same … 1 disjoint (the square of scipy's `jensenshannon`).
+    """Jensen–Shannon divergence ½ KL(p ‖ m) + ½ KL(q ‖ m), m = (p + q) / 2, of two tables of counts, in bits: 0 the same … 1 disjoint.
+
+    The square of scipy's `jensenshannon` to base 2, which is a distance.
 
     Raises Incomputable when either table is empty.
     """
-    from scipy.spatial.distance import jensenshannon
-
-    if real.sum() == 0 or synthetic.sum() == 0:
+    a, b = real.sum(), synthetic.sum()
+    if a == 0 or b == 0:
         raise Incomputable("an empty table has no shares")
-    found = float(jensenshannon(real, synthetic, base=2)) ** 2
-    return 0.0 if np.isnan(found) else found  # scipy's root of a rounding error below nought
+    p, q = real / a, synthetic / b
+    middle = (p + q) / 2
+    found = (rel_entr(p, middle).sum() + rel_entr(q, middle).sum()) / (2 * np.log(2))
+    return float(np.clip(found, 0.0, 1.0))
 
 
 MERGED = 5
@@ -86,27 +88,3 @@ def ks_complement(real: Floats, synthetic: Floats) -> float:
     points = np.concatenate((a, b))
     gaps = np.searchsorted(a, points, side="right") / len(a) - np.searchsorted(b, points, side="right") / len(b)
     return float(1 - np.abs(gaps).max())
-
-
-def pairwise_accuracy(
-    coders: Sequence[Coder], real: CodedTable, others: Sequence[CodedTable], pairs: Sequence[tuple[str, str]]
-) -> npt.NDArray[np.float64]:
-    """1 − TVD of each two-way table; shape (len(others), len(pairs)). Higher is better. Tables without rows give NaN."""
-    by_name = {c.column.name: c for c in coders}
-    tables = (real, *others)
-    accuracy = np.full((len(others), len(pairs)), np.nan)
-    coarse: dict[str, list[Codes]] = {}
-
-    def grouped(name: str) -> list[Codes]:
-        if name not in coarse:
-            coarse[name] = [by_name[name].coarse[t.codes[name]] for t in tables]
-        return coarse[name]
-
-    for k, (first, second) in enumerate(pairs):
-        width = by_name[second].coarse_size
-        size = by_name[first].coarse_size * width
-        found = [np.bincount(a.astype(np.int64) * width + b, minlength=size) for a, b in zip(grouped(first), grouped(second), strict=True)]
-        for s, other in enumerate(found[1:]):
-            if other.sum() and found[0].sum():
-                accuracy[s, k] = 1 - tvd(found[0], other)
-    return accuracy

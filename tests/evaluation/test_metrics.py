@@ -11,8 +11,9 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from evaluation.fidelity.association import correlation_ratio, correlations, cramers_v, ranked, rmse
+from evaluation.fidelity.crossing import Coarse, agreement
 from evaluation.fidelity.discriminator import one_against_rest
-from evaluation.fidelity.shares import kl, ks_complement, pairwise_accuracy, tvd
+from evaluation.fidelity.shares import kl, ks_complement, tvd
 from evaluation.intervals import area, wilson
 from evaluation.privacy.collisions import TrainRows, row_hashes
 from evaluation.results import Incomputable
@@ -130,7 +131,8 @@ def test_the_agreement_of_a_pair_is_worked_by_hand(tmp_path: Path) -> None:
     real = rows(tmp_path, schema, c=["a", "a", "b", "b"], d=["x", "x", "y", "y"])
     made = rows(tmp_path, schema, c=["a", "a", "b", "b"], d=["x", "y", "x", "unseen"])
     coders = [fit(c, real.column(c)) for c in schema.columns]
-    found = pairwise_accuracy(coders, code(real, coders), [code(made, coders), code(real, coders)], [("c", "d")])
+    tables = [Coarse.of(code(side, coders), coders) for side in (real, made, real)]
+    found = agreement(tables[0], tables[1:], [(0, 1)])
     assert found.tolist() == [[0.25], [1.0]]
 
 
