@@ -5,27 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from django.utils.text import slugify
 
-from evaluation.gates import Verdict
 from generators.errors import InputError
 from generators.reading.tables import write_csv
 from generators.schema import DatasetSchema
-from releases import files, selection, stored
+from releases import files, overrides, selection, stored
 from releases.capsule import layout
 from releases.capsule.build import CapsuleTable, build
 from releases.capsule.layout import CapsuleRefused
-from releases.capsule.manifest import CapsuleDescription, Event, Made
+from releases.capsule.manifest import CapsuleDescription, Event, Made, Manifest
+from releases.capsule.publish import DRILL
 from releases.capsule.verify import check_unsigned
 from releases.models import ReleaseRequest, SyntheticVersion
 
 
 def slug(request: ReleaseRequest) -> str:
-    """The public name a request's title gives."""
-    return slugify(request.title)[:79].strip("-_").replace("_", "-") or f"dataset-{str(request.pk)[:8]}"
+    """The public name a request's title gives; never one that begins as a drill's does."""
+    name = slugify(request.title)[:77].strip("-_").replace("_", "-") or f"dataset-{str(request.pk)[:8]}"
+    return f"a-{name}" if name.startswith(DRILL) else name
 
 
 def digest(request: ReleaseRequest, manifest_sha256: str) -> str:
@@ -49,6 +51,20 @@ def whole(request: ReleaseRequest) -> bool:
     return hashlib.sha256(manifest).hexdigest() == request.manifest_sha256
 
 
+def check_published(request: ReleaseRequest) -> None:
+    """InputError unless the version's files on record are those of the capsule that was published. (Reading them checks their bytes.)"""
+    version = request.version
+    place = files.folder("capsules") / str(request.capsule) / layout.MANIFEST
+    if version is None or not place.is_file():
+        raise InputError("the capsule that was published is not in the secure zone any more")
+    content = place.read_bytes()
+    if hashlib.sha256(content).hexdigest() != request.publication.manifest_sha256:
+        raise InputError("the capsule in the secure zone is not the one that was published")
+    published = {f.table: f.sha256 for f in Manifest.from_bytes(content).files if f.role == "data" and f.path.endswith(".parquet")}
+    if published != {f["table"]: f["sha256"] for f in version.files}:
+        raise InputError("the version's files are not those that were published")
+
+
 def build_capsule(request: ReleaseRequest, folder: Path, *, slug: str, version: int) -> str:
     """Build the unsigned capsule of the chosen version into the new `folder`; the SHA-256 of its manifest. InputError when it cannot be."""
     from evaluation import report  # not before it is needed: it loads the charting library
@@ -56,10 +72,15 @@ def build_capsule(request: ReleaseRequest, folder: Path, *, slug: str, version: 
     chosen = request.version
     if chosen is None:
         raise InputError("no version is chosen")
+    if not hasattr(request, "drill") and hasattr(chosen.request, "drill"):
+        raise InputError("a drill is never published: that version was made for one")
+    if hasattr(request, "drill") != slug.startswith(DRILL):
+        raise InputError("the capsule of a drill bears the name of a drill, and no other capsule does")
     schema = DatasetSchema.from_dict(chosen.schema)
     evaluation = stored.evaluation(chosen.evaluation)
     public = report.public(evaluation, chosen.tier)
-    verdict = Verdict.from_dict(chosen.evaluation.verdict)
+    verdict = overrides.verdict(request)
+    public = replace(public, notes=(*public.notes, *(override.sentence for override in overrides.answered(request))))
     spare = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
     spare.mkdir(parents=True, mode=0o700)
     try:
@@ -119,6 +140,7 @@ def _description(request: ReleaseRequest, chosen: SyntheticVersion, slug: str, v
         ),
         variables={name: why for name, why in sorted(request.variables.items()) if name in names},
         history=tuple(history),
+        overrides=overrides.answered(request),
     )
 
 

@@ -113,7 +113,7 @@ def visible_events(actor: Any) -> QuerySet[AuditEvent]:
 
 _STEWARD = "Only a data steward of this dataset can do that; a steward of it can add others."
 _SOURCE_ACTIONS = ("receive_upload", "point_at_file", "add_steward", "request_summary", "create_request", "propose_budget")
-_REQUEST_ACTIONS = ("describe_request", "request_generation", "choose_version", "submit", "cancel_request", "revise")
+_REQUEST_ACTIONS = ("describe_request", "request_generation", "choose_version", "answer_gates", "submit", "cancel_request", "revise")
 _RUN_ACTIONS = ("cancel_run", "retry_run")
 _ACCOUNT_ACTIONS = ("create_account", "propose_role", "confirm_role", "remove_role")
 _VIEWS = ("view_audit", "view_accounts", "verify_audit")

@@ -1,25 +1,21 @@
-"""What is possible: the one table of transitions, and the versioned release policy. Who may is in `releases.permissions`.
+"""What is possible: the one table of transitions and its guards. Who may is in `releases.permissions`.
 
 Services, buttons, the state diagram (`docs/states.md`) and the tests all read `TRANSITIONS`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from generators.disclosure import POLICIES
 from generators.schema import DatasetSchema
-from releases import selection
+from releases import overrides, selection
 from releases.models import ReleaseRequest, Run
+from releases.release_policies import IN_FORCE, ReleasePolicy, release_policy
 
 State = ReleaseRequest.State
-IN_FORCE = "release-policy-2"
-_POLICIES = Path(__file__).parent / "policies"
 
 
 @dataclass(frozen=True)
@@ -47,6 +43,7 @@ _READY = (
     "licence_allowed",
     "no_run_active",
     "gates_green",
+    "soft_gates_answered",
     "assertions_hold",
     "open_needs_policy",
 )
@@ -55,6 +52,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(State.DRAFT, "describe_request", State.DRAFT, "steward"),
     Transition(State.DRAFT, "request_generation", State.DRAFT, "steward", ("summary_of_same_source",)),
     Transition(State.DRAFT, "choose_version", State.DRAFT, "steward", ("version_of_request",)),
+    Transition(State.DRAFT, "answer_gates", State.DRAFT, "steward", ("version_chosen", "version_evaluated")),
     Transition(State.DRAFT, "submit", State.SUBMITTED, "steward", ("not_a_drill", "no_agreement_needed", *_READY)),
     Transition(State.DRAFT, "cancel_request", State.CANCELLED, "steward", ("not_a_drill", "no_run_active")),
     Transition(State.SUBMITTED, "approve", State.SUBMITTED, "reviewer", ("signatures_outstanding",)),
@@ -89,6 +87,7 @@ _SPOKEN = {
     "describe_request": "described",
     "request_generation": "given new data",
     "choose_version": "given another version",
+    "answer_gates": "given other answers to its gates",
     "submit": "submitted",
     "cancel_request": "cancelled",
     "approve": "signed",
@@ -99,51 +98,6 @@ _SPOKEN = {
     "suspend": "suspended",
     "resume": "released again",
 }
-
-
-@dataclass(frozen=True)
-class TierPolicy:
-    """What the release policy asks of one tier."""
-
-    capacities: tuple[str, ...]
-    gates: str
-    access_levels: tuple[str, ...]
-    licences: tuple[str, ...]
-    open_needs_disclosure_policy: str | None
-    needs_agreement: bool
-
-
-@dataclass(frozen=True)
-class ReleasePolicy:
-    """One version of the release policy. A decision records the id of the one it was made under."""
-
-    id: str
-    tiers: dict[str, TierPolicy]
-    checklist: tuple[tuple[str, str], ...]  # (item, question)
-
-    def tier(self, name: str) -> TierPolicy | None:
-        return self.tiers.get(name)
-
-
-@cache
-def release_policy(identity: str = IN_FORCE) -> ReleasePolicy:
-    """The release policy with that id. KeyError when the installation holds no such version."""
-    path = _POLICIES / f"{identity}.json"
-    if identity not in {p.stem for p in _POLICIES.glob("release-policy-*.json")}:
-        raise KeyError(f"no release policy {identity}")
-    raw = json.loads(path.read_text(encoding="utf-8"))
-    tiers = {
-        name: TierPolicy(
-            capacities=tuple(t["capacities"]),
-            gates=t["gates"],
-            access_levels=tuple(t["access_levels"]),
-            licences=tuple(t["licences"]),
-            open_needs_disclosure_policy=t["open_needs_disclosure_policy"],
-            needs_agreement=t["needs_agreement"],
-        )
-        for name, t in raw["tiers"].items()
-    }
-    return ReleasePolicy(raw["id"], tiers, tuple((c["item"], c["question"]) for c in raw["checklist"]))
 
 
 def policy_of(request: ReleaseRequest) -> ReleasePolicy:
@@ -260,6 +214,15 @@ def gates_green(request: ReleaseRequest, context: Context) -> str | None:
     return None
 
 
+def soft_gates_answered(request: ReleaseRequest, context: Context) -> str | None:
+    """Every soft gate that the chosen version does not meet has its coded reason."""
+    missing = len(overrides.unanswered(request))
+    if missing:
+        which = "A condition that should be met is" if missing == 1 else f"{missing} conditions that should be met are"
+        return f"{which} not met: say why it may be released all the same."
+    return None
+
+
 def assertions_hold(request: ReleaseRequest, context: Context) -> str | None:
     """No automatic check of the summary fails where the version holds the column, or for the summary as a whole."""
     summary = request.version.summary if request.version else None
@@ -367,6 +330,7 @@ GUARDS: dict[str, Guard] = {
         version_evaluated,
         tier_of_version,
         gates_green,
+        soft_gates_answered,
         assertions_hold,
         access_level_allowed,
         licence_allowed,

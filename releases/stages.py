@@ -1,14 +1,15 @@
-"""The five kinds of long work, one function each: read, compute, write into the attempt's own folder, hand over to a service."""
+"""The kinds of long work, one function each: read, compute, write into the attempt's own folder, hand over to a service."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from evaluation.dataset import evaluate as evaluate_dataset
-from evaluation.gates import judge
+from evaluation.gates import Verdict, judge
+from evaluation.results import Evaluation
 from generators import drift
 from generators.atomic import writing
 from generators.disclosure import POLICIES, DisclosurePolicy
@@ -26,9 +27,10 @@ from generators.summarising.summarise import summarise as summarise_train
 from generators.working_copy.deidentify import deidentify_dataset
 from generators.working_copy.relations import check_keys
 from generators.working_copy.split import split
-from releases import files, naming, policy, proposing, selection, stored
-from releases.models import Run, Snapshot
-from releases.services import outcomes, sources
+from releases import evidence, files, naming, policy, proposing, selection, stored
+from releases.models import Run, Snapshot, SyntheticVersion
+from releases.planting import plant
+from releases.services import drills, outcomes, reaudits, sources
 
 Stage = Callable[[Run, str, Progress], Any]
 
@@ -141,17 +143,50 @@ def generate(run: Run, token: str, progress: Progress) -> None:
 
 def evaluate(run: Run, token: str, progress: Progress) -> None:
     """Measure a version against train and holdout, and judge it by its tier's gates."""
-    version = run.version
-    if version is None:
-        raise InputError("this run has no version to evaluate")
-    schema = DatasetSchema.from_dict(version.schema)
-    disclosure = DisclosurePolicy.from_dict(version.summary.policy) if version.summary else POLICIES["internal"]
-    train, holdout, synthetic = stored.side(version.snapshot, "train"), stored.side(version.snapshot, "holdout"), stored.data(version)
-    evaluation = evaluate_dataset(train, holdout, synthetic, schema, policy=disclosure, seed=0, progress=progress)
-    verdict = judge(evaluation, version.tier, version=int(policy.release_policy().tiers[version.tier].gates))
+    version = _version(run)
+    evaluation, verdict = _evaluated(version, progress)
     with files.attempt_folder("runs", run.pk, run.attempt) as (part, final):
         written = _written(part / "evaluation.json", evaluation.to_json(), part, final, "runs")
     outcomes.evaluated(run, token, evaluation=evaluation, verdict=verdict, **written)
+
+
+def reaudit(run: Run, token: str, progress: Progress) -> None:
+    """Evaluate a published version again, from the very files that were published, under the gates now in force.
+
+    What cannot be read or compared any more is an outcome of the re-audit, not a fault of the run.
+    """
+    version = _version(run)
+    try:
+        evidence.check_published(run.request)
+        evaluation, verdict = _evaluated(version, progress)
+    except InputError as error:
+        reaudits.not_reaudited(run, token, reason=str(error))
+        return
+    with files.attempt_folder("runs", run.pk, run.attempt) as (part, final):
+        written = _written(part / "evaluation.json", evaluation.to_json(), part, final, "runs")
+    reaudits.reaudited(run, token, verdict=verdict, **written)
+
+
+def drill(run: Run, token: str, progress: Progress) -> None:
+    """Plant the leak of a drill; once that is evaluated, in a second run, build its capsule and hand it to the reviewers."""
+    request = run.request
+    if request is None:
+        raise InputError("this run has no request")
+    if run.version is not None:
+        place = f"{request.pk}/{request.round}-{secrets.token_hex(4)}"
+        progress("submitting", 0.0)
+        manifest = evidence.build_capsule(request, files.folder("capsules") / place, slug=request.slug, version=1)
+        drills.submitted(run, token, capsule=place, manifest=manifest)
+        return
+    asked, origin = request.drill, request.drill.origin
+    schema = DatasetSchema.from_dict(origin.schema)
+    train, synthetic = stored.side(origin.snapshot, "train"), stored.data(origin)
+    with files.attempt_folder("runs", run.pk, run.attempt) as (part, final):
+        told, made = plant(asked.kind, asked.amount, train, synthetic, schema, part, seed=asked.seed, progress=progress)
+        produced = [
+            {**f, **_recorded(made[f["table"]], part, final, "runs"), "size": made[f["table"]].stat().st_size} for f in origin.files
+        ]
+    drills.planted(run, token, told=told.as_dict(), produced=produced)
 
 
 STAGES: dict[str, Stage] = {
@@ -160,7 +195,24 @@ STAGES: dict[str, Stage] = {
     Run.Kind.SUMMARISE: summarise,
     Run.Kind.GENERATE: generate,
     Run.Kind.EVALUATE: evaluate,
+    Run.Kind.REAUDIT: reaudit,
+    Run.Kind.DRILL: drill,
 }
+
+
+def _version(run: Run) -> SyntheticVersion:
+    if run.version is None:
+        raise InputError("this run has no version to evaluate")
+    return run.version
+
+
+def _evaluated(version: SyntheticVersion, progress: Progress) -> tuple[Evaluation, Verdict]:
+    """A version measured against the train and holdout of its snapshot, and held against the gates in force for its tier."""
+    schema = DatasetSchema.from_dict(version.schema)
+    disclosure = DisclosurePolicy.from_dict(version.summary.policy) if version.summary else POLICIES["internal"]
+    train, holdout, synthetic = stored.side(version.snapshot, "train"), stored.side(version.snapshot, "holdout"), stored.data(version)
+    evaluation = evaluate_dataset(train, holdout, synthetic, schema, policy=disclosure, seed=0, progress=progress)
+    return evaluation, judge(evaluation, version.tier, version=int(policy.release_policy().tiers[version.tier].gates))
 
 
 def _snapshot(run: Run) -> Snapshot:

@@ -39,6 +39,8 @@ MAX_MANIFEST = 4 * 1024**2
 """Bytes. Two thousand tables fit; a manifest meant to fill the reader's memory does not."""
 MAX_ATTESTATION = 1024**2
 MAX_FILES = 5_000
+MAX_LINE = 1_000
+"""Characters of one line that a person wrote."""
 MAX_TOTAL = 256 * 1024**3
 """Bytes of all files of one capsule."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from releases.capsule import layout
@@ -36,11 +36,33 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Override:
+    """A condition that should be met, was not, and was answered by the data steward before the sign-offs.
+
+    gate: its id; although: what was not met, without a figure about real people; code: the coded reason, meaning: the same in words;
+    because: the steward's own sentence.
+    """
+
+    gate: str
+    although: str
+    code: str
+    meaning: str
+    because: str
+
+    @property
+    def sentence(self) -> str:
+        """The whole in one sentence: "Released although ..., because ..."."""
+        although = f"{self.although[:1].lower()}{self.although[1:]}".rstrip(".")
+        return f"Released although {although}, because {self.meaning}: {self.because}"
+
+
+@dataclass(frozen=True)
 class CapsuleDescription:
     """All that the manifest says besides its files.
 
     version: counts from 1; purpose: the use case ("training"); variables: column → why it was needed (variable minimisation), may be
-    empty; history: what happened before sign-off, for the time line.
+    empty; history: what happened before sign-off, for the time line; overrides: conditions not met, and why it was released all the same
+    (a manifest without any does not have the field).
     """
 
     slug: str
@@ -55,6 +77,7 @@ class CapsuleDescription:
     made: Made
     variables: Mapping[str, str] = field(default_factory=dict)
     history: tuple[Event, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +105,9 @@ class Manifest:
         said = asdict(self.description)
         said["history"] = [asdict(event) for event in self.description.history]
         said["variables"] = dict(self.description.variables)
+        said["overrides"] = [asdict(override) for override in self.description.overrides]
+        if not self.description.overrides:
+            del said["overrides"]  # as it was before there were any
         files = [asdict(entry) for entry in self.files]
         return layout.readable_json({"format": layout.FORMAT, **said, "files": files, "disclaimer": layout.DISCLAIMER})
 
@@ -126,6 +152,10 @@ def check_description(said: CapsuleDescription) -> None:
         text = getattr(said, name)
         if not text.strip() or any(ord(c) < 32 or ord(c) == 127 for c in text):
             raise CapsuleRefused(f"the release's {name} must be one line of text")
+    for override in said.overrides:
+        for text in (override.gate, override.although, override.code, override.meaning, override.because):
+            if not text.strip() or len(text) > layout.MAX_LINE or any(ord(c) < 32 or ord(c) == 127 for c in text):
+                raise CapsuleRefused(f"an answer to a condition that is not met must be a line of at most {layout.MAX_LINE} characters")
     if "\x00" in said.description:
         raise CapsuleRefused("the release's description holds a NUL character")
     if not layout.is_digest(said.made.mechanism_digest):
@@ -164,11 +194,23 @@ def _description(raw: Mapping[str, Any]) -> CapsuleDescription:
     variables = _typed(raw, "variables", dict, where)
     if not all(isinstance(why, str) for why in variables.values()):
         raise CapsuleRefused(f'{where}: "variables" is of the wrong kind')
+    overrides = []
+    for override in _typed(raw, "overrides", list, where) if "overrides" in raw else []:
+        if not isinstance(override, dict):
+            raise CapsuleRefused(f'{where}: "overrides" is of the wrong kind')
+        overrides.append(Override(**{f.name: _typed(override, f.name, str, where) for f in fields(Override)}))
     texts = {
         name: _typed(raw, name, str, where)
         for name in ("slug", "title", "description", "subject", "tier", "access_level", "licence", "purpose")
     }
-    said = CapsuleDescription(version=_typed(raw, "version", int, where), made=made, variables=variables, history=tuple(history), **texts)
+    said = CapsuleDescription(
+        version=_typed(raw, "version", int, where),
+        made=made,
+        variables=variables,
+        history=tuple(history),
+        overrides=tuple(overrides),
+        **texts,
+    )
     check_description(said)
     return said
 

@@ -80,6 +80,7 @@ def readme(said: CapsuleDescription, data: list[FileEntry]) -> bytes:
         f"- Access: {said.access_level}",
         f"- Licence: {licence_name(said.licence)} (LICENCE.txt)",
         f"- Generator: {said.made.generator} {said.made.version}, seed {said.made.seed}, {said.made.rows} rows",
+        *(f"- {override.sentence}" for override in said.overrides),
         "",
         "## Load it",
     ]

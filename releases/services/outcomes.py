@@ -247,7 +247,14 @@ def generated(
             run=run,
         )
         evaluating = runs.begin(
-            run.started_by, Run.Kind.EVALUATE, run.source, request=request, snapshot=run.snapshot, version=version, summary=run.summary
+            run.started_by,
+            Run.Kind.EVALUATE,
+            run.source,
+            request=request,
+            snapshot=run.snapshot,
+            version=version,
+            summary=run.summary,
+            parameters={"targets": request.targets},
         )
         ledger.enter(
             locked(run.source),

@@ -8,19 +8,22 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from evaluation.gates import OVERRIDE_CODES
 from generators.errors import InputError
 from generators.registry import GENERATORS
-from releases import audit, evidence, files, policy
+from releases import audit, evidence, files, overrides, policy
 from releases.models import Account, LedgerEntry, ReleaseRequest, Run, SourceDataset, SummaryRecord, SyntheticVersion
 from releases.permissions import Refused
 from releases.services import ledger, runs
 from releases.services.recorded import locked, permit, recorded
 
 State = ReleaseRequest.State
-FIELDS = ("title", "purpose", "use_case", "description", "variables", "tier", "access_level", "licence")
+FIELDS = ("title", "purpose", "use_case", "description", "variables", "tier", "access_level", "licence", "targets")
 MAX_ROWS = 1_000_000_000
 MAX_SCALE = 1_000
 MAX_SEED = 2**63 - 1
+MAX_REASON = 500
+MAX_TARGETS = 5
 
 
 @recorded("create_request")
@@ -42,13 +45,16 @@ def create_request(actor: Account, source: SourceDataset, *, title: str) -> Rele
 
 @recorded("describe_request")
 def describe_request(actor: Account, request: ReleaseRequest, **fields: Any) -> ReleaseRequest:
-    """Fill in what the request is: any of `FIELDS`. `variables`: column name → why it is needed. InputError names the field."""
+    """Fill in what the request is: any of `FIELDS`. `variables`: column name → why it is needed; `targets`: names of variables that
+    somebody would predict, which versions made from now on are tested for. InputError names the field."""
     if unknown := sorted(set(fields) - set(FIELDS)):
         raise InputError(f"a request has no field {', '.join(unknown)}")
-    values = {name: _variables(value) if name == "variables" else _text(name, value) for name, value in fields.items()}
+    readers = {"variables": _variables, "targets": _targets}
+    values = {name: readers[name](value) if name in readers else _text(name, value) for name, value in fields.items()}
     with transaction.atomic():
         request = locked(request)
         steward = permit(actor, "describe_request", request)
+        _check_targets(request, values.get("targets", []))
         changed = sorted(name for name, value in values.items() if getattr(request, name) != value)
         for name, value in values.items():
             setattr(request, name, value)
@@ -120,13 +126,35 @@ def request_generation(
 
 @recorded("choose_version")
 def choose_version(actor: Account, request: ReleaseRequest, *, version: SyntheticVersion) -> ReleaseRequest:
-    """Choose which evaluated version to release."""
+    """Choose which evaluated version to release. What was answered about another one's gates is forgotten."""
     with transaction.atomic():
         request = locked(request)
         steward = permit(actor, "choose_version", request, version=version)
+        if request.version_id != version.pk:
+            request.gate_answers = {}
         request.version, request.changed_at = version, timezone.now()
         request.save()
         audit.record(steward, "choose_version", request, version=version.pk, number=version.number, attempts=request.versions.count())
+    return request
+
+
+@recorded("answer_gates")
+def answer_gates(actor: Account, request: ReleaseRequest, *, answers: dict[str, dict[str, str]]) -> ReleaseRequest:
+    """Say of each soft gate that the chosen version does not meet why it may be released all the same; both parts are published.
+
+    answers: gate → {"code": one of `OVERRIDE_CODES`, "reason": a sentence}. They take the place of those given before.
+    InputError names a gate that needs no answer, an unknown code, a missing or too long sentence.
+    """
+    given = {gate: _answer(gate, answer) for gate, answer in answers.items()}
+    with transaction.atomic():
+        request = locked(request)
+        steward = permit(actor, "answer_gates", request)
+        if strange := sorted(set(given) - {outcome["gate"] for outcome in overrides.unmet(request)}):
+            raise InputError(f"there is nothing to answer about the gate {strange[0]}: it is met, or not one that can be answered")
+        request.gate_answers, request.changed_at = given, timezone.now()
+        request.save()
+        codes = {gate: answer["code"] for gate, answer in given.items()}
+        audit.record(steward, "answer_gates", request, version=request.version_id, codes=codes)
     return request
 
 
@@ -213,6 +241,17 @@ def _place(request: ReleaseRequest) -> tuple[str, int]:
     return slug, max((n for n in numbers if n), default=0) + 1
 
 
+def _answer(gate: str, answer: dict[str, str]) -> dict[str, str]:
+    code, reason = answer.get("code", ""), " ".join(str(answer.get("reason", "")).split())
+    if code not in OVERRIDE_CODES:
+        raise InputError(f"gate {gate}: the reason must be one of: {', '.join(OVERRIDE_CODES)}")
+    if not reason:
+        raise InputError(f"gate {gate}: say in a sentence why it may be released all the same")
+    if len(reason) > MAX_REASON or not reason.isprintable():
+        raise InputError(f"gate {gate}: the sentence must be plain text of at most {MAX_REASON} characters")
+    return {"code": code, "reason": reason}
+
+
 def _text(name: str, value: Any) -> str:
     field, text = ReleaseRequest._meta.get_field(name), str(value).strip()
     choices = [str(key) for key, _ in getattr(field, "choices", None) or ()]
@@ -228,3 +267,18 @@ def _variables(value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
         raise InputError("variables must give, for each column, why it is needed")
     return {name: why.strip() for name, why in value.items()}
+
+
+def _targets(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise InputError("targets must be a list of variables")
+    if len(value) > MAX_TARGETS:
+        raise InputError(f"choose at most {MAX_TARGETS} variables to predict")
+    return list(dict.fromkeys(value))
+
+
+def _check_targets(request: ReleaseRequest, targets: list[str]) -> None:
+    """InputError for a target that is not a variable of the dataset."""
+    known = set(policy.columns_of(request)) | set(request.variables) if targets else set()
+    if unknown := [name for name in targets if name not in known]:
+        raise InputError(f"the dataset has no variable {unknown[0]!r} to predict")

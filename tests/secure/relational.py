@@ -106,4 +106,4 @@ def described(steward: Account, source: SourceDataset, tier: str, variables: tup
 def submitted(steward: Account, request: ReleaseRequest, version: object) -> ReleaseRequest:
     """The request with a version chosen, waiting for review."""
     chosen = requests.choose_version(steward, request, version=version)  # type: ignore[arg-type]
-    return requests.submit(steward, chosen)
+    return requests.submit(steward, build.answered(steward, chosen))

@@ -22,11 +22,11 @@ from tests.secure.conftest import World
 STATES = [state.value for state in ReleaseRequest.State]
 TIERS = [tier.value for tier in ReleaseRequest.Tier]
 PEOPLE = ("administrator", "steward", "outsider", "sdat", "ig", "other_ig", "ppi", "auditor", "nobody")
-ACTIONS = ("describe_request", "request_generation", "choose_version", "submit", "cancel_request", "revise")
+ACTIONS = ("describe_request", "request_generation", "choose_version", "answer_gates", "submit", "cancel_request", "revise")
 
 # Written down a second time, by hand, so that a slip in the table shows.
 STEWARD_MAY = {
-    "draft": {"describe_request", "request_generation", "choose_version", "submit", "cancel_request"},
+    "draft": {"describe_request", "request_generation", "choose_version", "answer_gates", "submit", "cancel_request"},
     "submitted": {"cancel_request"},
     "returned": {"cancel_request", "revise"},
 }
@@ -88,6 +88,7 @@ def test_a_service_refuses_with_the_very_sentence_the_button_is_disabled_with_an
                 actor, request, generator="structural", rows=5, seed=9
             ),
             "choose_version": lambda actor, request: requests.choose_version(actor, request, version=version),
+            "answer_gates": lambda actor, request: requests.answer_gates(actor, request, answers={}),
             "submit": lambda actor, request: requests.submit(actor, request),
             "cancel_request": lambda actor, request: requests.cancel_request(actor, request, reason="not needed"),
             "revise": lambda actor, request: requests.revise(actor, request),
