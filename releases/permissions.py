@@ -14,6 +14,7 @@ from releases.models import (
     REVIEWER_ROLES,
     Account,
     AuditEvent,
+    Drill,
     EvaluationRecord,
     ReleaseRequest,
     RoleGrant,
@@ -59,14 +60,22 @@ def visible_sources(actor: Any) -> QuerySet[SourceDataset]:
     return SourceDataset.objects.none()
 
 
+def secret_drills() -> QuerySet[Drill]:
+    """Drills that nobody but administrators and auditors may know to be drills."""
+    return Drill.objects.filter(revealed_at__isnull=True)
+
+
 def visible_requests(actor: Any) -> QuerySet[ReleaseRequest]:
-    """Requests the actor may know of: of datasets they steward; once submitted, for reviewers; all for auditors."""
+    """Requests the actor may know of: of datasets they steward; once submitted, for reviewers; all for auditors.
+
+    A drill under way is a request like any other to reviewers; stewards, who would know that nobody made it, do not see it.
+    """
     roles = roles_of(actor)
     if "auditor" in roles:
         return ReleaseRequest.objects.all()
     seen = Q(pk__in=())
     if "steward" in roles:
-        seen |= Q(source__in=SourceDataset.objects.filter(stewards=actor))
+        seen |= Q(source__in=SourceDataset.objects.filter(stewards=actor)) & ~Q(pk__in=secret_drills().values("request"))
     if roles & set(REVIEWERS):
         seen |= Q(submitted_at__isnull=False)
     return ReleaseRequest.objects.filter(seen)
@@ -77,7 +86,38 @@ def visible_snapshots(actor: Any) -> QuerySet[Snapshot]:
 
 
 def visible_runs(actor: Any) -> QuerySet[Run]:
-    return Run.objects.filter(source__in=visible_sources(actor))
+    """Runs about visible datasets; re-audits for SDAT and IG; those of drills for administrators, and for nobody else but auditors."""
+    roles = roles_of(actor)
+    seen = Q(source__in=visible_sources(actor))
+    if "auditor" not in roles:
+        seen &= Q(request__isnull=True) | ~Q(request__in=Drill.objects.values("request"))
+    if roles & {"sdat", "ig"}:
+        seen |= Q(kind=Run.Kind.REAUDIT)
+    if "administrator" in roles:
+        seen |= Q(request__in=Drill.objects.values("request"))
+    return Run.objects.filter(seen)
+
+
+def visible_releases(actor: Any) -> QuerySet[ReleaseRequest]:
+    """What is published or suspended, for those who watch over it."""
+    watching = roles_of(actor) & {"sdat", "ig", "auditor"}
+    out = (ReleaseRequest.State.PUBLISHED, ReleaseRequest.State.SUSPENDED)
+    return ReleaseRequest.objects.filter(state__in=out) if watching else ReleaseRequest.objects.none()
+
+
+def visible_drills(actor: Any) -> QuerySet[Drill]:
+    """Drills the actor may know of: all for administrators and auditors; revealed ones for reviewers."""
+    roles = roles_of(actor)
+    if roles & {"administrator", "auditor"}:
+        return Drill.objects.all()
+    return Drill.objects.filter(revealed_at__isnull=False) if roles & set(REVIEWERS) else Drill.objects.none()
+
+
+def drill_origins(actor: Any) -> QuerySet[SyntheticVersion]:
+    """Versions an administrator may make a drill of: evaluated ones that a described request chose, and no drill's."""
+    if "administrator" not in roles_of(actor):
+        return SyntheticVersion.objects.none()
+    return SyntheticVersion.objects.filter(chosen_for__isnull=False, chosen_for__drill__isnull=True, evaluation__isnull=False).distinct()
 
 
 def visible_versions(actor: Any) -> QuerySet[SyntheticVersion]:
@@ -116,6 +156,8 @@ _SOURCE_ACTIONS = ("receive_upload", "point_at_file", "add_steward", "request_su
 _REQUEST_ACTIONS = ("describe_request", "request_generation", "choose_version", "answer_gates", "submit", "cancel_request", "revise")
 _RUN_ACTIONS = ("cancel_run", "retry_run")
 _ACCOUNT_ACTIONS = ("create_account", "propose_role", "confirm_role", "remove_role")
+_RELEASE_ACTIONS = ("reaudit", "suspend", "resume")
+_DRILL_ACTIONS = ("start_drill", "end_drill")
 _VIEWS = ("view_audit", "view_accounts", "verify_audit")
 
 ACTIONS = (
@@ -128,6 +170,8 @@ ACTIONS = (
     "set_budget",
     *_RUN_ACTIONS,
     *_ACCOUNT_ACTIONS,
+    *_RELEASE_ACTIONS,
+    *_DRILL_ACTIONS,
     *_VIEWS,
 )
 """Everything a signed-in person can be allowed or refused. (Publishing is the publisher process's alone.)"""
@@ -156,7 +200,11 @@ def explain(actor: Any, action: str, target: Any = None, **context: Any) -> str 
     if action == "sign_off":
         return may_sign(actor, target, **context)
     if action in _RUN_ACTIONS:
-        return steward_of(actor, target.source) or run_open(target, action)
+        return runs_keeper(actor, target) or run_open(target, action)
+    if action in _RELEASE_ACTIONS:
+        return keeps_releases(actor, target, action) or release_open(target, action)
+    if action in _DRILL_ACTIONS:
+        return drill_change(actor, target)
     if action in _ACCOUNT_ACTIONS:
         return administers(actor) or account_change(actor, action, target, **context)
     if action in ("view_audit", "verify_audit"):
@@ -224,11 +272,50 @@ def _preparing(snapshot: Snapshot | None) -> bool:
     return snapshot.runs.filter(kind=Run.Kind.PREPARE, state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists()
 
 
+def runs_keeper(actor: Account, run: Run) -> str | None:
+    """Whose run it is: SDAT's when it re-audits, an administrator's when it makes a drill, else the stewards'."""
+    if run.kind == Run.Kind.REAUDIT:
+        return None if "sdat" in actor.roles else "Only the Synthetic Data Audit Team stops or repeats a re-audit."
+    if run.request is not None and hasattr(run.request, "drill"):
+        return None if "administrator" in actor.roles else _STEWARD
+    return steward_of(actor, run.source)
+
+
+def keeps_releases(actor: Account, request: ReleaseRequest, action: str) -> str | None:
+    """SDAT re-audits; IG suspends, and releases again what they had no part in."""
+    if action == "reaudit":
+        return None if "sdat" in actor.roles else "Only the Synthetic Data Audit Team starts a re-audit."
+    if "ig" not in actor.roles:
+        return "Only Information Governance suspends a release or releases it again."
+    if action == "resume" and (actor.pk in _made_by(request) or steward_of(actor, request.source) is None):
+        return "Nobody releases again what they requested or generated, or of a dataset they are a steward of; another reviewer must."
+    return None
+
+
+def release_open(request: ReleaseRequest, action: str) -> str | None:
+    """What the release itself must be ready for."""
+    if action != "reaudit":
+        return policy.refusal(request, action)
+    if request.state not in (ReleaseRequest.State.PUBLISHED, ReleaseRequest.State.SUSPENDED):
+        return f"This request is {request.get_state_display()}; only what is published or suspended is re-audited."
+    if request.runs.filter(kind=Run.Kind.REAUDIT, state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists():
+        return "This release is being re-audited already; wait until that is done."
+    return None
+
+
+def drill_change(actor: Account, drill: Drill | None) -> str | None:
+    if "administrator" not in actor.roles:
+        return "Only an administrator starts or ends a drill."
+    return "This drill is over already." if drill is not None and drill.revealed_at is not None else None
+
+
 def run_open(run: Run, action: str) -> str | None:
     if action == "cancel_run":
         if run.finished:
             return f"This run is {run.get_state_display()}; there is nothing to cancel."
         return "This run is being cancelled already." if run.cancel_requested_at else None
+    if run.kind == Run.Kind.REAUDIT:
+        return "Start another re-audit from the page of the release."
     if run.state not in (Run.State.FAILED, Run.State.CANCELLED):
         return f"This run is {run.get_state_display()}; only a failed or cancelled one can be tried again."
     if run.snapshot is not None and run.request is None and run.snapshot.runs.filter(kind=run.kind, queued_at__gt=run.queued_at).exists():
@@ -273,6 +360,8 @@ def _made_by(request: ReleaseRequest) -> set[Any]:
         makers.add(request.version.made_by_id)
         if request.version.summary:
             makers.add(request.version.summary.requested_by_id)
+    if hasattr(request, "drill"):
+        makers.add(request.drill.started_by_id)
     return makers
 
 

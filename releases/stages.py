@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -144,7 +145,7 @@ def generate(run: Run, token: str, progress: Progress) -> None:
 def evaluate(run: Run, token: str, progress: Progress) -> None:
     """Measure a version against train and holdout, and judge it by its tier's gates."""
     version = _version(run)
-    evaluation, verdict = _evaluated(version, progress)
+    evaluation, verdict = _evaluated(version, run.parameters.get("targets", ()), progress)
     with files.attempt_folder("runs", run.pk, run.attempt) as (part, final):
         written = _written(part / "evaluation.json", evaluation.to_json(), part, final, "runs")
     outcomes.evaluated(run, token, evaluation=evaluation, verdict=verdict, **written)
@@ -158,7 +159,7 @@ def reaudit(run: Run, token: str, progress: Progress) -> None:
     version = _version(run)
     try:
         evidence.check_published(run.request)
-        evaluation, verdict = _evaluated(version, progress)
+        evaluation, verdict = _evaluated(version, run.parameters.get("targets", ()), progress)
     except InputError as error:
         reaudits.not_reaudited(run, token, reason=str(error))
         return
@@ -206,12 +207,17 @@ def _version(run: Run) -> SyntheticVersion:
     return run.version
 
 
-def _evaluated(version: SyntheticVersion, progress: Progress) -> tuple[Evaluation, Verdict]:
-    """A version measured against the train and holdout of its snapshot, and held against the gates in force for its tier."""
+def _evaluated(version: SyntheticVersion, targets: Sequence[str], progress: Progress) -> tuple[Evaluation, Verdict]:
+    """A version measured against the train and holdout of its snapshot, and held against the gates in force for its tier.
+
+    targets: names of variables that somebody would predict; those the version lacks are left out.
+    """
     schema = DatasetSchema.from_dict(version.schema)
     disclosure = DisclosurePolicy.from_dict(version.summary.policy) if version.summary else POLICIES["internal"]
+    held = {name for table in schema.tables for column in table.names for name in (column, f"{table.name}.{column}")}
+    wanted = [name for name in targets if name in held]
     train, holdout, synthetic = stored.side(version.snapshot, "train"), stored.side(version.snapshot, "holdout"), stored.data(version)
-    evaluation = evaluate_dataset(train, holdout, synthetic, schema, policy=disclosure, seed=0, progress=progress)
+    evaluation = evaluate_dataset(train, holdout, synthetic, schema, policy=disclosure, seed=0, targets=wanted, progress=progress)
     return evaluation, judge(evaluation, version.tier, version=int(policy.release_policy().tiers[version.tier].gates))
 
 

@@ -18,6 +18,9 @@ from releases.capsule.verify import check_unsigned, verify
 INCOMING = ".incoming"
 """Folder of the lake in which capsules are assembled; readers never look there."""
 
+DRILL = "drill-"
+"""What the name of every drill's capsule begins with, and of no other: such a capsule is refused, whoever approved it."""
+
 
 def publish(capsule: Path, lake: Path, signer: Signer, attestation: Attestation) -> Notice:
     """Publish the unsigned capsule in folder `capsule` into the lake; the notice that says so.
@@ -28,6 +31,8 @@ def publish(capsule: Path, lake: Path, signer: Signer, attestation: Attestation)
     """
     manifest, content = check_unsigned(capsule)
     said, digest = manifest.description, hashlib.sha256(content).hexdigest()
+    if said.slug.startswith(DRILL):
+        raise CapsuleRefused("this capsule is a drill; a drill is never published")
     announced = feed.latest_about(lake, said.slug, said.version)
     if announced is not None:
         if announced.manifest_sha256 != digest:

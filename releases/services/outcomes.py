@@ -32,7 +32,7 @@ from releases.models import (
     WorkingCopy,
 )
 from releases.permissions import Refused
-from releases.services import ledger, runs
+from releases.services import drills, ledger, runs
 from releases.services.recorded import locked, recorded
 
 
@@ -89,7 +89,7 @@ def raw_destroyed(run: Run, token: str) -> Run:
     with transaction.atomic():
         run = runs.finish(run, token)
         for snapshot in uploads:
-            if snapshot.destructions.exists():
+            if snapshot.destructions.filter(what__startswith="raw upload").exists():
                 continue
             for what, size, sha256 in _raw_files(snapshot):
                 record = DestructionRecord.objects.create(
@@ -300,6 +300,7 @@ def evaluated(run: Run, token: str, *, evaluation: Evaluation, verdict: Verdict,
             for r in evaluation.results
         )
         audit.record(None, "evaluate", record, run=run.pk, passed=verdict.passed, gates=str(verdict.gates), sha256=sha256)
+        drills.judged(record)
     return record
 
 

@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from releases import audit, files, policy
 from releases.capsule.attestation import Attestation, SignedOff
-from releases.capsule.feed import Notice
+from releases.capsule.feed import Notice, NoticeKind, announce, latest_about
 from releases.capsule.layout import CapsuleRefused
 from releases.capsule.publish import publish
-from releases.capsule.signing import Signer
-from releases.models import Publication, ReleaseRequest, SignOff
+from releases.capsule.signing import Signer, written
+from releases.models import Announcement, Publication, ReleaseRequest, SignOff
 from releases.services.recorded import locked, recorded
 
 
@@ -41,6 +41,46 @@ def publish_next(signer: Signer, lake: Path) -> Publication | None:
         if published is not None:
             return published
     return None
+
+
+@recorded("announce", by_system=True)
+def announce_next(signer: Signer, lake: Path) -> Announcement | None:
+    """Say in the feed what has waited longest to be said about a release; None when nothing waits that can be said.
+
+    Of one release the announcements are said in their order. The row stays locked while the notice is written (one small file): a second
+    publisher that comes late must not say an old suspension after the release was resumed. Safe to repeat after a crash.
+    """
+    for waiting in Announcement.objects.filter(announced_at__isnull=True).order_by("asked_at", "number"):
+        with transaction.atomic():
+            request = locked(waiting.request)
+            waiting = locked(waiting)
+            before = request.announcements.filter(number__lt=waiting.number, announced_at__isnull=True)
+            if waiting.announced_at is not None or before.exists():
+                continue
+            try:
+                notice = _said(waiting, lake, signer)
+            except CapsuleRefused as refusal:
+                if waiting.problem != refusal.reason:
+                    waiting.problem = refusal.reason
+                    waiting.save()
+                    audit.record_refusal(None, "announce", request, refusal.reason)
+                continue
+            waiting.announced_at, waiting.notice_sequence, waiting.problem = timezone.now(), notice.sequence, ""
+            waiting.save()
+            audit.record(None, "announce", request, announcement=waiting.pk, kind=waiting.kind, notice=notice.sequence)
+        return waiting
+    return None
+
+
+def _said(waiting: Announcement, lake: Path, signer: Signer) -> Notice:
+    publication = Publication.objects.get(request=waiting.request)
+    about = latest_about(lake, publication.slug, publication.release_version)
+    if about is None:
+        raise CapsuleRefused("the feed in the lake does not know this release")
+    kind = NoticeKind(waiting.kind)
+    if about.kind is kind and written(about.at) == written(waiting.asked_at):
+        return about  # said just before a crash
+    return announce(lake, signer, kind, about=about, at=waiting.asked_at, reason=waiting.said)
 
 
 def _attested(request: ReleaseRequest) -> Publication | None:

@@ -9,6 +9,7 @@ from generators.errors import InputError
 from releases import audit, evidence, policy
 from releases.models import Account, ReleaseRequest, SignOff
 from releases.permissions import Refused
+from releases.services import drills
 from releases.services.recorded import locked, permit, recorded
 
 STALE = "The evidence changed since you opened the page; read it again before you decide."
@@ -73,6 +74,7 @@ def sign_off(
             before=before,
             after=request.state,
         )
+        drills.decided(request, signoff)
     return signoff
 
 

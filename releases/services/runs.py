@@ -33,8 +33,8 @@ RESTARTS = 1
 DIED = "The program doing this work died twice, perhaps for want of memory. Nothing half-made was kept; it can be tried again."
 
 
-def begin(actor: Account, kind: str, source: Any, **links: Any) -> Run:
-    """A new run, queued when the caller's transaction commits. For services: it asks nothing and is recorded by them."""
+def begin(actor: Account | None, kind: str, source: Any, **links: Any) -> Run:
+    """A new run, queued when the transaction commits; actor None: the system. For services: it asks nothing and is recorded by them."""
     run = Run.objects.create(kind=kind, source=source, started_by=actor, token=secrets.token_hex(16), queued_at=timezone.now(), **links)
     transaction.on_commit(lambda: enqueue(run))
     return run

@@ -210,7 +210,8 @@ def _steward(me: Account, found: SourceDataset) -> bool:
 
 def _run_address(snapshot: Snapshot) -> str | None:
     """The run that is reading or preparing the snapshot, or the last one that did."""
-    run = max(snapshot.runs.all(), key=lambda r: r.queued_at, default=None)
+    own = (Run.Kind.PROFILE, Run.Kind.PREPARE)
+    run = max((r for r in snapshot.runs.all() if r.kind in own), key=lambda r: r.queued_at, default=None)
     return reverse("run", args=[run.pk]) if run else None
 
 
@@ -237,7 +238,7 @@ def _next_step(found: SourceDataset, latest: Snapshot | None) -> NextStep:
 def _snapshot_row(snapshot: Snapshot, steward: bool) -> dict[str, Any]:
     """A snapshot, a link to its schema where there is one, and what became of the raw file."""
     waits = snapshot.state == Snapshot.State.PROFILED
-    destroyed = next(iter(snapshot.destructions.all()), None)
+    destroyed = next((d for d in snapshot.destructions.all() if d.what.startswith("raw upload")), None)
     if destroyed is not None:
         raw = f"destroyed {day(destroyed.destroyed_at)}"
     elif snapshot.origin == Snapshot.Origin.POINTED:
@@ -271,7 +272,7 @@ def _ledger(found: SourceDataset, snapshots: list[Snapshot]) -> list[LedgerEntry
         LedgerEntry(
             v.made_at, f"Version {v.number} of {v.request.title}", f"{v.generator}, {number(v.rows)} rows", reverse("version", args=[v.pk])
         )
-        for v in SyntheticVersion.objects.filter(request__source=found).select_related("request")
+        for v in SyntheticVersion.objects.filter(request__source=found, request__drill__isnull=True).select_related("request")
     ]
     entries += [
         LedgerEntry(
@@ -285,7 +286,7 @@ def _ledger(found: SourceDataset, snapshots: list[Snapshot]) -> list[LedgerEntry
     ]
     entries += [
         LedgerEntry(d.destroyed_at, f"Destroyed: {d.what} of snapshot {d.snapshot.number}", d.reason)
-        for d in DestructionRecord.objects.filter(snapshot__source=found).select_related("snapshot")
+        for d in DestructionRecord.objects.filter(snapshot__source=found, run__request__drill__isnull=True).select_related("snapshot")
     ]
     entries += [LedgerEntry(s.received_at, f"Snapshot {s.number} received", f"by {s.received_by}") for s in snapshots]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection
 from releases.capsule.feed import heartbeat
 from releases.capsule.publish import sweep
 from releases.capsule.signing import KeyRefused, Signer
-from releases.services.publishing import publish_next
+from releases.services.publishing import announce_next, publish_next
 
 log = logging.getLogger(__name__)
 
@@ -53,4 +53,6 @@ class Command(BaseCommand):
         lake = Path(settings.SYNTHPORTAL_LAKE)
         while not stop.is_set() and (publication := publish_next(signer, lake)) is not None:
             self.stdout.write(f"published {publication.slug}, version {publication.release_version}")
+        while not stop.is_set() and (said := announce_next(signer, lake)) is not None:
+            self.stdout.write(f"announced {said.kind}, notice {said.notice_sequence}")
         heartbeat(lake, signer)
