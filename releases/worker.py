@@ -14,13 +14,15 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
 
-from releases.services import leftovers, runs
+from releases.services import drills, leftovers, runs, suspensions
 
 log = logging.getLogger(__name__)
 
 
 TIDY_EVERY = 3600.0
 """Seconds between two looks for what killed processes left behind."""
+TELL_EVERY = 30.0
+"""Seconds between two looks for alerts to mail and for drills to destroy."""
 
 
 class ReleaseWorker(Worker):
@@ -28,6 +30,7 @@ class ReleaseWorker(Worker):
 
     _reconciled = 0.0
     _tidied = -TIDY_EVERY
+    _told = -TELL_EVERY
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """RQ calls this while waiting and while a job runs; now and then it is time to look for the dead."""
@@ -41,6 +44,8 @@ class ReleaseWorker(Worker):
         """Run the job in a fork, and see to it at once when the fork died: killed, out of memory, or stopped."""
         connections.close_all()  # a database connection must not be shared across a fork
         super().execute_job(job, queue)
+        if job.func_name != runs.JOB:
+            return  # the nightly look: there is no run that could have been lost
         run_id, token = job.args
         try:
             runs.lost(run_id, token)
@@ -51,6 +56,10 @@ class ReleaseWorker(Worker):
         try:
             for run in runs.reconcile():
                 log.warning("run %s was lost: now %s", run.pk, run.state)
+            if time.monotonic() - self._told >= TELL_EVERY:
+                self._told = time.monotonic()
+                suspensions.mail_alerts()
+                drills.destroy_revealed()
             if time.monotonic() - self._tidied >= TIDY_EVERY:
                 self._tidied = time.monotonic()
                 if destroyed := leftovers.destroy_leftovers():

@@ -1,4 +1,4 @@
-"""Both sites, worker, publisher, ingest and queue on one machine: what each process is told, and what is prepared before the start.
+"""Both sites, worker, scheduler, publisher, ingest and queue on one machine: what each is told, and what is prepared before the start.
 
 Each process gets an environment of its own, made from nothing: the public ones hear of no secure folder, database or queue, and only the
 publisher hears where the signing key is.
@@ -113,6 +113,7 @@ class OneMachine:
             *programs,
             Program("secure-web", self._web("secure", self.secure_port), self.environment("secure", "web")),
             Program("worker", _django("worker"), self.environment("secure", "worker")),
+            Program("cron", _django("cron"), self.environment("secure", "cron")),
             Program("publisher", _django("publisher", "--loop", _PUBLISHER_PAUSE), self.environment("secure", "publisher", publisher=True)),
             Program("public-web", self._web("public", self.public_port), self.environment("public", "web")),
             Program("ingest", _django("ingest", "--loop", _INGEST_PAUSE), self.environment("public", "ingest")),

@@ -106,3 +106,16 @@ def database(url: str, sqlite: Path) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
     }
+
+
+def mail_server(name: str) -> tuple[str, int, str, str, bool, bool]:
+    """(host, port, user, password, STARTTLS, TLS) of the mail server in the variable `name`: ``smtp://user:password@host:587?tls=1``
+    (STARTTLS), ``smtps://host:465``; this machine's own server when unset.
+    """
+    parts = urlsplit(text(name, "smtp://localhost:25"))
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ImproperlyConfigured(f"{name} must look like smtp://user:password@host:587?tls=1 or smtps://user:password@host:465")
+    encrypted = parts.scheme == "smtps"
+    starttls = not encrypted and parse_qs(parts.query).get("tls", ["0"])[0] == "1"
+    port = parts.port or (465 if encrypted else 587 if starttls else 25)
+    return parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""), starttls, encrypted

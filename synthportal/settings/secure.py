@@ -28,6 +28,18 @@ SYNTHPORTAL_PINNED_KEYS = environment.path("SYNTHPORTAL_SECURE_KEYS", ZONE_FOLDE
 """Folder of the publisher's public keys: with them the audit trail is compared with what published releases carry."""
 SYNTHPORTAL_RUN_LOST_AFTER = environment.integer("SYNTHPORTAL_SECURE_RUN_LOST_AFTER", 60, minimum=1)
 """Seconds without a heartbeat after which a run's worker counts as dead."""
+SYNTHPORTAL_REAUDIT_AFTER_DAYS = environment.integer("SYNTHPORTAL_SECURE_REAUDIT_AFTER_DAYS", 90, minimum=1)
+"""Days after its last evaluation at which a published release is re-audited."""
+SYNTHPORTAL_REAUDIT_AT = environment.text("SYNTHPORTAL_SECURE_REAUDIT_AT", "30 2 * * *")
+"""When the releases that are due are looked for: a cron expression, in local time."""
+
+# Mail: alerts to SDAT and IG, without a figure in them. Without a server they stand on the home pages alone.
+SYNTHPORTAL_MAIL_FROM = environment.text("SYNTHPORTAL_SECURE_MAIL_FROM")
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = environment.mail_server(
+    "SYNTHPORTAL_SECURE_MAIL"
+)
+EMAIL_TIMEOUT = 5
+
 FILE_UPLOAD_TEMP_DIR = str(environment.private_folder(SYNTHPORTAL_SECURE_FILES / "uploads"))
 FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 40_000  # the schema form of a table of 2,000 columns
