@@ -22,6 +22,7 @@ from evaluation.privacy import measures as privacy
 from evaluation.results import Evaluation, MetricResult
 from evaluation.tables.columns import persons
 from evaluation.utility import measures as utility
+from evaluation.utility import tasks
 from evaluation.work import Asked, Fit, Work
 from generators.disclosure import DisclosurePolicy
 from generators.errors import InputError
@@ -42,24 +43,25 @@ def evaluate(
     *,
     policy: DisclosurePolicy,
     seed: int = 0,
-    targets: Sequence[str] = (),
+    targets: Sequence[str] | None = (),
     only: Collection[str] | None = None,
     fit: Fit | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Evaluate one synthetic table against the rows it was learned from and rows that were held out.
 
-    train, holdout, synthetic: canonical Parquet files of `table`, the de-identified schema. targets: columns somebody would predict.
+    train, holdout, synthetic: canonical Parquet files of `table`, the de-identified schema. targets: what somebody would
+    predict, "column" or "time~event"; proposed when empty, nothing when None.
     only: names of metrics to compute alone, without charts. fit: for shadow models, see `Fit`.
     Raises InputError when a file cannot be read, train or holdout do not fit the schema or are empty, a target is no column, or a metric
     is unknown.
     """
-    for target in targets:
-        table.column(target)
+    for target in targets or ():
+        tasks.parse(target, table)
     check_metrics(only)
     progress("reading the tables", 0.0)
     c = compare(Path(train), Path(holdout), Path(synthetic), table, policy, seed)
-    work = Work(c, Asked(tuple(targets), fit), progress)
+    work = Work(c, Asked(None if targets is None else tuple(targets), fit), progress)
     results = measure(work, only)
     work.begin("drawing charts", 1 - DRAWING, DRAWING)
     charts = draw(work, results) if only is None else []

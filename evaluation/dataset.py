@@ -14,6 +14,7 @@ from evaluation.fidelity import relationships, structure
 from evaluation.fidelity.relationships import Sides
 from evaluation.privacy import safety
 from evaluation.results import Chart, Evaluation, MetricResult, TableFigures
+from evaluation.utility.tasks import known
 from evaluation.work import Asked, Fit
 from generators.disclosure import DisclosurePolicy
 from generators.errors import InputError
@@ -49,7 +50,7 @@ def evaluate(
             if table.name not in files:
                 raise InputError(f'table "{table.name}" is not among the {name} tables')
     for target in targets:
-        if not any(target in t.names for t in measured):
+        if not any(known(target, t) for t in measured):
             raise InputError(f'no table has a column "{target}" to predict')
     basket.check_metrics(only)
     asked = Asked(tuple(targets), fit)
@@ -59,7 +60,7 @@ def evaluate(
         return _table(table, sides, policy, seed, asked, only, progress)
     parts = []
     for place, table in enumerate(measured):
-        here = Asked(tuple(t for t in targets if t in table.names))
+        here = Asked(tuple(t for t in targets if known(t, table)) or (None if targets else ()))
         parts.append(_table(table, sides, policy, seed, here, only, _share(progress, place, len(measured))))
     progress("checking keys", 0.96)
     links = relationships.keys(schema, sides, seed) + relationships.children(schema, sides, policy, seed)

@@ -19,9 +19,10 @@ write as large a dataset into the folder; its files by table name. For shadow mo
 
 @dataclass(frozen=True)
 class Asked:
-    """What whoever evaluates asked for. targets: what somebody would predict (see `utility`), proposed when empty. fit: see `Fit`."""
+    """What whoever evaluates asked for. targets: what somebody would predict (see `utility.tasks`), proposed when
+    empty, nothing when None. fit: see `Fit`."""
 
-    targets: tuple[str, ...] = ()
+    targets: tuple[str, ...] | None = ()
     fit: Fit | None = None
 
 

@@ -40,15 +40,22 @@ class Grouping:
         return np.where(np.isfinite(ages), np.searchsorted(AGE_BANDS, ages, side="right"), -1)
 
 
+def is_grouping(column: ColumnSchema) -> bool:
+    """Whether people may be grouped by it: an age, a quasi-identifying category, or one so named."""
+    if column.kind in (Kind.INTEGER, Kind.REAL):
+        return bool(_AGE.search(column.name))
+    return column.kind in NAMED and bool(_GROUPING.search(column.name) or column.role is Role.QUASI_IDENTIFIER)
+
+
 def groupings(columns: Sequence[ColumnSchema], train: Rows) -> tuple[Grouping, ...]:
     """The columns by which people are grouped: quasi-identifying or so named, with at most twelve values; ages in bands."""
     found = []
-    for column in columns:
-        if column.kind in (Kind.INTEGER, Kind.REAL) and _AGE.search(column.name):
+    for column in (c for c in columns if is_grouping(c)):
+        if column.kind not in NAMED:
             edges = (0, *(int(e) for e in AGE_BANDS))
             bands = (f"{a}–{b - 1}" for a, b in pairwise(edges))
             found.append(Grouping(column, (*bands, f"{edges[-1]} and over")))
-        elif column.kind in NAMED and (_GROUPING.search(column.name) or column.role is Role.QUASI_IDENTIFIER):
+        else:
             values = sorted(categories(train.column(column))[1], key=str)
             if 2 <= len(values) <= MOST:
                 found.append(Grouping(column, tuple(str(v) for v in values), tuple(values)))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from evaluation.definitions.definition import Definition
+from evaluation.definitions.fair import FAIR
 from evaluation.definitions.good import GOOD
 from evaluation.definitions.safe import SAFE
+from evaluation.definitions.useful import USEFUL
 from evaluation.results import MetricResult, Scope
 
-DEFINITIONS: dict[str, Definition] = {**SAFE, **GOOD}
+DEFINITIONS: dict[str, Definition] = {**SAFE, **GOOD, **USEFUL, **FAIR}
 
 
 def result(metric: str, scope: Scope, value: float | None, **more: Any) -> MetricResult:

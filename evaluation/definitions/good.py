@@ -150,6 +150,24 @@ GOOD: dict[str, Definition] = {
         "principal components fitted on train (every column of variance one, categories as indicators), both projected, 20 × 20 bins; "
         "TVD = ½ Σ |p − q|",
     ),
+    "text_vocabulary": Definition(
+        "Words that real texts use",
+        "good",
+        "higher",
+        "share",
+        "figure",
+        "Share of the words of synthetic texts that real people use too. Words of fewer people than the policy's minimum count as unknown.",
+        "words by occurrence, in lower case; mean over columns of free text",
+    ),
+    "text_words": Definition(
+        "Difference in the words of texts",
+        "good",
+        "lower",
+        "score",
+        "figure",
+        "Total variation distance between how often real and synthetic texts use each of the commonest words: 0 the same.",
+        "TVD = ½ Σ |p − q| over the 1,000 commonest words of train (those of the minimum of people), all others together",
+    ),
     "triple_accuracy": Definition(
         "Agreement of three columns together",
         "good",
@@ -159,25 +177,6 @@ GOOD: dict[str, Definition] = {
         "How well tables of three columns together are kept: 1 the same. The mean over all of them, or over 1,500 drawn at random where "
         "there are more. A holdout of few rows cannot reach 1.",
         "1 − TVD of three-way tables (5 bins of numbers, 5 categories, missing), as many rows of each side",
-    ),
-    "subgroup_tvd": Definition(
-        "Difference of columns within a group",
-        "good",
-        "lower",
-        "score",
-        "withheld",
-        "The mean of the columns' total variation distances among the people of one group alone. A group much worse than the others is "
-        "served worse by the data.",
-        "mean over columns of TVD = ½ Σ |p − q|, rows of the group; bias audit by sub-group",
-    ),
-    "subgroup_share": Definition(
-        "Share of a group",
-        "good",
-        "lower",
-        "score",
-        "withheld",
-        "By how much the group's share of the synthetic rows differs from its share of the real ones.",
-        "|p − q|; bias audit by sub-group",
     ),
     "tvd": Definition(
         "Difference of a column (TVD)",
@@ -299,15 +298,5 @@ GOOD: dict[str, Definition] = {
         "figure",
         "A published check of structure and value ranges: 1 means every value lies within the real range and category list.",
         "SDMetrics DiagnosticReport",
-    ),
-    "target_auc": Definition(
-        "Use for prediction (TSTR)",
-        "good",
-        "higher",
-        "score",
-        "figure",
-        "How well a model trained on synthetic rows predicts the target of real held-out people: 0.5 guessing, 1 perfect. The ceiling is "
-        "the same model trained on the real rows.",
-        "train on synthetic, test on real holdout; mean one-against-rest area under the ROC curve of boosted trees",
     ),
 }

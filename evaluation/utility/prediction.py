@@ -1,85 +1,172 @@
-"""Is the synthetic table good for learning to predict? Trained on it, tested on real people who were held out."""
+"""Train on synthetic, test on real: the same model learned from each side and scored on the same people who were held out.
+
+Trained on train it is the ceiling (TRTR), on the shuffle the floor. (C. Esteban and others 2017: TSTR.)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from evaluation.fidelity.discriminator import one_against_rest
+from evaluation.comparison import reason
 from evaluation.results import Incomputable
-from evaluation.tables.columns import ORDERED, Floats, Rows, SampledRows, categories, numbers
+from evaluation.tables.columns import Floats, Rows, SampledRows
 from evaluation.tables.features import Features
-from generators.schema import ColumnSchema
+from evaluation.utility import scores
+from evaluation.utility.outcomes import Outcome, known, outcome_of
+from evaluation.utility.regression import Design, proportional_hazards
+from evaluation.utility.scores import Score
+from evaluation.utility.tasks import CLASSIFICATION, REGRESSION, SURVIVAL, Task
+from evaluation.work import Work
 
-LIMIT = 20_000
-CLASSES = 20
+LIMIT, PROPOSED, SURVIVORS = 20_000, 5_000, 4_000
+"""Rows to train and to test on: of a chosen target, of one that was proposed, of survival (pairs of rows are compared)."""
+TREES, ROUNDS, LEAF = 50, 80, 5
+"""Trees of a forest, rounds of boosting, rows in a leaf of a forest at least."""
+SIDES = ("synthetic", "shuffle", "train")
+WEIGHT = 1.0
+"""The penalty of proportional hazards that predict."""
 
 
 @dataclass(frozen=True)
-class Target:
-    """What is predicted: the categories of a column (fitted on train; at most 20), or whether a number lies above train's median."""
+class Trial:
+    """One task tried. truth: the outcome of the rows tested on (shape as `Outcome.of`, none unknown). people: whom they are about.
 
-    column: ColumnSchema
-    names: dict[Any, int] = field(default_factory=dict)
-    median: float | None = None
+    rows: their places in the holdout. predictions: by side learned from; classes (rows, classes), else (rows,): numbers or risks.
+    priors: of a classification, shares of the classes learned from. failed: why a side has no predictions. limit: rows of a side at most.
+    """
+
+    outcome: Outcome
+    truth: Floats
+    people: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int64]
+    predictions: dict[str, Floats]
+    priors: dict[str, Floats]
+    failed: dict[str, str]
+    limit: int
+    sampled: bool
 
     @property
-    def classes(self) -> int:
-        return 2 if self.median is not None else len(self.names)
+    def task(self) -> Task:
+        return self.outcome.task
 
-    def of(self, rows: Rows) -> npt.NDArray[np.int64]:
-        """Class codes, −1 where missing or unknown to train; shape (rows,)."""
-        array = rows.column(self.column)
-        if self.median is not None:
-            values = numbers(self.column, array)
-            return np.where(np.isnan(values), -1, values > self.median).astype(np.int64)
-        codes, values_ = categories(array)
-        return np.array([self.names.get(v, -1) for v in values_] + [-1], np.int64)[codes]
+    def score(self, side: str, counted: npt.NDArray[np.bool_] | None = None) -> Score:
+        """The task's score of the model learned from `side`, over the counted rows: AUC, R² or C. Raises Incomputable."""
+        found = self.predicted(side)
+        if self.task.kind == CLASSIFICATION:
+            return scores.areas(self.truth.astype(np.int64), found, counted)
+        if self.task.kind == REGRESSION:
+            return scores.r_squared(self.truth, found, counted)
+        return scores.concordance(self.truth[:, 0], self.truth[:, 1] == 1, found, counted)
 
+    def accuracy(self, side: str) -> Score:
+        """Balanced accuracy of a classification."""
+        found = self.predicted(side)
+        return scores.balanced_accuracy(self.truth.astype(np.int64), found, self.priors[side])
 
-def target_of(train: Rows, column: ColumnSchema) -> Target:
-    """The target as it is predicted. Raises Incomputable when train shows one class only."""
-    if column.kind in ORDERED:
-        values = numbers(column, train.column(column))
-        values = values[np.isfinite(values)]
-        if len(values) and len(np.unique(values)) > 1:
-            median = float(np.median(values))
-            return Target(column, median=median if (values > median).any() else float(np.unique(values)[-2]))
-        raise Incomputable(f'the target "{column.name}" shows one value only in train')
-    codes, names = categories(train.column(column))
-    counts = np.bincount(codes, minlength=len(names) + 1)
-    order = sorted(range(len(names)), key=lambda i: (-int(counts[i]), str(names[i])))[:CLASSES]
-    if len(order) < 2:
-        raise Incomputable(f'the target "{column.name}" shows one class only in train')
-    return Target(column, names={names[i]: code for code, i in enumerate(order)})
+    def predicted(self, side: str) -> Floats:
+        if side in self.failed:
+            raise Incomputable(self.failed[side])
+        return self.predictions[side]
+
+    @property
+    def subsampled(self) -> str | None:
+        return f"at most {self.limit:,} rows to train on and to test on, drawn at random" if self.sampled else None
 
 
-def target_auc(features: Features, target: Target, fitted: Rows, holdout: Rows, *, seed: int, limit: int = LIMIT) -> float:
-    """Mean one-against-rest AUC on the holdout of boosted trees trained on `fitted`: 0.5 guessing … 1. Higher is better.
+def trial(work: Work, task: Task) -> Trial:
+    """The task tried from all three sides. Raises Incomputable when it cannot be tested at all."""
+    c = work.c
+    if not c.crowd[0]:
+        raise Incomputable(f"suppressed: train is about fewer than {c.policy.minimum} persons")
+    if not c.crowd[1]:
+        raise Incomputable(f"suppressed: the holdout is about fewer than {c.policy.minimum} persons")
+    outcome = outcome_of(c, task)
+    limit = SURVIVORS if task.kind == SURVIVAL else LIMIT if task.chosen else PROPOSED
+    columns = [column for column in c.usable if column.name not in task.columns]
+    if not columns:
+        raise Incomputable("there is no other column to predict it with")
+    tested = SampledRows(c.holdout, limit, c.seed)
+    truth = outcome.of(tested)
+    rows = known(truth)
+    predictions, priors, failed = dict[str, Floats](), dict[str, Floats](), dict[str, str]()
+    model: _Trees | _Hazards
+    if task.kind == SURVIVAL:
+        real = SampledRows(c.train, limit, c.seed)
+        shown = [column for column in columns if column.name not in c.thin]
+        model = _Hazards(Design(shown, real, tested, c.people, c.held_out, c.policy.minimum))
+    else:
+        model = _Trees(outcome, Features(columns, c.train), c.seed)
+    x = model.of(tested)[rows]
+    for side in (c.synthetic, c.shuffle, c.train):
+        work.tick(0.0)
+        try:
+            predictions[side.name], priors[side.name] = _learned(model, outcome, side, x, limit, c.seed)
+        except Exception as error:
+            failed[side.name] = reason(error)
+    _, people = np.unique(c.held_out[tested.chosen[rows]], return_inverse=True)
+    sampled = max(c.train.rows, c.holdout.rows, c.synthetic.rows) > limit
+    return Trial(outcome, truth[rows], people.astype(np.int32), tested.chosen[rows], predictions, priors, failed, limit, sampled)
 
-    Raises Incomputable when `fitted` or the holdout has rows of fewer than two classes.
-    """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    sampled = SampledRows(fitted, limit, seed)
-    y, tested = target.of(sampled), target.of(holdout)
-    known, scored = y >= 0, tested >= 0
-    if len(np.unique(y[known])) < 2:
-        raise Incomputable(f'the target "{target.column.name}" shows one class only')
-    model = HistGradientBoostingClassifier(max_iter=80, learning_rate=0.1, early_stopping=False, random_state=seed)
-    with threadpool_limits(1):
-        model.fit(features.of(sampled)[known], y[known])
-        found = model.predict_proba(features.of(holdout)[scored])
-    probabilities: Floats = np.zeros((int(scored.sum()), target.classes))
-    probabilities[:, model.classes_.astype(int)] = found
-    return one_against_rest(tested[scored], probabilities)
+def _learned(model: _Trees | _Hazards, outcome: Outcome, side: Rows, x: Floats, limit: int, seed: int) -> tuple[Floats, Floats]:
+    """What the model learned from `side` says of `x`, and the shares of the classes it learned from."""
+    if not side.rows:
+        raise Incomputable(f"the {side.name} table has no rows")
+    rows = SampledRows(side, limit, seed)
+    truth = outcome.of(rows)
+    there = known(truth)
+    if not there.any():
+        raise Incomputable(f'the {side.name} table has no value of "{outcome.column.name}" to learn from')
+    priors = np.empty(0)
+    if outcome.classes:
+        classes = truth[there] if truth.ndim == 1 else truth[there, 1]
+        counts = np.bincount(classes.astype(np.int64), minlength=outcome.classes)
+        priors = counts / counts.sum()
+        if np.count_nonzero(counts) < 2:
+            raise Incomputable(f'the target "{outcome.column.name}" shows one class only in the {side.name} table')
+    return model.predict(model.of(rows)[there], truth[there], x), priors
 
 
-def predictors(columns: Sequence[ColumnSchema], target: ColumnSchema) -> tuple[ColumnSchema, ...]:
-    """All measured columns but the target."""
-    return tuple(c for c in columns if c.name != target.name)
+@dataclass(frozen=True)
+class _Trees:
+    """A forest for classes: it learns rare ones too. Gradient-boosted trees for numbers."""
+
+    outcome: Outcome
+    features: Features
+    seed: int
+
+    def of(self, rows: Rows) -> Floats:
+        return self.features.of(rows)
+
+    def predict(self, x: Floats, y: Floats, asked: Floats) -> Floats:
+        # imported late: a second that reading a report should not pay for
+        from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        with threadpool_limits(1):  # sums of floats depend on how threads share them
+            if not self.outcome.classes:
+                boosted = HistGradientBoostingRegressor(max_iter=ROUNDS, early_stopping=False, random_state=self.seed)
+                return np.asarray(boosted.fit(x, y).predict(asked), np.float64)
+            model = RandomForestClassifier(TREES, min_samples_leaf=LEAF, max_features=0.4, random_state=self.seed)
+            model.fit(x, y.astype(np.int64))
+            found = np.zeros((len(asked), self.outcome.classes))
+            found[:, model.classes_.astype(int)] = model.predict_proba(asked)
+        return found
+
+
+@dataclass(frozen=True)
+class _Hazards:
+    """Proportional hazards: what they predict is a risk."""
+
+    design: Design
+
+    def of(self, rows: Rows) -> Floats:
+        return self.design.of(rows)
+
+    def predict(self, x: Floats, y: Floats, asked: Floats) -> Floats:
+        if not x.shape[1]:
+            raise Incomputable("there is no other column to predict it with")
+        return np.asarray(asked @ proportional_hazards(x, y[:, 0], y[:, 1] == 1, WEIGHT).coefficients, np.float64)
