@@ -14,6 +14,8 @@ from evaluation.results import REFERS, Evaluation, MetricResult
 from generators.errors import InputError
 
 DECIMALS = 2
+SERVED_ALIKE = 0.05
+"""Where no gate says more: by how much, at most, a group may be served worse and still be served alike."""
 SYNTHETIC_ONLY = ("structure", "rule_violations", "foreign_keys", "unique_keys")
 """Metrics of the synthetic table alone: no real row is read for their value."""
 
@@ -89,7 +91,7 @@ def _rounded(r: MetricResult, evaluation: Evaluation) -> MetricResult:
     def figure(x: float | None) -> float | None:
         return None if x is None else round(x, DECIMALS)
 
-    keep = r.metric == "target_auc" or r.value is None
+    keep = r.metric.startswith("target_") or r.value is None
     return replace(
         r,
         value=figure(r.value),
@@ -108,11 +110,15 @@ def _rounded(r: MetricResult, evaluation: Evaluation) -> MetricResult:
 def _band(r: MetricResult, tier: str) -> MetricResult:
     if r.value is None:
         band = "not available"
-    elif r.metric == "rare_values":
+    elif DEFINITIONS[r.metric].form == "count":
         band = "none" if r.value == 0 else "some"
+    elif DEFINITIONS[r.metric].group == "fair":
+        gate = next((g for g in load().of(tier) if g.metric == r.metric), None)
+        even = r.value <= (SERVED_ALIKE if gate is None else gate.constant)
+        band = "no group is served clearly worse than the others" if even else "some group is served clearly worse than the others"
     else:
-        gate = next(g for g in load().of(tier) if g.metric == r.metric)
-        within = r.ceiling is not None and r.value <= allowed(gate, r)
+        gate = next((g for g in load().of(tier) if g.metric == r.metric), None)
+        within = r.ceiling is not None and r.value <= (r.ceiling if gate is None else allowed(gate, r))
         band = "no more than among people the generator never saw" if within else "more than among people the generator never saw"
     return replace(
         r, value=None, floor=None, ceiling=None, interval=None, n=None, n_ceiling=None, failed=None, remark=band, audience="public"
