@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from evaluation.tables.columns import NAMED, Floats, Ints, Rows, categories, numbers
+from evaluation.tables.columns import NAMED, Floats, Ints, Rows, categories, encoded, numbers
 from generators.schema import ColumnSchema
 
 BINS = 50
@@ -41,7 +41,7 @@ class Coder:
     names: Mapping[Any, int] | None = None
 
     def codes(self, array: pa.Array) -> Codes:
-        """`array` (values of this column) coded; shape (n,)."""
+        """`array` (values of this column, plain or `encoded`) coded; shape (n,)."""
         if self.names is not None:
             codes, values = categories(array)
             other = self.size - 2
@@ -63,7 +63,7 @@ def fit(column: ColumnSchema, array: pa.Array) -> Coder:
         codes, values = categories(array)
         counts = np.bincount(codes, minlength=len(values) + 1)[: len(values)]
         # ties by name: the same bins whatever the order of the rows
-        order = sorted(range(len(values)), key=lambda i: (-int(counts[i]), str(values[i])))[: BINS - 1]
+        order = sorted(np.flatnonzero(counts).tolist(), key=lambda i: (-int(counts[i]), str(values[i])))[: BINS - 1]
         names = {values[i]: code for code, i in enumerate(order)}
         size = len(names) + 2
         kept = min(len(names), PAIR_CATEGORIES - 1)
@@ -100,7 +100,7 @@ class CodedTable:
 
 def code(rows: Rows, coders: Sequence[Coder]) -> CodedTable:
     """All columns of one side, coded."""
-    return CodedTable(rows.rows, {c.column.name: c.codes(rows.column(c.column)) for c in coders})
+    return CodedTable(rows.rows, {c.column.name: c.codes(encoded(rows, c.column)) for c in coders})
 
 
 def counts(codes: Codes, size: int) -> Ints:

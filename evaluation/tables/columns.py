@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +29,9 @@ ORDERED = frozenset({Kind.INTEGER, Kind.REAL, Kind.DATE, Kind.DATETIME, Kind.TIM
 """Kinds whose values have an order and a distance."""
 NAMED = frozenset({Kind.CATEGORICAL, Kind.BOOLEAN})
 """Kinds whose values are names."""
+
+KEPT = 300_000_000
+"""Bytes of columns kept in memory, a side: a million rows of 20 columns are about 120 MB, since categories are kept as codes."""
 
 _TYPES = {
     "string": pa.string(),
@@ -67,11 +71,14 @@ class ParquetRows:
     """The rows of a canonical Parquet file.
 
     defects: by column name, one line on what keeps the column from being compared (absent, or of another type). further: columns the schema
-    does not know. Raises InputError when the file cannot be read as Parquet.
+    does not know. Columns are kept once read, as long as there is room (`KEPT`); later ones are read each time. Raises InputError when the
+    file cannot be read as Parquet.
     """
 
     def __init__(self, name: str, path: Path, table: TableSchema) -> None:
         self.name, self.path = name, Path(path)
+        self._kept: dict[str, pa.Array] = {}
+        self._room = KEPT
         try:
             with pq.ParquetFile(self.path) as file:
                 self.rows: int = file.metadata.num_rows
@@ -96,23 +103,38 @@ class ParquetRows:
                 )
 
     def column(self, column: ColumnSchema) -> pa.Array:
+        return plain(self.encoded(column))
+
+    def encoded(self, column: ColumnSchema) -> pa.Array:
+        """As `column`; categories as codes into their distinct values (an Arrow dictionary)."""
         if column.name in self.defects:
             raise InputError(self.defects[column.name])
-        array = pq.read_table(self.path, columns=[column.name]).column(0).combine_chunks()
-        if isinstance(array, pa.ChunkedArray):
-            array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
-        if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
+        if column.name not in self._kept:
+            array = self._read(column)
+            if self._room < array.nbytes:
+                return array
+            self._room -= array.nbytes
+            self._kept[column.name] = array
+        return self._kept[column.name]
+
+    def _read(self, column: ColumnSchema) -> pa.Array:
         wanted = _TYPES[column.storage]
-        if array.type == wanted:
-            return array
+        named = [column.name] if column.kind in NAMED | {Kind.TIME} and pa.types.is_string(wanted) else []
+        array = pq.read_table(self.path, columns=[column.name], read_dictionary=named).column(0).combine_chunks()
+        if isinstance(array, pa.ChunkedArray):
+            array = pa.concat_arrays(array.unify_dictionaries().chunks) if array.num_chunks else pa.array([], array.type)
+        if pa.types.is_dictionary(array.type):
+            if named and array.type.value_type == wanted and not array.dictionary.null_count:
+                return array
+            array = array.dictionary_decode()
         try:
-            return array.cast(wanted)
+            array = array if array.type == wanted else array.cast(wanted)
         except pa.ArrowInvalid:
             # Arrow's message quotes the value
             raise InputError(
                 f'column "{column.name}" of the {self.name} table holds {array.type} values that are no {column.storage}'
             ) from None
+        return array.dictionary_encode() if named else array
 
     def check(self, columns: Sequence[ColumnSchema]) -> None:
         """Try every column's type; what cannot be read becomes a defect."""
@@ -156,8 +178,12 @@ class ShuffledRows:
         return self.source.further
 
     def column(self, column: ColumnSchema) -> pa.Array:
+        return plain(self.encoded(column))
+
+    def encoded(self, column: ColumnSchema) -> pa.Array:
+        """See `ParquetRows.encoded`."""
         order = np.random.default_rng([self.seed, *column.name.encode()]).permutation(self.source.rows)
-        return self.source.column(column).take(pa.array(order))
+        return encoded(self.source, column).take(pa.array(order))
 
 
 class SampledRows:
@@ -172,8 +198,23 @@ class SampledRows:
         self._whole = whole
 
     def column(self, column: ColumnSchema) -> pa.Array:
-        array = self.source.column(column)
+        return plain(self.encoded(column))
+
+    def encoded(self, column: ColumnSchema) -> pa.Array:
+        """See `ParquetRows.encoded`."""
+        array = encoded(self.source, column)
         return array if self._whole else array.take(pa.array(self.chosen))
+
+
+def encoded(rows: Rows, column: ColumnSchema) -> pa.Array:
+    """A column for `categories`: as codes where `rows` has them so, else as `Rows.column` gives it."""
+    made: Any = getattr(rows, "encoded", rows.column)
+    return made(column)
+
+
+def plain(array: pa.Array) -> pa.Array:
+    """`array` of values, whether or not they came as codes."""
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
 def numbers(column: ColumnSchema, array: pa.Array) -> Floats:
@@ -196,11 +237,16 @@ def numbers(column: ColumnSchema, array: pa.Array) -> Floats:
 
 
 def categories(array: pa.Array) -> tuple[Ints, list[Any]]:
-    """Values as codes into the list of distinct values; missing is coded as the length of the list."""
-    encoded = array.dictionary_encode()
-    values = encoded.dictionary.to_pylist()
-    codes = pc.fill_null(encoded.indices, len(values)) if encoded.null_count else encoded.indices
-    return np.asarray(codes.to_numpy(zero_copy_only=False), np.int64), values
+    """Values as codes into the list of distinct values; missing is coded as the length of the list. Not every value need be there."""
+    codes, values = _coded(array)
+    return codes.astype(np.int64), values.to_pylist()
+
+
+def _coded(array: pa.Array) -> tuple[npt.NDArray[np.int32], pa.Array]:
+    """As `categories`, the values still in Arrow."""
+    found = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    codes = pc.fill_null(found.indices, len(found.dictionary)) if found.null_count else found.indices
+    return np.asarray(codes.to_numpy(zero_copy_only=False), np.int32), found.dictionary
 
 
 def persons(rows: Rows, table: TableSchema) -> npt.NDArray[np.int32]:
@@ -214,8 +260,7 @@ def persons(rows: Rows, table: TableSchema) -> npt.NDArray[np.int32]:
         key = ColumnSchema(str(table.persons_by), Kind.IDENTIFIER, "string")
     else:
         return np.arange(rows.rows, dtype=np.int32)
-    codes, _ = categories(rows.column(key))
-    return codes.astype(np.int32)
+    return _coded(rows.column(key))[0]
 
 
 def persons_per_code(codes: npt.NDArray[Any], people: npt.NDArray[np.int32], size: int) -> Ints:
@@ -234,6 +279,7 @@ def _times(column: ColumnSchema, array: pa.Array) -> Floats:
     return table[codes]
 
 
+@lru_cache(maxsize=4096)
 def _seconds(text: Any, pattern: str | None) -> float:
     for form in (pattern, "%H:%M", "%H:%M:%S"):
         if form:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from evaluation.tables.columns import ORDERED, Floats, Rows, categories, numbers
+from evaluation.tables.columns import ORDERED, Floats, Rows, categories, encoded, numbers
 from generators.schema import ColumnSchema, Kind
 
 DAY = 86_400_000_000
@@ -21,7 +21,7 @@ class Features:
         self._ranks: dict[str, dict[object, int]] = {}
         for column in self.columns:
             if column.kind not in ORDERED:
-                codes, values = categories(train.column(column))
+                codes, values = categories(encoded(train, column))
                 counts = np.bincount(codes, minlength=len(values) + 1)
                 order = sorted(range(len(values)), key=lambda i: (-int(counts[i]), str(values[i])))
                 self._ranks[column.name] = {values[i]: rank for rank, i in enumerate(order)}
@@ -30,7 +30,7 @@ class Features:
         """Shape (rows, features); NaN where missing. Infinite numbers count as missing here."""
         found: list[Floats] = []
         for column in self.columns:
-            array = rows.column(column)
+            array = encoded(rows, column)
             if column.kind in ORDERED:
                 values = numbers(column, array)
                 values[np.isinf(values)] = np.nan
