@@ -34,6 +34,26 @@ SAFE: dict[str, Definition] = {
         "synthetic table. None should.",
         "small-number suppression (NHS artificial data; disclosure policy)",
     ),
+    "rare_phrases": Definition(
+        "Texts with a rare real phrase",
+        "safe",
+        "lower",
+        "share",
+        "band",
+        "Share of synthetic texts with a phrase of three to five words that fewer people than the policy's minimum have used, word for "
+        "word. Texts of people held out have some by chance: the share beside it is theirs.",
+        "small-number suppression (disclosure policy) of phrases of 3, 4 and 5 words; interval: Wilson 1927",
+    ),
+    "text_identifiers": Definition(
+        "Identifiers in texts",
+        "safe",
+        "lower",
+        "count",
+        "band",
+        "How many synthetic texts hold what identifies somebody: an NHS number, an e-mail address, a telephone number, a full postcode, or "
+        "a full date such as a date of birth. None should.",
+        "NHS number by its check digit (modulus 11), UK formats of the others; read in the synthetic texts alone",
+    ),
     "rare_extremes": Definition(
         "Real extremes that appear",
         "safe",
@@ -75,6 +95,25 @@ SAFE: dict[str, Definition] = {
         "neighbour. A copy has none.",
         "A. M. Alaa and others, ICML 2022, in Gower's distance; ties counted half",
     ),
+    "membership_quasi_auc": Definition(
+        "Membership inference from quasi-identifiers alone",
+        "safe",
+        "half",
+        "score",
+        "withheld",
+        "How well an attacker who has the released rows, and of each person only what others may know (the quasi-identifiers), tells people "
+        "learned from from people held out: 0.5 guessing, 1 always.",
+        "area under the ROC curve of minus the distance to the nearest released row in quasi-identifiers; interval: Hanley and McNeil 1982",
+    ),
+    "membership_quasi_caught": Definition(
+        "People found with one false alarm in a hundred (quasi-identifiers known)",
+        "safe",
+        "lower",
+        "share",
+        "withheld",
+        "Share of the people learned from whom that attacker finds, accusing one in a hundred of the others: 1% is guessing.",
+        "true-positive rate at 1% false positives (N. Carlini and others 2022); interval: Wilson 1927, and of the threshold",
+    ),
     "membership_distance_auc": Definition(
         "Membership inference from the released rows",
         "safe",
@@ -93,7 +132,7 @@ SAFE: dict[str, Definition] = {
         "share",
         "withheld",
         "Share of the people learned from whom that attacker finds, accusing one in a hundred of the others: 1% is guessing.",
-        "true-positive rate at 1% false positives (N. Carlini and others 2022); interval: Wilson 1927",
+        "true-positive rate at 1% false positives (N. Carlini and others 2022); interval: Wilson 1927, and of the threshold",
     ),
     "membership_density_auc": Definition(
         "Membership inference with other real people",
@@ -102,7 +141,8 @@ SAFE: dict[str, Definition] = {
         "score",
         "withheld",
         "The same for an attacker who also has real people of the same kind, and asks where released rows are denser than those.",
-        "area under the ROC curve of a ratio of densities, by boosted trees (B. van Breugel and others, DOMIAS, 2023)",
+        "area under the ROC curve of a ratio of densities, by nearest rows (B. van Breugel and others, DOMIAS, 2023); "
+        "interval: Hanley and McNeil 1982",
     ),
     "membership_density_caught": Definition(
         "People found with one false alarm in a hundred (other real people known)",
@@ -111,7 +151,7 @@ SAFE: dict[str, Definition] = {
         "share",
         "withheld",
         "Share of the people learned from whom that attacker finds, accusing one in a hundred of the others: 1% is guessing.",
-        "true-positive rate at 1% false positives (N. Carlini and others 2022); interval: Wilson 1927",
+        "true-positive rate at 1% false positives (N. Carlini and others 2022); interval: Wilson 1927, and of the threshold",
     ),
     "singling_out": Definition(
         "Singling out",
@@ -161,5 +201,24 @@ SAFE: dict[str, Definition] = {
         "withheld",
         "Share of synthetic rows whose quasi-identifiers no other synthetic row has. That is no leak by itself; compare the row above.",
         "k-anonymity (L. Sweeney 2002): classes of one",
+    ),
+    "small_classes": Definition(
+        "Rows in small classes of quasi-identifiers",
+        "safe",
+        "lower",
+        "share",
+        "withheld",
+        "Share of synthetic rows whose quasi-identifiers fewer synthetic rows have than the policy's minimum. That is no leak by itself: "
+        "compare it with real people's, and with the share that matches a real person.",
+        "k-anonymity (L. Sweeney 2002): classes smaller than the minimum",
+    ),
+    "smallest_class": Definition(
+        "Smallest class of quasi-identifiers",
+        "safe",
+        "higher",
+        "count",
+        "withheld",
+        "Rows of the smallest group of synthetic rows with the same quasi-identifiers: the k of k-anonymity. 1: a row is alone.",
+        "k-anonymity (L. Sweeney 2002): k",
     ),
 }
