@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from evaluation.bias import groups, predictions
+from evaluation.definitions import result
+from evaluation.results import Incomputable, MetricResult
 from evaluation.tables.coded import Coded
 from evaluation.utility.measures import trials
-from evaluation.work import Measure
+from evaluation.work import Measure, Work
+
+
+def _predicted(w: Work) -> list[MetricResult]:
+    try:
+        tried = trials(w)
+    except Incomputable as error:
+        return [result("subgroup_worst", w.c.scope(), None, failed=str(error), seed=w.c.seed)]
+    return predictions.audit(w.c, tried)
+
 
 PREDICTED = ("prediction_gap", "false_positives", "false_negatives", "error_spread")
 
@@ -14,7 +25,7 @@ MEASURES = (
     Measure(
         "asking who is predicted worse",
         ("subgroup_worst", *(f"subgroup_{name}" for name in PREDICTED)),
-        lambda w: predictions.audit(w.c, trials(w)),
+        _predicted,
         3,
         lambda w: w.asked.targets is not None,
     ),

@@ -36,14 +36,17 @@ class Excess:
 def audit(c: Comparison, trials: Iterable[tuple[Task, Trial | str]]) -> list[MetricResult]:
     """For each group and task what is lost and, of two classes, the error rates; for the whole table the worst of it.
 
-    Raises Incomputable when there is no group, or no task that could be tried.
+    When there is no group, or no task that could be tried, that says why.
     """
-    tried = [trial for _, trial in trials if not isinstance(trial, str)]
+    every = list(trials)
+    tried = [trial for _, trial in every if not isinstance(trial, str)]
     if not tried:
-        raise Incomputable("no target could be predicted")
+        why = next((trial for _, trial in every if isinstance(trial, str)), "no target could be predicted")
+        return [result("subgroup_worst", c.scope(), None, failed=why, seed=c.seed)]
     groups = groupings(c.usable, c.train)
     if not groups:
-        raise Incomputable("no column tells people apart into at most twelve groups")
+        why = "no column tells people apart into at most twelve groups"
+        return [result("subgroup_worst", c.scope(), None, failed=why, seed=c.seed)]
     found: list[MetricResult] = []
     losses: list[Excess] = []
     for grouping in groups:

@@ -52,7 +52,11 @@ def trials(w: Work) -> list[tuple[Task, Trial | str]]:
 def _predictions(w: Work) -> list[MetricResult]:
     found: list[MetricResult] = []
     skills: list[tuple[str, list[float | None]]] = []
-    for task, tried in trials(w):
+    try:
+        every = trials(w)
+    except Incomputable as error:
+        return [result("target_skill", w.c.scope(), None, failed=str(error), seed=w.c.seed)]
+    for task, tried in every:
         scope, metric = w.c.scope("column", task.text), SCORES[task.kind]
         if isinstance(tried, str):
             found.append(result(metric, scope, None, failed=tried, seed=w.c.seed))
@@ -62,7 +66,7 @@ def _predictions(w: Work) -> list[MetricResult]:
         if task.kind == CLASSIFICATION:
             found.append(_scored(w, "target_accuracy", scope, tried, tried.accuracy))
         skills.append((task.text, [_skill(task, x) for x in (scored.value, scored.floor, scored.ceiling)]))
-    return [_together(w, skills), *found]
+    return [_together(w, skills, next((tried for _, tried in every if isinstance(tried, str)), None)), *found]
 
 
 def _scored(w: Work, metric: str, scope: Scope, tried: Trial, score: Callable[[str], Score]) -> MetricResult:
@@ -100,12 +104,15 @@ def _skill(task: Task, score: float | None) -> float | None:
     return max(0.0, score if task.kind == REGRESSION else 2 * score - 1)
 
 
-def _together(w: Work, skills: Sequence[tuple[str, list[float | None]]]) -> MetricResult:
-    """The mean skill of the tasks that real rows can teach. What synthetic rows cannot teach at all counts as no skill."""
+def _together(w: Work, skills: Sequence[tuple[str, list[float | None]]], untried: str | None) -> MetricResult:
+    """The mean skill of the tasks that real rows can teach. What synthetic rows cannot teach at all counts as no skill.
+
+    untried: why a task could not be tried.
+    """
     taught = [(text, values) for text, values in skills if values[2] is not None]
     scope = w.c.scope()
     if not taught:
-        return result("target_skill", scope, None, failed="no target could be predicted, from real rows either", seed=w.c.seed)
+        return result("target_skill", scope, None, failed=untried or "no target could be predicted, from real rows either", seed=w.c.seed)
     value, floor, ceiling = (float(np.mean([values[k] or 0.0 for _, values in taught])) for k in range(3))
     return result(
         "target_skill",

@@ -83,6 +83,7 @@ def complete(evaluation: Evaluation) -> None:
     expected |= {"nearer_to_train", "nearest_ratio", "authenticity", "alpha_precision", "beta_recall", "voas_williamson", "triple_accuracy"}
     expected |= {f"membership_{level}_{what}" for level in ("distance", "density") for what in ("auc", "caught")}
     expected |= {"propensity_pmse", "propensity_ratio", "propensity_auc", "projection", "boosted_pmse", "boosted_ratio"}
+    expected |= {"target_skill", "inference_overlap", "inference_signs", "inference_size", "subgroup_worst"}
     assert {r.metric for r in evaluation.results if r.scope.kind == "table"} - {"subgroup_tvd"} == expected
     assert any(r.metric == "subgroup_tvd" for r in evaluation.results)
     for r in evaluation.results:
@@ -191,7 +192,7 @@ def test_one_class_to_predict_is_told(folder: Path, tmp_path: Path) -> None:
     found = evaluate(
         tmp_path / "train.parquet", tmp_path / "holdout.parquet", tmp_path / "made.parquet", schema, policy=INTERNAL, targets=("sex",)
     )
-    assert found.find("target_auc").failed == 'the target "sex" shows one class only in train'
+    assert found.find("target_auc", "sex").failed == 'the target "sex" shows one class only in train'
 
 
 @pytest.mark.promise("evaluate.20")

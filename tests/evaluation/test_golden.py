@@ -102,7 +102,7 @@ def test_sdmetrics_scores_are_there_and_no_gate_uses_them(third: Evaluation, shu
 
 
 def test_the_target_is_predicted_as_well_from_real_rows_and_not_from_a_shuffle(third: Evaluation) -> None:
-    found = third.find("target_auc")
+    found = third.find("target_auc", "disposition")
     assert found.value > 0.75
     assert found.ceiling > 0.75
     assert abs(found.floor - 0.5) < 0.12
