@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 Z = 1.96
 
 
-def wilson(count: int, n: int) -> tuple[float, float]:
+def wilson(count: float, n: float) -> tuple[float, float]:
     """95 % interval of the share count / n: Wilson (1927). 0 … 1 when n is 0."""
     if n == 0:
         return 0.0, 1.0
@@ -30,3 +31,24 @@ def area(auc: float, negatives: int, positives: int) -> tuple[float, float]:
     variance = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
     half = Z * float(np.sqrt(max(0.0, variance) / (negatives * positives)))
     return max(0.0, auc - half), min(1.0, auc + half)
+
+
+def clustered(values: npt.NDArray[np.float64], groups: npt.NDArray[np.int64]) -> tuple[float, float]:
+    """95 % interval of a mean of values within 0 … 1 that come in groups: rows nearest to the same person rise and fall together.
+
+    Wilson's, for as many independent values as have the groups' variance (design effect: L. Kish, Survey Sampling, 1965, ch. 5).
+    """
+    n, mean = len(values), float(values.mean())
+    _, inverse = np.unique(groups, return_inverse=True)
+    sums = np.bincount(inverse, weights=values - mean)
+    variance = float((sums**2).sum()) / n**2
+    behind = min(float(n), mean * (1 - mean) / variance) if variance > 0 else float(len(sums))
+    return wilson(mean * behind, behind)
+
+
+def middle(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """95 % interval of a median, between two of the ordered values (binomial ranks, normal approximation)."""
+    ordered, n = np.sort(values), len(values)
+    half = Z * np.sqrt(n) / 2
+    low, high = int(np.floor(n / 2 - half)), int(np.ceil(n / 2 + half))
+    return float(ordered[max(0, low)]), float(ordered[min(n - 1, high)])

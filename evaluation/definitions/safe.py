@@ -101,8 +101,8 @@ SAFE: dict[str, Definition] = {
         "half",
         "score",
         "withheld",
-        "How well an attacker who has the released rows, and of each person only what others may know (the quasi-identifiers), tells people "
-        "learned from from people held out: 0.5 guessing, 1 always.",
+        "How well an attacker who has the released rows, and of each person only what others may know (the quasi-identifiers), tells "
+        "people learned from from people held out: 0.5 guessing, 1 always.",
         "area under the ROC curve of minus the distance to the nearest released row in quasi-identifiers; interval: Hanley and McNeil 1982",
     ),
     "membership_quasi_caught": Definition(

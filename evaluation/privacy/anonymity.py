@@ -15,15 +15,17 @@ from generators.schema import ColumnSchema, Role, TableSchema
 
 
 @dataclass(frozen=True)
-class Uniques:
-    """alone: share of rows whose quasi-identifiers no other row has. matching: share of rows that are alone and equal in them to exactly
-    one real person. k: rows of the smallest class; rows: of the table.
+class Classes:
+    """Rows of a table in classes of equal quasi-identifiers (L. Sweeney, k-anonymity, 2002).
+
+    smallest: rows of the smallest class, the table's k. small: share of rows in classes of fewer than the policy's minimum. alone: share of
+    rows in a class of one. matching: share of rows that are alone and equal in them to exactly one real person.
     """
 
+    smallest: int
+    small: float
     alone: float
     matching: float
-    k: int
-    rows: int
 
 
 def quasi_identifiers(table: TableSchema, usable: Sequence[ColumnSchema]) -> tuple[ColumnSchema, ...]:
@@ -34,13 +36,14 @@ def quasi_identifiers(table: TableSchema, usable: Sequence[ColumnSchema]) -> tup
     return found
 
 
-def uniques(rows: Rows, real: Rows, people: npt.NDArray[np.int32], columns: Sequence[ColumnSchema]) -> Uniques:
+def classes(rows: Rows, real: Rows, people: npt.NDArray[np.int32], columns: Sequence[ColumnSchema], minimum: int) -> Classes:
     """`rows` against the `real` rows and the persons they are about, on the given quasi-identifiers."""
     if not rows.rows:
         raise Incomputable(f"the {rows.name} table has no rows")
-    classes, counts = np.unique(row_hashes(rows, columns), return_counts=True)
-    single = classes[counts == 1]
+    found, counts = np.unique(row_hashes(rows, columns), return_counts=True)
+    single = found[counts == 1]
     known, inverse = np.unique(row_hashes(real, columns), return_inverse=True)
     one_person = known[persons_per_code(inverse, people, len(known)) == 1]
     matching = int(np.isin(single, one_person).sum())
-    return Uniques(len(single) / rows.rows, matching / rows.rows, int(counts.min()), rows.rows)
+    small = int(counts[counts < minimum].sum())
+    return Classes(int(counts.min()), small / rows.rows, len(single) / rows.rows, matching / rows.rows)

@@ -1,4 +1,4 @@
-"""Measures of what the released rows tell about the people the generator learned from, each beside people who were held out.
+"""Who is attacked, with what, and from where: real persons the generator learned from, beside as many who were held out.
 
 The holdout has three jobs, which must not be done by the same people: to be the control of an attack, to be what an attacker knows of
 people in general, and, as the ceiling, to be rows that cannot leak. It is dealt into three parts by person.
@@ -6,34 +6,34 @@ people in general, and, as the ceiling, to be rows that cannot leak. It is dealt
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from evaluation.comparison import Comparison
-from evaluation.definitions import rounded
-from evaluation.privacy import anonymity, attacks, membership, support
+from evaluation.privacy import support
 from evaluation.results import Incomputable, MetricResult
 from evaluation.tables import nearness
 from evaluation.tables.columns import Ints, Rows, SampledRows
-from evaluation.tables.features import Features
-from evaluation.tables.nearness import Gower, Placed
+from evaluation.tables.nearness import Distances, Gower, Near, Placed
 from generators.schema import ColumnSchema, Role
 
-SECRETS = 5
-"""Sensitive columns whose inference is tried."""
+SHARES = (0.5, 0.25, 0.25)
+"""Of the holdout: the control, what an attacker knows, what is released for the ceiling."""
 
 
 @dataclass
 class ChosenRows:
-    """Some rows of `source`, by position."""
+    """Some rows of `source`, by position. who: the person each is about."""
 
     source: Rows
     chosen: Ints
     name: str
+    who: npt.NDArray[np.int32]
 
     @property
     def rows(self) -> int:
@@ -47,8 +47,19 @@ class ChosenRows:
         return self.source.column(column).take(pa.array(self.chosen))
 
 
+def by_person(places: Ints, people: npt.NDArray[np.int32], size: int, draw: np.random.Generator) -> Ints:
+    """The first `size` of the rows at `places`, persons in random order and each person's rows together, so that persons stay whole."""
+    rank = draw.permutation(int(people.max()) + 1)[people[places]]
+    return np.sort(places[np.argsort(rank, kind="stable")[:size]])
+
+
 class Attacked:
-    """Who is attacked with what: train, and the three parts of the holdout, as points and as rows; equally many of each."""
+    """Train and the three parts of the holdout, as points and as rows, persons whole.
+
+    learned: of train. members: of train, as many rows as the control has. control: held out, attacked like them. known: held out, what an
+    attacker knows of people in general. fresh: held out, and released in the place of synthetic rows, for the ceiling. dealt: the part of
+    the holdout (of `SHARES`) each of its rows is in.
+    """
 
     def __init__(self, c: Comparison) -> None:
         if not c.usable:
@@ -57,140 +68,97 @@ class Attacked:
             raise Incomputable(f"suppressed: the holdout is about fewer than {c.policy.minimum} persons")
         self.c = c
         draw = np.random.default_rng(c.seed)
-        part = draw.integers(0, 3, int(c.held_out.max()) + 1)[c.held_out]
-        sizes = [int((part == place).sum()) for place in range(3)]
-        size = min(*sizes, c.train.rows, nearness.LIMIT)
-        if size < 2:
+        self.dealt = np.searchsorted(np.cumsum(SHARES)[:-1], draw.random(int(c.held_out.max()) + 1), side="right")[c.held_out]
+        sizes = np.bincount(self.dealt, minlength=len(SHARES))
+        if min(*sizes, c.train.rows) < 2:
             raise Incomputable("the holdout is too small to be dealt into three parts")
+        self.size = size = int(min(sizes[0], c.train.rows, nearness.LIMIT))
 
-        def some(places: Ints, name: str, source: Rows) -> ChosenRows:
-            return ChosenRows(source, np.sort(draw.permutation(places)[:size]), name)
+        def some(places: Ints, source: Rows, people: npt.NDArray[np.int32], most: int) -> ChosenRows:
+            chosen = by_person(places, people, most, draw)
+            return ChosenRows(source, chosen, source.name, people[chosen])
 
-        self.size = size
-        self.control, self.known, self.fresh = (some(np.flatnonzero(part == place), "holdout", c.holdout) for place in range(3))
-        self.members = some(np.arange(c.train.rows), "train", c.train)
+        def held(part: int, most: int = nearness.LIMIT) -> ChosenRows:
+            return some(np.flatnonzero(self.dealt == part), c.holdout, c.held_out, most)
+
+        self.control, self.known, self.fresh = held(0, size), held(1), held(2)
+        everybody = np.arange(c.train.rows)
+        self.learned = some(everybody, c.train, c.people, nearness.LIMIT)
+        self.members = self.learned if self.learned.rows == size else some(everybody, c.train, c.people, size)
         self.gower = Gower(c.usable, c.train)
         self._placed: dict[str, Placed] = {}
+        self._near: dict[tuple[str, str], Near] = {}
 
     @cached_property
-    def features(self) -> Features:
-        return Features(self.c.usable, self.c.train)
+    def quasi_identifiers(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Places of the columns that others may know of a person, among numbers and among categories."""
+        numeric, named = (
+            [place for place, column in enumerate(columns) if column.role is Role.QUASI_IDENTIFIER]
+            for columns in (self.gower.numeric, self.gower.named)
+        )
+        if not numeric and not named:
+            raise Incomputable(f'no column of table "{self.c.table.name}" is marked as a quasi-identifier')
+        return numeric, named
 
     def released(self, rows: Rows) -> Rows:
         """The rows that play the released ones: of the holdout, its fresh part."""
         return self.fresh if rows is self.c.holdout else SampledRows(rows, nearness.LIMIT, self.c.seed)
 
-    def points(self, key: str, rows: Rows) -> Placed:
+    def _points(self, key: str, rows: Rows, who: npt.NDArray[np.int32] | None = None) -> Placed:
         if key not in self._placed:
-            self._placed[key] = self.gower.of(rows)
+            self._placed[key] = self.gower.of(rows, who)
         return self._placed[key]
 
-    def sides(self, rows: Rows) -> tuple[Placed, Placed, Placed]:
-        """(released, train, control) as points."""
-        released = self.points(rows.name, self.released(rows))
-        return released, self.points("members", self.members), self.points("control", self.control)
+    def points_of(self, rows: Rows) -> Placed:
+        """The released rows as points."""
+        return self._points(rows.name, self.released(rows))
+
+    @property
+    def train(self) -> Placed:
+        """`learned` as points."""
+        return self._points("learned", self.learned, self.learned.who)
+
+    @property
+    def equals(self) -> tuple[Placed, Placed]:
+        """Members and control as points: as many rows each."""
+        if self.members is self.learned:
+            return self.train, self.held
+        return self._points("members", self.members, self.members.who), self.held
+
+    @property
+    def held(self) -> Placed:
+        """The control as points."""
+        return self._points("control", self.control, self.control.who)
+
+    def near(self, rows: Rows, side: str) -> Near:
+        """Of the released rows to one side ("train", "members", "control"), both ways: of train the two nearest."""
+        members, control = self.equals
+        if side == "members" and members is self.train:
+            side = "train"
+        if (rows.name, side) not in self._near:
+            among, neighbours = {"train": (self.train, 2), "members": (members, 1), "control": (control, 1)}[side]
+            self._near[rows.name, side] = nearness.both_ways(self.points_of(rows), among, neighbours)
+        return self._near[rows.name, side]
+
+    @cached_property
+    def others(self) -> tuple[Distances, Distances]:
+        """How near the people learned from, and the control, are to other real people that an attacker knows of."""
+        known = self._points("known", self.known)
+        return nearness.nearest(self.train, known)[0][:, 0], nearness.nearest(self.held, known)[0][:, 0]
+
+    @cached_property
+    def own(self) -> Distances:
+        """Distances of train rows among themselves."""
+        return support.among_themselves(self.train)
 
     @property
     def sampled(self) -> str:
-        return f"at most {nearness.LIMIT:,} released and {self.size:,} real rows a side, drawn at random"
+        return f"at most {nearness.LIMIT:,} released and train rows, {self.size:,} rows of people held out, drawn at random"
 
     def result(self, metric: str, measure: Callable[[Rows], float], *names: str, **more: object) -> MetricResult:
+        """As `Comparison.twins`, with what was sampled."""
         kind = "column" if names else "table"
         made = min(nearness.LIMIT, self.c.synthetic.rows)
         scope = self.c.scope(kind, *names)
-        return self.c.twins(metric, scope, measure, n=made, n_ceiling=self.size, subsampled=self.sampled, remark=self.c.left_out, **more)
-
-
-def distances(a: Attacked) -> list[MetricResult]:
-    """Whether released rows lie nearer to train than to people held out, and on single real rows; authenticity, precision, recall."""
-    return [
-        a.result("nearer_to_train", lambda rows: nearness.nearer_to_train(*a.sides(rows))),
-        a.result("nearest_ratio", lambda rows: nearness.ratio(*a.sides(rows)[:2])),
-        a.result("authenticity", lambda rows: support.authenticity(*a.sides(rows)[:2])),
-        a.result("alpha_precision", lambda rows: support.precision(*a.sides(rows)[:2])),
-        a.result("beta_recall", lambda rows: support.recall(*a.sides(rows)[:2])),
-    ]
-
-
-def memberships(a: Attacked) -> list[MetricResult]:
-    """Membership inference by who has the released rows alone, and by who has other real people besides."""
-    found = []
-    levels: tuple[tuple[str, Callable[[Rows], membership.Attack]], ...] = (
-        ("distance", lambda rows: membership.by_distance(*_ordered(a.sides(rows)))),
-        (
-            "density",
-            lambda rows: membership.by_density(a.features, a.members, a.control, a.released(rows), a.known, seed=a.c.seed),
-        ),
-    )
-    for level, attack in levels:
-        made: dict[str, membership.Attack] = {}
-
-        def once(rows: Rows, made=made, attack=attack) -> membership.Attack:  # type: ignore[no-untyped-def]
-            if rows.name not in made:
-                made[rows.name] = attack(rows)
-            return made[rows.name]  # type: ignore[no-any-return]
-
-        auc = a.result(f"membership_{level}_auc", lambda rows, once=once: once(rows).auc)  # type: ignore[misc]
-        caught = a.result(f"membership_{level}_caught", lambda rows, once=once: once(rows).caught)  # type: ignore[misc]
-        mine = made.get(a.c.synthetic.name)
-        if mine is not None and auc.value is not None:
-            auc, caught = replace(auc, interval=rounded(mine.interval)), replace(caught, interval=rounded(mine.caught_interval))
-        found += [auc, caught]
-    return found
-
-
-def _ordered(sides: tuple[Placed, Placed, Placed]) -> tuple[Placed, Placed, Placed]:
-    released, members, others = sides
-    return members, others, released
-
-
-def risks(a: Attacked) -> list[MetricResult]:
-    """Singling out, linkability, and inference of each sensitive column."""
-    seed = a.c.seed
-    found = [
-        _risk(a, "singling_out", lambda rows: attacks.singling_out(*a.sides(rows), seed=seed)),
-        _risk(a, "linkability", lambda rows: attacks.linkability(*a.sides(rows), seed=seed)),
-    ]
-    columns = [*a.gower.numeric, *a.gower.named]
-    secrets = [place for place, column in enumerate(columns) if column.role is Role.SENSITIVE][:SECRETS]
-    for place in secrets:
-        found.append(
-            _risk(a, "inference", lambda rows, place=place: attacks.inference(*a.sides(rows), place, seed=seed), columns[place].name)  # type: ignore[misc]
-        )
-    return found
-
-
-def _risk(a: Attacked, metric: str, attack: Callable[[Rows], attacks.Risk], *names: str) -> MetricResult:
-    made: dict[str, attacks.Risk] = {}
-
-    def measure(rows: Rows) -> float:
-        made[rows.name] = attack(rows)
-        return made[rows.name].value
-
-    found = a.result(metric, measure, *names)
-    mine = made.get(a.c.synthetic.name)
-    if mine is None or found.value is None:
-        return found
-    remark = f"{mine.attack:.1%} of {mine.attacks:,} attacks on people learned from succeed, {mine.control:.1%} on people held out"
-    if mine.naive is not None:
-        remark += f", {mine.naive:.1%} of guesses without the released rows"
-        if mine.attack <= mine.naive:
-            remark += ": no better than guessing"
-    return replace(found, interval=rounded(mine.interval), n=mine.attacks, remark=remark)
-
-
-def anonymous(c: Comparison) -> list[MetricResult]:
-    """k-anonymity of the released rows on quasi-identifiers, and those alone that match a real person alone."""
-    columns = anonymity.quasi_identifiers(c.table, c.usable)
-    found: dict[str, anonymity.Uniques] = {}
-
-    def uniques(rows: Rows) -> anonymity.Uniques:
-        if rows.name not in found:
-            found[rows.name] = anonymity.uniques(rows, c.train, c.people, columns)
-        return found[rows.name]
-
-    remark = f"by {', '.join(column.name for column in columns)}"
-    return [
-        c.twins("matching_uniques", c.scope(), lambda rows: uniques(rows).matching, remark=remark),
-        c.twins("uniques", c.scope(), lambda rows: uniques(rows).alone, remark=remark),
-    ]
+        given = {"n": made, "n_ceiling": self.size, "subsampled": self.sampled, "remark": self.c.left_out}
+        return self.c.twins(metric, scope, measure, **{**given, **more})

@@ -1,7 +1,8 @@
 """Singling out, linkability and attribute inference: the risks of the Article 29 Working Party (Opinion 05/2014), each with a control.
 
 An attack that works as well on persons who were held out measures what can be learned about people in general, not a leak: the risk is
-(attack − control) / (1 − control), as M. Giomi and others define it (2022); written anew from the definitions.
+(attack − control) / (1 − control), as M. Giomi and others define it (2022); written anew from the definitions. Persons are attacked, not
+rows: one row of each, and a predicate that fits several rows of one person has singled that person out.
 """
 
 from __future__ import annotations
@@ -23,7 +24,13 @@ NEIGHBOURS = 1
 CLOSE = 0.05
 """A guessed number counts as right within this share of train's range."""
 
+_BATCH = 100
+"""Predicates tried at a time."""
+_BEYOND = 2.5
+"""Between numbers, clipped to −1 … 2, and what stands for a missing one."""
+
 Bools = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -54,42 +61,66 @@ def risk(hits: Bools, control: Bools, naive: Bools | None = None) -> Risk:
 
 
 def singling_out(synthetic: Placed, train: Placed, holdout: Placed, *, seed: int, attacks: int = ATTACKS) -> Risk:
-    """Predicates about a few columns that fit one released row: how many fit exactly one real one?
+    """Predicates about a few columns that fit one released row: how many fit exactly one real person?
 
     Each is made from a released row: equal in its categories, and in its numbers not further from the middle of the released rows. The
     holdout must have as many rows as train: in a larger table fewer predicates single out.
     """
     if len(train) != len(holdout):
         raise ValueError("train and holdout need as many rows")
-    draw = np.random.default_rng(seed)
-    width = synthetic.scaled.shape[1] + synthetic.codes.shape[1]
     if not len(synthetic):
         raise Incomputable("the synthetic table has no rows")
-    middles = np.median(synthetic.scaled, axis=0).astype(np.float32)
-    hits: list[bool] = []
-    control: list[bool] = []
-    for _ in range(attacks * 5):
-        if len(hits) == attacks:
+    draw = np.random.default_rng(seed)
+    sides = [np.vstack((side.scaled.T, side.codes.T.astype(np.float32))) for side in (synthetic, train, holdout)]
+    low, high = _bounds(synthetic)
+    picked = min(COLUMNS, synthetic.width)
+    hits, control = [np.empty(0, bool)], [np.empty(0, bool)]
+    seen: set[tuple[int, ...]] = set()
+    made = 0
+    for _ in range(5 * attacks // _BATCH + 1):
+        rows = draw.integers(len(synthetic), size=_BATCH)
+        columns = np.sort(draw.random((_BATCH, synthetic.width)).argpartition(picked - 1, axis=1)[:, :picked], axis=1)
+        guesses = [(int(row), *chosen) for row, chosen in zip(rows, columns.tolist(), strict=True)]
+        new = np.array([guess not in seen for guess in guesses])
+        seen.update(guesses)
+        bounds = low[columns, rows[:, None]], high[columns, rows[:, None]]
+        alone = new & (_fits(sides[0], columns, *bounds).sum(axis=1) == 1)
+        chosen = np.flatnonzero(alone)[: attacks - made]
+        made += len(chosen)
+        narrowed = columns[chosen], bounds[0][chosen], bounds[1][chosen]
+        hits.append(_alone(_fits(sides[1], *narrowed), train))
+        control.append(_alone(_fits(sides[2], *narrowed), holdout))
+        if made == attacks:
             break
-        chosen = draw.choice(width, min(COLUMNS, width), replace=False)
-        row = int(draw.integers(len(synthetic)))
-        if _fits(synthetic, synthetic, row, chosen, middles).sum() == 1:
-            hits.append(bool(_fits(synthetic, train, row, chosen, middles).sum() == 1))
-            control.append(bool(_fits(synthetic, holdout, row, chosen, middles).sum() == 1))
-    return risk(np.array(hits, bool), np.array(control, bool))
+    return risk(np.concatenate(hits), np.concatenate(control))
 
 
-def _fits(synthetic: Placed, side: Placed, row: int, columns: npt.NDArray[np.int64], middles: npt.NDArray[np.float32]) -> Bools:
-    fits = np.ones(len(side), bool)
-    numeric = synthetic.scaled.shape[1]
-    for column in columns:
-        if column >= numeric:
-            fits &= side.codes[:, column - numeric] == synthetic.codes[row, column - numeric]
-            continue
-        value, values = synthetic.scaled[row, column], side.scaled[:, column]
-        missing = value > 2
-        fits &= (values > 2) if missing else (values <= 2) & ((values >= value) if value >= middles[column] else (values <= value))
+def _bounds(synthetic: Placed) -> tuple[Numbers, Numbers]:
+    """What each released row's predicate demands of each column: a lowest and a highest value; shape (columns, rows)."""
+    scaled, codes = synthetic.scaled.T, synthetic.codes.T.astype(np.float32)
+    upper = scaled >= np.median(scaled, axis=1, keepdims=True)
+    missing = scaled > _BEYOND
+    low = np.where(missing | upper, np.where(missing, _BEYOND, scaled), -np.inf)
+    high = np.where(missing, np.inf, np.where(upper, _BEYOND, scaled))
+    return np.vstack((low, codes)).astype(np.float32), np.vstack((high, codes)).astype(np.float32)
+
+
+def _fits(values: Numbers, columns: npt.NDArray[np.int64], low: Numbers, high: Numbers) -> Bools:
+    """Which rows each predicate fits; values of shape (all columns, rows), the others (predicates, columns of each)."""
+    fits = np.ones((len(columns), values.shape[1]), bool)
+    for place in range(columns.shape[1]):
+        found = values[columns[:, place]]
+        fits &= (found >= low[:, place, None]) & (found <= high[:, place, None])
     return fits
+
+
+def _alone(fits: Bools, side: Placed) -> Bools:
+    """Whether what each predicate fits is of one person."""
+    who = side.persons[None, :].astype(np.int64)
+    first = np.where(fits, who, np.iinfo(np.int64).max).min(axis=1, initial=np.iinfo(np.int64).max)
+    last = np.where(fits, who, -1).max(axis=1, initial=-1)
+    alone: Bools = first == last
+    return alone
 
 
 def linkability(
@@ -107,7 +138,7 @@ def linkability(
     halves = [order[::2], order[1::2]]
 
     def linked(side: Placed) -> Bools:
-        some = side.only(draw.permutation(len(side))[:attacks])
+        some = side.one_each(draw, attacks)
         near = []
         for half in halves:
             ours, theirs = _columns(half, numeric)
@@ -140,7 +171,7 @@ def inference(synthetic: Placed, train: Placed, holdout: Placed, secret: int, *,
         typical = values[counts.argmax()]
 
     def right(side: Placed) -> tuple[Bools, Bools]:
-        some = side.only(draw.permutation(len(side))[:attacks])
+        some = side.one_each(draw, attacks)
         found = nearest(some.restricted(ours, theirs), synthetic.restricted(ours, theirs))[1][:, 0]
         truth = _secret(some, secret)
         if secret < numeric:

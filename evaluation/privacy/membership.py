@@ -1,4 +1,7 @@
-"""Membership inference: can it be told of a real person whether the generator learned from them? Persons held out are the control."""
+"""Membership inference: can it be told of a real person whether the generator learned from them? Persons held out are the control.
+
+Persons are attacked, not rows: of a person with several rows the most telling one counts.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,15 @@ import numpy.typing as npt
 
 from evaluation.intervals import area, wilson
 from evaluation.results import Incomputable
-from evaluation.tables.columns import Floats, Rows
-from evaluation.tables.features import Features
-from evaluation.tables.nearness import Placed, nearest
+from evaluation.tables.columns import Floats
+from evaluation.tables.nearness import Distances
 
 FALSE_POSITIVES = 0.01
 """The attacker may accuse one in a hundred of those who were not there."""
+SMALLEST = 1e-3
+"""Distances much smaller than this are equally small."""
+POINTS = 50
+"""Points of a curve that is drawn."""
 _LEAST = 50
 
 
@@ -22,7 +28,7 @@ _LEAST = 50
 class Attack:
     """auc: 0.5 guessing … 1, with its 95 % interval. caught: share of members found at one false alarm in a hundred, with its interval.
 
-    members, others: rows attacked.
+    members, others: persons attacked. curve: (false positive rates, true positive rates), 0 … 1, each step about several persons.
     """
 
     auc: float
@@ -31,13 +37,21 @@ class Attack:
     caught_interval: tuple[float, float]
     members: int
     others: int
+    curve: tuple[Floats, Floats]
 
 
-def scored(members: Floats, others: Floats) -> Attack:
-    """The attack from a score for each member and each other row: higher means "was there".
+def by_person(scores: Floats, who: npt.NDArray[np.int32]) -> Floats:
+    """The highest score of each person."""
+    people, inverse = np.unique(who, return_inverse=True)
+    found = np.full(len(people), -np.inf)
+    np.maximum.at(found, inverse, scores)
+    return found
 
-    caught: with the threshold set on the others, ties counted as not caught. Source: N. Carlini and others, Membership Inference
-    Attacks From First Principles (2022). Raises Incomputable for fewer than 50 rows on either side.
+
+def scored(members: Floats, others: Floats, *, minimum: int = 1) -> Attack:
+    """The attack from a score for each member and each other person: higher means "was there".
+
+    minimum: persons behind each step of the curve. Raises Incomputable for fewer than 50 persons on either side.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -45,32 +59,44 @@ def scored(members: Floats, others: Floats) -> Attack:
         raise Incomputable(f"fewer than {_LEAST} people to attack")
     truth = np.repeat([1, 0], [len(members), len(others)])
     auc = float(roc_auc_score(truth, np.concatenate((members, others))))
-    threshold = float(np.quantile(others, 1 - FALSE_POSITIVES, method="higher"))
-    found = int((members > threshold).sum())
-    interval = area(auc, len(others), len(members))
-    return Attack(auc, interval, found / len(members), wilson(found, len(members)), len(members), len(others))
+    found, interval = caught(members, others)
+    return Attack(auc, area(auc, len(others), len(members)), found, interval, len(members), len(others), curve(members, others, minimum))
 
 
-def by_distance(members: Placed, others: Placed, synthetic: Placed) -> Attack:
-    """An attacker who has the released rows alone: whoever lies nearest to one of them was there."""
-    return scored(*(-nearest(side, synthetic)[0][:, 0].astype(np.float64) for side in (members, others)))
+def caught(members: Floats, others: Floats, rate: float = FALSE_POSITIVES) -> tuple[float, tuple[float, float]]:
+    """Share of members that are accused where at most that share of the others is, with its 95 % interval; ties count as not accused.
 
-
-def by_density(features: Features, members: Rows, others: Rows, synthetic: Rows, reference: Rows, *, seed: int) -> Attack:
-    """An attacker who also has other real people (`reference`): whoever is likelier among released rows than among them was there.
-
-    The ratio of densities is that of a classifier between released and reference rows (B. van Breugel and others, DOMIAS, 2023).
+    Source: N. Carlini and others, Membership Inference Attacks From First Principles (2022). The interval joins two uncertainties, of the
+    share of members (Wilson) and of the threshold, which is known from the others only (G. Y. Zou and A. Donner 2008).
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    ordered = np.sort(others)[::-1]
+    allowed = int(np.floor(rate * len(others) + 1e-9))
 
-    size = min(synthetic.rows, reference.rows)
-    if size < _LEAST:
-        raise Incomputable(f"fewer than {_LEAST} rows to learn from")
-    draw = np.random.default_rng(seed)
-    sides = [features.of(side)[draw.choice(side.rows, size, replace=False)] for side in (synthetic, reference)]
-    model = HistGradientBoostingClassifier(max_iter=80, learning_rate=0.1, early_stopping=False, random_state=seed)
-    with threadpool_limits(1):
-        model.fit(np.vstack(sides), np.repeat([1, 0], size))
-        scores: list[npt.NDArray[np.float64]] = [model.decision_function(features.of(side)) for side in (members, others)]
-    return scored(*scores)
+    def accused(place: float) -> float:
+        """Share of members above the threshold that lets so many of the others through."""
+        whole = min(int(place), len(ordered) - 1)
+        return float((members > ordered[whole]).mean())
+
+    share = accused(allowed)
+    low, high = wilson(share * len(members), len(members))
+    # were the true rate of false alarms at this threshold `most`, the threshold for the wanted rate would be a stricter one
+    least, most = wilson(allowed + 1, len(others) + 1)
+    strict, lax = accused(np.floor(allowed * rate / most)), accused(np.ceil((allowed + 1) * rate / max(least, 1e-9)))
+    down, up = float(np.hypot(share - low, share - strict)), float(np.hypot(high - share, lax - share))
+    return share, (max(0.0, share - down), min(1.0, share + up))
+
+
+def curve(members: Floats, others: Floats, minimum: int) -> tuple[Floats, Floats]:
+    """The ROC curve in at most 50 even steps of the false positive rate, each about `minimum` persons or more."""
+    steps = max(1, min(POINTS - 1, len(others) // max(1, minimum)))
+    rates = np.linspace(0, 1, steps + 1)
+    thresholds = np.quantile(others, 1 - rates[1:-1], method="higher")
+    inner = [float((members > threshold).mean()) for threshold in thresholds]
+    return rates, np.array([0.0, *inner, 1.0])
+
+
+def ratio(released: Distances, others: Distances) -> Floats:
+    """How much nearer a released row is than other real people are: the logarithm of a ratio of densities, each from the distance to the
+    nearest row (D. O. Loftsgaarden and C. P. Quesenberry 1965), as B. van Breugel and others score membership (DOMIAS, 2023).
+    """
+    return np.log((others.astype(np.float64) + SMALLEST) / (released.astype(np.float64) + SMALLEST))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.results import Incomputable
-from evaluation.tables.nearness import Distances, Placed, nearest
+from evaluation.tables.nearness import Distances, Near, Placed, both_ways, nearest
 
 STEPS = np.linspace(0, 1, 21)[1:]
 NEIGHBOURS = 5
@@ -28,6 +28,11 @@ def _from_centre(points: Placed, middle: Placed) -> Distances:
     return nearest(points, middle)[0][:, 0]
 
 
+def among_themselves(real: Placed) -> Distances:
+    """Distances from each real row to itself and to its five nearest others; shape (n, 6)."""
+    return nearest(real, real, NEIGHBOURS + 1)[0]
+
+
 def precision(synthetic: Placed, real: Placed) -> float:
     """1 − 2 ∫ |P(α) − α| dα, where P(α) is the share of synthetic rows in the real α-support: 1 as spread as the real ones … 0."""
     middle = centre(real)
@@ -39,26 +44,25 @@ def precision(synthetic: Placed, real: Placed) -> float:
 def recall(synthetic: Placed, real: Placed) -> float:
     """1 − 2 ∫ |R(β) − β| dβ, where R(β) is the share of real rows that a synthetic row of the synthetic β-support covers: one that is no
     further than the row's fifth nearest real neighbour.
+
+    Both need as many rows: of more synthetic rows the nearest is nearer. Raises ValueError where they have not.
     """
-    reach = nearest(real, real, NEIGHBOURS + 1)[0][:, -1]  # the nearest is the row itself
-    distances, positions = nearest(real, synthetic)
-    covered = distances[:, 0] <= reach
-    middle = centre(synthetic)
-    away = _from_centre(synthetic, middle)
+    if len(synthetic) != len(real):
+        raise ValueError("both sides need as many rows")
+    near = both_ways(synthetic, real)
+    covered = near.back <= among_themselves(real)[:, -1]
+    away = _from_centre(synthetic, centre(synthetic))
     radii = np.quantile(away, STEPS)
-    at: npt.NDArray[np.float32] = away[positions[:, 0]]
+    at: npt.NDArray[np.float32] = away[near.back_positions]
     shares = np.array([(covered & (at <= radius)).mean() for radius in radii])
     return float(1 - 2 * np.abs(shares - STEPS).mean())
 
 
-def authenticity(synthetic: Placed, real: Placed) -> float:
-    """Share of synthetic rows further from their nearest real row than that row is from its own nearest real neighbour; ties count half.
+def authentic(near: Near, own: Distances) -> npt.NDArray[np.float64]:
+    """1 where a synthetic row is further from its nearest real row than that row is from its own nearest real neighbour, ½ where they are
+    equal; their mean is authenticity. A copy has none; rows drawn afresh have about one half.
 
-    A copy has none; rows drawn afresh have about one half.
+    near: of the synthetic rows to the real ones. own: distances of the real rows `among_themselves`.
     """
-    distances, positions = nearest(synthetic, real)
-    own = nearest(real.only(np.unique(positions[:, 0])), real, 2)[0][:, 1]
-    table = dict(zip(np.unique(positions[:, 0]).tolist(), own.tolist(), strict=True))
-    theirs = np.array([table[int(p)] for p in positions[:, 0]], np.float32)
-    further, same = distances[:, 0] > theirs, distances[:, 0] == theirs
-    return float(further.mean() + same.mean() / 2)
+    mine, theirs = near.distances[:, 0], own[near.positions[:, 0], 1]
+    return np.asarray((mine > theirs) + 0.5 * (mine == theirs), np.float64)

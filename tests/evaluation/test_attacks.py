@@ -8,19 +8,23 @@ import pytest
 
 from evaluation.fidelity import propensity
 from evaluation.fidelity.shares import jensen_shannon, voas_williamson
-from evaluation.privacy import anonymity, attacks, membership, support
-from evaluation.privacy import attacked as privacy
+from evaluation.privacy import anonymity, attacks, membership, risks, support
+from evaluation.privacy.attacked import Attacked
 from evaluation.results import Incomputable
 from evaluation.tables import nearness
 from evaluation.tables.columns import SampledRows
 from evaluation.tables.nearness import Gower, Placed
+from evaluation.work import Work
 from tests.evaluation.conftest import World
 
 FOUND = (
     "nearer_to_train",
+    "membership_quasi_auc",
+    "membership_quasi_caught",
     "membership_distance_auc",
     "membership_distance_caught",
     "membership_density_auc",
+    "membership_density_caught",
     "singling_out",
     "linkability",
     "matching_uniques",
@@ -34,8 +38,8 @@ def points(rows: list[list[float]], codes: list[list[int]] | None = None) -> Pla
 
 def measured(world: World, name: str) -> dict[str, tuple[float, float]]:
     """(value, ceiling) of every attack on the table of that name."""
-    a = privacy.Attacked(world.compare(name))
-    found = [*privacy.distances(a), *privacy.memberships(a), *privacy.risks(a), *privacy.anonymous(world.compare(name))]
+    w = Work(world.compare(name))
+    found = [*risks.distances(w), *risks.memberships(w), *risks.risks(w), *risks.anonymous(w.c)]
     return {r.metric: (r.value, r.ceiling) for r in found if r.value is not None}
 
 
@@ -72,14 +76,14 @@ def test_a_few_planted_people_are_found_with_few_false_alarms(world: World) -> N
 
 
 def test_rows_with_one_part_in_a_hundred_of_noise_do_not_pass_as_new(world: World, fresh) -> None:
-    c = world.compare("train")
-    a = privacy.Attacked(c)
-    real = a.points("members", a.members)
+    a = Attacked(world.compare("train"))
+    real = a.train
     noise = np.random.default_rng(1).normal(0, 0.01, real.scaled.shape).astype(np.float32)
     near = Placed(np.where(real.scaled <= 2, real.scaled + noise, real.scaled), real.codes)
-    assert support.authenticity(near, real) < 0.1 < fresh["authenticity"][0]
-    assert membership.by_distance(real, a.points("control", a.control), near).auc > 0.95
-    assert nearness.ratio(near, real) < 0.5
+    found, controls = nearness.both_ways(near, real, 2), nearness.both_ways(near, a.held)
+    assert support.authentic(found, a.own).mean() < 0.1 < fresh["authenticity"][0]
+    assert membership.scored(-found.back, -controls.back).auc > 0.95
+    assert np.median(nearness.ratios(found.distances)) < 0.5
 
 
 def test_gowers_distance_is_the_mean_over_columns_with_missing_apart_from_all_but_missing() -> None:
@@ -148,7 +152,10 @@ def test_a_secret_that_is_only_in_the_released_rows_is_inferred() -> None:
 def test_uniques_that_match_one_real_person_are_counted(world: World) -> None:
     c = world.compare("copy")
     columns = anonymity.quasi_identifiers(c.table, c.usable)
-    assert anonymity.uniques(c.train, c.train, c.people, columns).matching > 0.9
+    found = anonymity.classes(c.train, c.train, c.people, columns, 5)
+    assert found.matching > 0.9
+    assert found.smallest == 1
+    assert found.small >= found.alone >= found.matching
     with pytest.raises(Incomputable, match="no column"):
         anonymity.quasi_identifiers(c.table, ())
 
@@ -161,7 +168,7 @@ def test_precision_sees_rows_crowded_in_the_middle_and_recall_a_kind_that_is_mis
     lacking = points((draw.random((600, 3)) * [0.5, 1, 1]).tolist())
     assert support.precision(same, real) > 0.9 > 0.4 > support.precision(crowded, real)
     assert support.recall(same, real) > 0.85 > 0.75 > support.recall(lacking, real)
-    assert support.authenticity(real, real) == 0
+    assert support.authentic(nearness.both_ways(real, real), support.among_themselves(real)).max() == 0
 
 
 def test_voas_williamson_is_about_one_where_only_chance_differs_and_by_hand_where_it_does_not() -> None:
