@@ -86,8 +86,12 @@ def check_metrics(only: Collection[str] | None) -> None:
 
 
 def measure(work: Work, only: Collection[str] | None = None) -> list[MetricResult]:
-    """The results of every step that is wanted, in order; of those named alone when `only` is given."""
-    steps = [m for m in MEASURES if m.wanted(work) and (only is None or not set(only).isdisjoint(m.metrics))]
+    """The results of every step that is wanted, in order; of those named alone when `only` is given.
+
+    Metrics that have nothing to be measured on (no rule, no text, no sensitive column) are named in `work.notes`.
+    """
+    asked = [m for m in MEASURES if only is None or not set(only).isdisjoint(m.metrics + m.single)]
+    steps = [m for m in asked if m.wanted(work)]
     every = sum(m.share for m in steps) or 1.0
     done, found = 0.0, []
     for step in steps:
@@ -99,6 +103,10 @@ def measure(work: Work, only: Collection[str] | None = None) -> list[MetricResul
         except Exception as error:
             why = reason(error)
             found += [result(metric, work.c.scope(), None, failed=why, seed=work.c.seed) for metric in step.metrics]
+    given = {r.metric for r in found}
+    names = [DEFINITIONS[name].title for m in asked for name in m.metrics if name not in given and (only is None or name in only)]
+    if names:
+        work.notes.append(f"Nothing here to measure these on: {'; '.join(names)}.")
     return [r for r in found if only is None or r.metric in only]
 
 

@@ -67,6 +67,7 @@ class Work:
 class Measure:
     """A step of the basket. stage: what is happening, for who waits. metrics: what it gives for the whole table: when it fails, each of
     them is a failed result. of: measures. share: of the time, in parts of the whole basket's hundred. wanted: whether it applies at all.
+    single: metrics it gives for single columns alone.
     """
 
     stage: str
@@ -74,3 +75,4 @@ class Measure:
     of: Callable[[Work], list[MetricResult]]
     share: float = 1.0
     wanted: Callable[[Work], bool] = lambda work: True
+    single: tuple[str, ...] = ()

@@ -33,11 +33,12 @@ def _discrimination(w: Work) -> list[MetricResult]:
 
 
 STRUCTURE = Measure("checking the structure", ("structure",), lambda w: structure.structure(w.c), 2)
+SINGLE = ("tvd", "ks_complement", "js", "kl")
 MEANS = ("tvd_mean", "ks_complement_mean", "js_mean", "kl_mean")
 
 MEASURES = (
     STRUCTURE,
-    Measure("comparing columns", MEANS, lambda w: likeness.columns(w.c, w.shared(Coded)), 8),
+    Measure("comparing columns", MEANS, lambda w: likeness.columns(w.c, w.shared(Coded)), 8, single=SINGLE),
     Measure("comparing pairs of columns", ("pairwise_accuracy",), lambda w: likeness.pairs(w.c, w.shared(Coded), w.tick), 6),
     Measure("comparing associations", ("association_rmse", "pearson_rmse"), _associations, 6),
     Measure("comparing cross-tabulations", ("voas_williamson",), lambda w: joint.voas(w.c, w.shared(Coded), w.tick), 3),
