@@ -13,7 +13,7 @@ from evaluation import gates
 from evaluation.results import Evaluation
 from generators.errors import InputError
 from releases import policy, stored
-from releases.models import ReauditRecord, ReleaseRequest
+from releases.models import ReauditRecord, ReleaseRequest, Run
 
 TRY_AGAIN_AFTER = 7
 """Days after which a release that could not be re-audited is tried again by itself."""
@@ -78,6 +78,15 @@ def _judged(path: str, sha256: str, tier: str, version: int) -> Judged:
 
 def _told(outcomes: Sequence[gates.Outcome]) -> tuple[str, ...]:
     return tuple(f"{o.public.rstrip('.')}." for o in outcomes)
+
+
+def trouble(request: ReleaseRequest) -> str | None:
+    """Why the last try to re-audit the release came to nothing, or None."""
+    run = max((r for r in request.runs.all() if r.kind == Run.Kind.REAUDIT), key=lambda r: r.queued_at, default=None)
+    if run is not None and run.state == Run.State.FAILED:
+        return run.reason
+    last = max(request.reaudits.all(), key=lambda r: r.made_at, default=None)
+    return last.reason if last is not None and last.outcome == ReauditRecord.Outcome.IMPOSSIBLE else None
 
 
 def due(request: ReleaseRequest, at: datetime) -> str | None:

@@ -2,7 +2,23 @@
 
 from django.urls import path
 
-from releases.views import accounts, audit, evidence, home, ledger, requests, reviews, runs, schemas, session, sources, summaries
+from releases.views import (
+    accounts,
+    audit,
+    comparison,
+    drills,
+    evidence,
+    home,
+    ledger,
+    reaudits,
+    requests,
+    reviews,
+    runs,
+    schemas,
+    session,
+    sources,
+    summaries,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -31,6 +47,9 @@ urlpatterns = [
     path("requests/<uuid:key>/", requests.request_page, name="request"),
     path("requests/<uuid:key>/purpose/", requests.purpose, name="purpose"),
     path("requests/<uuid:key>/variables/", requests.variables, name="variables"),
+    path("requests/<uuid:key>/targets/", requests.targets, name="targets"),
+    path("requests/<uuid:key>/gates/", requests.gates, name="gates"),
+    path("requests/<uuid:key>/compare/", comparison.compare, name="compare"),
     path("requests/<uuid:key>/generate/", requests.generate, name="generate"),
     path("requests/<uuid:key>/submit/", requests.submit, name="submit"),
     path("requests/<uuid:key>/cancel/", requests.cancel, name="cancel-request"),
@@ -40,6 +59,19 @@ urlpatterns = [
     path("versions/<uuid:key>/choose/", evidence.choose, name="choose-version"),
     path("requests/<uuid:key>/review/", reviews.review, name="review"),
     path("requests/<uuid:key>/review/confirm/", reviews.confirm, name="confirm-review"),
+    # Releases: do they still hold?
+    path("releases/", reaudits.release_list, name="releases"),
+    path("releases/<uuid:key>/", reaudits.release, name="release"),
+    path("releases/<uuid:key>/reaudit/", reaudits.reaudit, name="reaudit"),
+    path("releases/<uuid:key>/suspend/", reaudits.suspend, name="suspend"),
+    path("releases/<uuid:key>/resume/", reaudits.resume, name="resume"),
+    path("policy-check/", reaudits.policy_check, name="policy-check"),
+    path("policy-check/export.csv", reaudits.export, name="export-policy-check"),
+    # Drills: would we notice?
+    path("drills/", drills.drill_list, name="drills"),
+    path("drills/new/", drills.new, name="new-drill"),
+    path("drills/<uuid:key>/", drills.drill, name="drill"),
+    path("drills/<uuid:key>/end/", drills.end, name="end-drill"),
     # Runs: is it working?
     path("runs/<uuid:key>/", runs.run, name="run"),
     path("runs/<uuid:key>/progress/", runs.progress, name="run-progress"),

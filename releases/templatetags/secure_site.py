@@ -14,7 +14,9 @@ ENTRIES: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("Home", "home", frozenset()),
     ("Datasets", "sources", frozenset({"steward", "auditor"})),
     ("Requests", "requests", frozenset({"steward", "sdat", "ig", "ppi", "auditor"})),
+    ("Releases", "releases", frozenset({"sdat", "ig", "auditor"})),
     ("Ledgers", "ledgers", frozenset({"steward", "sdat", "ig", "auditor"})),
+    ("Drills", "drills", frozenset({"administrator", "sdat", "ig", "auditor"})),
     ("Audit trail", "audit", frozenset({"auditor"})),
     ("Accounts", "accounts", frozenset({"administrator", "auditor"})),
 )

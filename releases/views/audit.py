@@ -109,9 +109,9 @@ def _lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
             details,
             event.digest,
         )
-        yield writer.writerow([_safe(cell) for cell in cells])
+        yield writer.writerow([spreadsheet_safe(cell) for cell in cells])
 
 
-def _safe(cell: object) -> object:
+def spreadsheet_safe(cell: object) -> object:
     """A text a spreadsheet would run as a formula is marked as text."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

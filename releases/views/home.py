@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from releases import permissions
-from releases.models import Account, ReleaseRequest, RoleGrant, Run, SignOff, Snapshot
+from releases import permissions, standing
+from releases.models import Account, Announcement, ReleaseRequest, RoleGrant, Run, SignOff, Snapshot
 from releases.templatetags.plain_words import age, day, number
 from releases.views.pages import SignedInRequest, page
 from releases.views.words import progress_words, risk_line
@@ -56,15 +56,18 @@ def home(request: SignedInRequest) -> HttpResponse:
     """What waits for this person, their datasets, the last decisions."""
     me = request.user
     candidates = (
+        Group("Releases to look after", _watched(me)),
         Group("To review", _to_review(me)),
         Group("Returned to me", _returned(me)),
         Group("Schemas to confirm", _schemas(me)),
         Group("Roles to confirm", _roles(me)),
         Group("Stopped", _stopped(me)),
         Group("Running", _running(me)),
+        Group("Drills under way", _drills(me)),
         Group("My drafts", _drafts(me)),
     )
-    decisions = SignOff.objects.filter(request__in=permissions.visible_requests(me)).select_related("request").order_by("-decided_at")[:5]
+    decided = SignOff.objects.filter(request__in=permissions.visible_requests(me)).exclude(request__drill__revealed_at__isnull=False)
+    decisions = decided.select_related("request").order_by("-decided_at")[:5]
     context = {
         "groups": [group for group in candidates if group.cards],
         "next_step": _next_step(me),
@@ -92,6 +95,40 @@ def _to_review(me: Account) -> list[Card]:
                 )
             )
     return cards[:MOST]
+
+
+def _watched(me: Account) -> list[Card]:
+    """Suspended releases, for SDAT and IG; for SDAT also those that could not be re-audited."""
+    if not me.roles & {"sdat", "ig"}:
+        return []
+    cards = []
+    for asked in permissions.visible_releases(me).prefetch_related("announcements", "reaudits", "runs").order_by("-changed_at"):
+        here = reverse("release", args=[asked.pk])
+        last = standing.trouble(asked)
+        if asked.state == ReleaseRequest.State.SUSPENDED:
+            why = next((a for a in reversed(asked.announcements.all()) if a.kind == Announcement.Kind.SUSPENDED), None)
+            text = _line(why.why) if why else "See the release."
+            cards.append(Card(asked.title, here, text, f"Suspended {age(asked.changed_at)} ago", "suspended", "red"))
+        elif last and "sdat" in me.roles:
+            cards.append(Card(asked.title, here, _line(last), "It has not passed a re-audit", "not re-audited", "orange"))
+    return cards[:MOST]
+
+
+def _drills(me: Account) -> list[Card]:
+    if "administrator" not in me.roles:
+        return []
+    under_way = permissions.secret_drills().select_related("request")
+    return [
+        Card(
+            drill.request.title,
+            reverse("drill", args=[drill.pk]),
+            f"Planted: {drill.get_kind_display()}. Nobody else is told before it is decided on.",
+            f"Started {age(drill.started_at)} ago",
+            drill.request.get_state_display(),
+            "grey",
+        )
+        for drill in under_way[:MOST]
+    ]
 
 
 def _mine(me: Account) -> QuerySet[ReleaseRequest]:

@@ -30,6 +30,8 @@ ROAD: dict[str, tuple[str, ...]] = {
     Run.Kind.SUMMARISE: ("The summary was asked for", "Counting people and suppressing small numbers", "You look at what would leave"),
     Run.Kind.GENERATE: ("Data were asked for", "Generating", "Evaluating", "You look at the evidence"),
     Run.Kind.EVALUATE: ("Data were asked for", "Generating", "Evaluating", "You look at the evidence"),
+    Run.Kind.REAUDIT: ("The release was due, or somebody asked", "Evaluating it again", "It is announced, or suspended"),
+    Run.Kind.DRILL: ("A drill was started", "Making it", "The gates and the reviewers judge it"),
 }
 """The stages of the work each kind of run is part of; the run itself is the one at `_PLACE`."""
 _PLACE = {Run.Kind.EVALUATE: 2}
@@ -109,7 +111,7 @@ def _page(request: SignedInRequest, found: Run, error: Exception | None = None) 
     crumbs = [("Datasets", reverse("sources")), (found.source.title, reverse("source", args=[found.source_id]))]
     if found.request is not None:
         crumbs = [("Requests", reverse("requests")), (found.request.title, reverse("request", args=[found.request_id]))]
-    facts = [("Started", f"{moment(found.queued_at)} by {found.started_by}"), ("Attempt", str(found.attempt))]
+    facts = [("Started", f"{moment(found.queued_at)} by {found.started_by or 'the system'}"), ("Attempt", str(found.attempt))]
     if found.finished_at:
         facts.append(("Ended", moment(found.finished_at)))
     context = {
@@ -130,6 +132,10 @@ def _next_step(found: Run) -> NextStep:
         return NextStep("")
     if found.kind == Run.Kind.PROFILE and found.snapshot is not None:
         return NextStep("The file was read.", reverse("schema", args=[found.snapshot_id]), "Confirm the schema")
+    if found.kind == Run.Kind.REAUDIT and found.request is not None:
+        return NextStep("The re-audit is done.", reverse("release", args=[found.request_id]), "See how the release stands")
+    if found.kind == Run.Kind.DRILL and found.request is not None:
+        return NextStep("That part of the drill is done.", reverse("drill", args=[found.request.drill.pk]), "See the drill")
     if found.kind == Run.Kind.SUMMARISE and hasattr(found, "made_summary"):
         return NextStep("The summary is made.", reverse("summary", args=[found.made_summary.pk]), "See exactly what would leave")
     if found.kind == Run.Kind.GENERATE and hasattr(found, "made_version"):
