@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from evaluation.tables.columns import ORDERED, Rows, categories, persons_per_code
+from evaluation.tables.columns import Rows, categories, encoded, persons_per_code
 from generators.schema import ColumnSchema
 
 Hashes = npt.NDArray[np.uint64]
+_MISSING = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,25 @@ def row_hashes(rows: Rows, columns: Sequence[ColumnSchema]) -> Hashes:
     """One 64-bit hash a row over the values of `columns`; equal rows hash equally, and the same in every run. Shape (rows,)."""
     state = np.zeros(rows.rows, np.uint64)
     for place, column in enumerate(columns):
-        codes, values = categories(rows.column(column))
-        if column.kind in ORDERED and values and isinstance(values[0], float):
-            # + 0.0: minus zero is the same number; all NaN are one value
-            distinct = np.array(values) + 0.0
-            hashed = pd.util.hash_array(np.where(np.isnan(distinct), np.nan, distinct))
-        else:
-            hashed = pd.util.hash_array(np.array([str(v) for v in values], object), categorize=False)
-        table = np.append(hashed.astype(np.uint64), np.uint64(0x9E3779B97F4A7C15))
-        state = _mixed(state ^ _mixed(table + np.uint64(place + 1))[codes])
+        state = _mixed(state ^ _mixed(_values(encoded(rows, column)) + np.uint64(place + 1)))
     return state
+
+
+def _values(array: pa.Array) -> Hashes:
+    """A number for every value: the bits of numbers and instants, a hash of anything else; missing has its own."""
+    kind = array.type
+    if pa.types.is_floating(kind):
+        # + 0.0: minus zero is the same number; all NaN are one value
+        plain = pc.fill_null(array, 0.0).to_numpy(zero_copy_only=False) + 0.0
+        found = np.where(np.isnan(plain), np.nan, plain).view(np.uint64)
+    elif pa.types.is_integer(kind) or pa.types.is_timestamp(kind) or pa.types.is_date32(kind):
+        whole = array.cast(pa.int32()) if pa.types.is_date32(kind) else array
+        found = pc.fill_null(whole.cast(pa.int64()), 0).to_numpy(zero_copy_only=False).view(np.uint64)
+    else:
+        codes, values = categories(array)
+        hashed = pd.util.hash_array(np.array([str(v) for v in values], object), categorize=False).astype(np.uint64)
+        return np.append(hashed, _MISSING)[codes]
+    return np.where(array.is_null().to_numpy(zero_copy_only=False), _MISSING, _mixed(found)) if array.null_count else _mixed(found)
 
 
 def _mixed(x: Hashes) -> Hashes:
