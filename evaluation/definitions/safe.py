@@ -24,6 +24,17 @@ SAFE: dict[str, Definition] = {
         "The same, counting only real rows that fewer people share than the policy's minimum.",
         "collision analysis restricted to small cells",
     ),
+    "unexplained_copies": Definition(
+        "Copies that chance does not explain",
+        "safe",
+        "lower",
+        "count",
+        "withheld",
+        "How many synthetic rows equal a row the generator learned from in every column, where chance would hardly ever give so many; else 0. "
+        "A single copy counts where nobody else comes near that person.",
+        "P < 0.005 by Poisson; chance from how fast agreement in more and more columns becomes rarer among different people of train, "
+        "leaving one out (I. J. Good 1953)",
+    ),
     "rare_values": Definition(
         "Rare real values that appear",
         "safe",
@@ -220,5 +231,16 @@ SAFE: dict[str, Definition] = {
         "withheld",
         "Rows of the smallest group of synthetic rows with the same quasi-identifiers: the k of k-anonymity. 1: a row is alone.",
         "k-anonymity (L. Sweeney 2002): k",
+    ),
+    "exposed_recognised": Definition(
+        "Most exposed people who could be recognised",
+        "safe",
+        "lower",
+        "share",
+        "band",
+        "The 100 people learned from whose values are rarest are attacked one by one by somebody who knows everybody else: share of them "
+        "near whom a released row lies more strikingly than near people never seen, at one false alarm in a hundred. 1% or 2% is chance.",
+        "ratio of densities by nearest rows (B. van Breugel and others, DOMIAS, 2023) at 1% false positives of as many most exposed people "
+        "held out; interval: Wilson 1927, and of the threshold",
     ),
 }
