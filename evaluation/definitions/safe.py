@@ -30,8 +30,8 @@ SAFE: dict[str, Definition] = {
         "lower",
         "count",
         "withheld",
-        "How many synthetic rows equal a row the generator learned from in every column, where chance would hardly ever give so many; else 0. "
-        "A single copy counts where nobody else comes near that person.",
+        "How many synthetic rows equal a row the generator learned from in every column, where chance would hardly ever give so "
+        "many; else 0. A single copy counts where nobody else comes near that person.",
         "P < 0.005 by Poisson; chance from how fast agreement in more and more columns becomes rarer among different people of train, "
         "leaving one out (I. J. Good 1953)",
     ),
