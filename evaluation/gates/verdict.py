@@ -136,7 +136,7 @@ def _outcome(gate: Gate, evaluation: Evaluation) -> Outcome:
     if not unmet:
         unknown = [r for r in results if r.value is None]
         if unknown:
-            public = "It could not be measured here; the safety of data made in this way does not rest on it."
+            public = "It could not be measured here, which this condition allows."
             return Outcome(gate.id, gate.metric, gate.level, True, f"{_plain(public)}: {unknown[0].failed}.", public)
         shown = figures(gate, results[0]) if gate.scope == "table" and len(results) == 1 else ""
         return Outcome(gate.id, gate.metric, gate.level, True, gate.passing + shown, gate.passing)
