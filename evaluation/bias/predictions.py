@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from evaluation.intervals import Z
 from evaluation.results import Incomputable, MetricResult
 from evaluation.tables.columns import Floats
 from evaluation.utility.outcomes import known
-from evaluation.utility.prediction import Trial
+from evaluation.utility.prediction import HALVES, Trial
 from evaluation.utility.scores import Bools, Score, share
 from evaluation.utility.tasks import CLASSIFICATION, REGRESSION, SURVIVAL, Task
 
@@ -26,11 +27,18 @@ HIDDEN = "groups not shown"
 
 @dataclass(frozen=True)
 class Excess:
-    """By how much one group lost more than everybody together, and its standard error. words: which group, which target, lost what."""
+    """By how much one group lost more than everybody together, and its standard error. words: which group, which target, lost what.
+
+    kind: comparisons of one kind (a target, a score or rate) vary alike from one sample of real people to the next. noise: by how much two
+    models of different real people differ here, squared, beyond what the people tested explain; scale: how many times that of this one.
+    """
 
     value: float
     error: float
     words: str
+    kind: tuple[str, str]
+    noise: float
+    scale: float
 
 
 def audit(c: Comparison, trials: Iterable[tuple[Task, Trial | str]]) -> list[MetricResult]:
@@ -39,9 +47,15 @@ def audit(c: Comparison, trials: Iterable[tuple[Task, Trial | str]]) -> list[Met
     When there is no group, or no task that could be tried, that says why.
     """
     every = list(trials)
-    tried = [trial for _, trial in every if not isinstance(trial, str)]
+    tried, untried = [], []
+    for _, trial in every:
+        why = trial if isinstance(trial, str) else trial.failed.get("synthetic") or trial.failed.get("train")
+        if why is None and not isinstance(trial, str):
+            tried.append(trial)
+        else:
+            untried.append(str(why))
     if not tried:
-        why = next((trial for _, trial in every if isinstance(trial, str)), "no target could be predicted")
+        why = next(iter(untried), "no target could be predicted")
         return [result("subgroup_worst", c.scope(), None, failed=why, seed=c.seed)]
     groups = groupings(c.usable, c.train)
     if not groups:
@@ -92,7 +106,7 @@ def _of(c: Comparison, grouping: Grouping, trial: Trial) -> tuple[list[MetricRes
                 seed=c.seed,
             )
         )
-        losses.append(_excess(lost, trial.score("train") - trial.score("synthetic"), trial, f"{words}: the score"))
+        losses += _excess(trial, "score", f"{words}: the score", trial.score, counted, -1)
         if rates is not None:
             results, more = rates.within(c, place, name, grouping, inside, words)
             found += results
@@ -113,9 +127,26 @@ def _lost(trial: Trial, side: str, counted: Bools) -> float | None:
         return None
 
 
-def _excess(inside: Score, whole: Score, trial: Trial, words: str) -> Excess:
-    more = inside - whole
-    return Excess(more.value, more.error(trial.people), words)
+def _excess(trial: Trial, kind: str, words: str, score: Callable[[str, Bools], Score], inside: Bools, sign: int) -> tuple[Excess, ...]:
+    """What a group lost beyond everybody, when the model was trained on synthetic rows; nothing where noise cannot be told, or nothing learned.
+
+    score: of the model learned from a side, over the rows given. sign: 1 where a rise of the score is a loss, −1 where a fall is.
+    """
+    everybody = np.ones(len(inside), bool)
+
+    def beyond(one: str, other: str) -> Score:
+        return (score(one, inside) - score(other, inside)) - (score(one, everybody) - score(other, everybody))
+
+    if set(HALVES) & set(trial.failed) or not trial.teachable:
+        return ()
+    try:
+        more, halves = beyond("synthetic", "train"), beyond(*HALVES)
+    except Incomputable:
+        return ()
+    # noise falls with rows learned from: two halves have four times that of one model of all, and this comparison 1 + train / synthetic
+    scale = (1 + trial.learned["train"] / trial.learned["synthetic"]) / 4
+    noise = halves.value**2 - halves.error(trial.people) ** 2
+    return (Excess(sign * more.value, more.error(trial.people), words, (trial.task.text, kind), noise, scale),)
 
 
 class _Enough:
@@ -163,7 +194,7 @@ class _Rates:
         self._trial, self._minimum = trial, c.policy.minimum
         self._positive = trial.truth == 1
         wanted = float(trial.priors["train"][1])
-        self.sides = [side for side in ("synthetic", "shuffle", "train") if side not in trial.failed]
+        self.sides = [side for side in ("synthetic", "shuffle", "train", *HALVES) if side not in trial.failed]
         self._flagged = {}
         for side in self.sides:
             risk = trial.predicted(side)[:, 1]
@@ -172,9 +203,8 @@ class _Rates:
 
     @staticmethod
     def of(c: Comparison, trial: Trial) -> _Rates | None:
-        """None when the task has other than two classes, or either of the two models is missing."""
-        two = trial.task.kind == CLASSIFICATION and trial.outcome.classes == 2
-        return _Rates(c, trial) if two and not {"synthetic", "train"} & set(trial.failed) else None
+        """None when the task has other than two classes."""
+        return _Rates(c, trial) if trial.task.kind == CLASSIFICATION and trial.outcome.classes == 2 else None
 
     def _rate(self, metric: str, side: str, inside: Bools) -> Score:
         flagged = self._flagged[side]
@@ -186,8 +216,8 @@ class _Rates:
         self, c: Comparison, place: int, name: str, grouping: Grouping, inside: Bools, words: str
     ) -> tuple[list[MetricResult], list[Excess]]:
         """Of one group: both rates of the three models, and what its rates rose by beyond everybody's."""
-        found, losses = [], []
-        everybody = np.ones(len(inside), bool)
+        found: list[MetricResult] = []
+        losses: list[Excess] = []
         for metric, kind in (("subgroup_false_positives", "false alarms"), ("subgroup_false_negatives", "misses")):
             rates = {side: self._rate(metric, side, inside) for side in self.sides}
             made, real = rates["synthetic"], rates["train"]
@@ -205,8 +235,7 @@ class _Rates:
                     seed=c.seed,
                 )
             )
-            whole = self._rate(metric, "synthetic", everybody) - self._rate(metric, "train", everybody)
-            losses.append(_excess(made - real, whole, self._trial, f"{words}: {kind}"))
+            losses += _excess(self._trial, kind, f"{words}: {kind}", partial(self._rate, metric), inside, 1)
             self._shown[metric].append({side: rate.value for side, rate in rates.items()})
         return found, losses
 
@@ -234,11 +263,20 @@ class _Rates:
 def _worst(c: Comparison, losses: list[Excess]) -> MetricResult:
     """The largest excess that is certain, with the error of looking at so many shared among all."""
     if not losses:
-        return result("subgroup_worst", c.scope(), None, failed="no group is about enough persons of each outcome", seed=c.seed)
+        return result(
+            "subgroup_worst", c.scope(), None, failed="no target can be learned, or no group is about enough persons", seed=c.seed
+        )
+    noise: dict[tuple[str, str], list[float]] = {}
+    for loss in losses:
+        noise.setdefault(loss.kind, []).append(loss.noise)
     bound = float(norm.ppf(1 - 0.05 / len(losses)))
-    worst = max(losses, key=lambda loss: loss.value - bound * loss.error)
-    certain = worst.value - bound * worst.error
+
+    def error(loss: Excess) -> float:
+        return float(np.sqrt(loss.error**2 + max(0.0, float(np.mean(noise[loss.kind]))) * loss.scale))
+
+    worst = max(losses, key=lambda loss: loss.value - bound * error(loss))
+    certain = worst.value - bound * error(worst)
     if certain <= 0:
         return result("subgroup_worst", c.scope(), 0.0, n=c.synthetic.rows, remark=f"of {len(losses)} comparisons", seed=c.seed)
-    remark = f"{worst.words} ({worst.value:.3f} ± {Z * worst.error:.3f} more than everybody together), of {len(losses)} comparisons"
+    remark = f"{worst.words} ({worst.value:.3f} ± {Z * error(worst):.3f} more than everybody together), of {len(losses)} comparisons"
     return result("subgroup_worst", c.scope(), certain, n=c.synthetic.rows, remark=remark, seed=c.seed)

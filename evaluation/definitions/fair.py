@@ -32,7 +32,7 @@ FAIR: dict[str, Definition] = {
         "band",
         "By how much, at least, the group that is served worst is served worse than everybody together, because a model was trained on "
         "synthetic and not on real rows: in how well it predicts, or in how often it is wrong about those with and without the outcome. "
-        "0 where chance explains all differences.",
+        "0 where chance explains all differences. Targets that real rows teach nothing about are left out.",
         "largest lower bound over groups and targets of (loss in the group − loss of all), loss = score trained on real − score trained on "
         "synthetic, or rise of the false-positive or false-negative rate; 95% bounds shared among all (Bonferroni)",
     ),
@@ -44,7 +44,7 @@ FAIR: dict[str, Definition] = {
         "withheld",
         "How much worse the target of real held-out people of one group is predicted by a model trained on synthetic rows than by one "
         "trained on real rows: 0 no worse, below 0 better.",
-        "AUC, R² or C in the group of the model trained on real − of the one trained on synthetic; interval: influence of each person",
+        "AUC, R² or C in the group of the model trained on real − of the one trained on synthetic; interval: of the people tested alone",
     ),
     "subgroup_false_positives": Definition(
         "False alarms within a group",

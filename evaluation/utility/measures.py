@@ -39,9 +39,8 @@ def trials(w: Work) -> list[tuple[Task, Trial | str]]:
         found: list[tuple[Task, Trial | str]] = []
         every = asked(w)
         for place, task in enumerate(every):
-            w.tick(place / len(every))
             try:
-                found.append((task, trial(w, task)))
+                found.append((task, trial(w, task, place / len(every))))
             except Exception as error:
                 found.append((task, reason(error)))
         w.details["trials"] = found
@@ -66,7 +65,9 @@ def _predictions(w: Work) -> list[MetricResult]:
         if task.kind == CLASSIFICATION:
             found.append(_scored(w, "target_accuracy", scope, tried, tried.accuracy))
         skills.append((task.text, [_skill(task, x) for x in (scored.value, scored.floor, scored.ceiling)]))
-    return [_together(w, skills, next((tried for _, tried in every if isinstance(tried, str)), None)), *found]
+    untried = next((tried for _, tried in every if isinstance(tried, str)), None)
+    untaught = next((r.failed for r in found if r.failed), None)
+    return [_together(w, skills, untried, untaught), *found]
 
 
 def _scored(w: Work, metric: str, scope: Scope, tried: Trial, score: Callable[[str], Score]) -> MetricResult:
@@ -104,15 +105,18 @@ def _skill(task: Task, score: float | None) -> float | None:
     return max(0.0, score if task.kind == REGRESSION else 2 * score - 1)
 
 
-def _together(w: Work, skills: Sequence[tuple[str, list[float | None]]], untried: str | None) -> MetricResult:
+def _together(w: Work, skills: Sequence[tuple[str, list[float | None]]], untried: str | None, untaught: str | None) -> MetricResult:
     """The mean skill of the tasks that real rows can teach. What synthetic rows cannot teach at all counts as no skill.
 
-    untried: why a task could not be tried.
+    untried: why a task could not be tried. untaught: why synthetic rows could not teach one.
     """
     taught = [(text, values) for text, values in skills if values[2] is not None]
     scope = w.c.scope()
     if not taught:
         return result("target_skill", scope, None, failed=untried or "no target could be predicted, from real rows either", seed=w.c.seed)
+    if all(values[0] is None for _, values in taught):
+        why = untaught or "no target could be learned from the synthetic table"
+        return result("target_skill", scope, None, failed=why, seed=w.c.seed)
     value, floor, ceiling = (float(np.mean([values[k] or 0.0 for _, values in taught])) for k in range(3))
     return result(
         "target_skill",

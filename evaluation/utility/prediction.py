@@ -25,7 +25,8 @@ LIMIT, PROPOSED, SURVIVORS = 20_000, 5_000, 4_000
 """Rows to train and to test on: of a chosen target, of one that was proposed, of survival (pairs of rows are compared)."""
 TREES, ROUNDS, LEAF = 50, 80, 5
 """Trees of a forest, rounds of boosting, rows in a leaf of a forest at least."""
-SIDES = ("synthetic", "shuffle", "train")
+HALVES = ("one half of train", "the other half")
+"""Sides of the bias audit alone: how much two models differ that learned from different real people."""
 WEIGHT = 1.0
 """The penalty of proportional hazards that predict."""
 
@@ -34,8 +35,9 @@ WEIGHT = 1.0
 class Trial:
     """One task tried. truth: the outcome of the rows tested on (shape as `Outcome.of`, none unknown). people: whom they are about.
 
-    rows: their places in the holdout. predictions: by side learned from; classes (rows, classes), else (rows,): numbers or risks.
-    priors: of a classification, shares of the classes learned from. failed: why a side has no predictions. limit: rows of a side at most.
+    rows: their places in the holdout. predictions: by side learned from, and `HALVES`; (rows, classes), else (rows,).
+    priors: of a classification, shares of the classes learned from. failed: why a side has no predictions. learned: rows learned from.
+    limit: rows of a side at most.
     """
 
     outcome: Outcome
@@ -45,6 +47,7 @@ class Trial:
     predictions: dict[str, Floats]
     priors: dict[str, Floats]
     failed: dict[str, str]
+    learned: dict[str, int]
     limit: int
     sampled: bool
 
@@ -72,12 +75,21 @@ class Trial:
         return self.predictions[side]
 
     @property
+    def teachable(self) -> bool:
+        """Whether real rows clearly teach more than guessing: where they do not, models differ by chance alone."""
+        try:
+            low, _ = self.score("train").interval(self.people)
+        except Incomputable:
+            return False
+        return low > (0.0 if self.task.kind == REGRESSION else 0.5)
+
+    @property
     def subsampled(self) -> str | None:
         return f"at most {self.limit:,} rows to train on and to test on, drawn at random" if self.sampled else None
 
 
-def trial(work: Work, task: Task) -> Trial:
-    """The task tried from all three sides. Raises Incomputable when it cannot be tested at all."""
+def trial(work: Work, task: Task, done: float = 0.0) -> Trial:
+    """The task tried from all three sides. done: how much of the step is behind us. Raises Incomputable when it cannot be tested at all."""
     c = work.c
     if not c.crowd[0]:
         raise Incomputable(f"suppressed: train is about fewer than {c.policy.minimum} persons")
@@ -91,7 +103,7 @@ def trial(work: Work, task: Task) -> Trial:
     tested = SampledRows(c.holdout, limit, c.seed)
     truth = outcome.of(tested)
     rows = known(truth)
-    predictions, priors, failed = dict[str, Floats](), dict[str, Floats](), dict[str, str]()
+    predictions, priors, failed, learned = dict[str, Floats](), dict[str, Floats](), dict[str, str](), dict[str, int]()
     model: _Trees | _Hazards
     if task.kind == SURVIVAL:
         real = SampledRows(c.train, limit, c.seed)
@@ -101,33 +113,39 @@ def trial(work: Work, task: Task) -> Trial:
         model = _Trees(outcome, Features(columns, c.train), c.seed)
     x = model.of(tested)[rows]
     for side in (c.synthetic, c.shuffle, c.train):
-        work.tick(0.0)
-        try:
-            predictions[side.name], priors[side.name] = _learned(model, outcome, side, x, limit, c.seed)
-        except Exception as error:
-            failed[side.name] = reason(error)
+        sampled = SampledRows(side, limit, c.seed)
+        parts = {side.name: np.ones(sampled.rows, bool)}
+        if side is c.train:
+            about = c.people[sampled.chosen]
+            first = np.random.default_rng(c.seed).random(int(about.max()) + 1)[about] < 0.5
+            parts |= dict(zip(HALVES, (first, ~first), strict=True))
+        values, features = outcome.of(sampled), None
+        for name, part in parts.items():
+            work.tick(done)
+            try:
+                if features is None:
+                    features = model.of(sampled)
+                chosen = part & known(values)
+                priors[name] = _priors(outcome, values[chosen], name)
+                predictions[name], learned[name] = model.predict(features[chosen], values[chosen], x), int(chosen.sum())
+            except Exception as error:
+                failed[name] = reason(error)
     _, people = np.unique(c.held_out[tested.chosen[rows]], return_inverse=True)
-    sampled = max(c.train.rows, c.holdout.rows, c.synthetic.rows) > limit
-    return Trial(outcome, truth[rows], people.astype(np.int32), tested.chosen[rows], predictions, priors, failed, limit, sampled)
+    cut = max(c.train.rows, c.holdout.rows, c.synthetic.rows) > limit
+    return Trial(outcome, truth[rows], people.astype(np.int32), tested.chosen[rows], predictions, priors, failed, learned, limit, cut)
 
 
-def _learned(model: _Trees | _Hazards, outcome: Outcome, side: Rows, x: Floats, limit: int, seed: int) -> tuple[Floats, Floats]:
-    """What the model learned from `side` says of `x`, and the shares of the classes it learned from."""
-    if not side.rows:
-        raise Incomputable(f"the {side.name} table has no rows")
-    rows = SampledRows(side, limit, seed)
-    truth = outcome.of(rows)
-    there = known(truth)
-    if not there.any():
-        raise Incomputable(f'the {side.name} table has no value of "{outcome.column.name}" to learn from')
-    priors = np.empty(0)
-    if outcome.classes:
-        classes = truth[there] if truth.ndim == 1 else truth[there, 1]
-        counts = np.bincount(classes.astype(np.int64), minlength=outcome.classes)
-        priors = counts / counts.sum()
-        if np.count_nonzero(counts) < 2:
-            raise Incomputable(f'the target "{outcome.column.name}" shows one class only in the {side.name} table')
-    return model.predict(model.of(rows)[there], truth[there], x), priors
+def _priors(outcome: Outcome, values: Floats, name: str) -> Floats:
+    """The shares of the classes to learn from, empty for a number. Raises Incomputable when there is nothing to learn from them."""
+    if not len(values):
+        raise Incomputable(f'the {name} table has no value of "{outcome.column.name}" to learn from')
+    if not outcome.classes:
+        return np.empty(0)
+    classes = values if values.ndim == 1 else values[:, 1]
+    counts = np.bincount(classes.astype(np.int64), minlength=outcome.classes)
+    if np.count_nonzero(counts) < 2:
+        raise Incomputable(f'the target "{outcome.column.name}" shows one class only in the {name} table')
+    return np.asarray(counts / counts.sum(), np.float64)
 
 
 @dataclass(frozen=True)
