@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-IN_FORCE = "release-policy-2"
+IN_FORCE = "release-policy-3"
 _POLICIES = Path(__file__).parent / "policies"
 
 

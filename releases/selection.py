@@ -36,6 +36,16 @@ def variable(schema: DatasetSchema, table: str, column: str) -> str:
     return column if len(schema.tables) == 1 else f"{table}.{column}"
 
 
+def predictable(schema: DatasetSchema) -> dict[str, str]:
+    """Variables that a model could be asked to predict, and the column each is: no key, identifier or free text."""
+    return {
+        variable(schema, table.name, name): name
+        for table, names in variables(schema)
+        for name in names
+        if table.column(name).kind not in (Kind.IDENTIFIER, Kind.FREE_TEXT)
+    }
+
+
 def selected(schema: DatasetSchema, asked: Collection[str]) -> DatasetSchema:
     """The schema with the variables asked for, and what they need. None chosen yet: everything.
 

@@ -214,8 +214,8 @@ def _evaluated(version: SyntheticVersion, targets: Sequence[str], progress: Prog
     """
     schema = DatasetSchema.from_dict(version.schema)
     disclosure = DisclosurePolicy.from_dict(version.summary.policy) if version.summary else POLICIES["internal"]
-    held = {name for table in schema.tables for column in table.names for name in (column, f"{table.name}.{column}")}
-    wanted = [name for name in targets if name in held]
+    known, held = selection.predictable(stored.working_schema(version.snapshot)), {name for table in schema.tables for name in table.names}
+    wanted = list(dict.fromkeys(known[name] for name in targets if name in known and known[name] in held))
     train, holdout, synthetic = stored.side(version.snapshot, "train"), stored.side(version.snapshot, "holdout"), stored.data(version)
     evaluation = evaluate_dataset(train, holdout, synthetic, schema, policy=disclosure, seed=0, targets=wanted, progress=progress)
     return evaluation, judge(evaluation, version.tier, version=int(policy.release_policy().tiers[version.tier].gates))

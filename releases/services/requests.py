@@ -11,7 +11,7 @@ from django.utils import timezone
 from evaluation.gates import OVERRIDE_CODES
 from generators.errors import InputError
 from generators.registry import GENERATORS
-from releases import audit, evidence, files, overrides, policy
+from releases import audit, evidence, files, overrides, policy, selection, stored
 from releases.models import Account, LedgerEntry, ReleaseRequest, Run, SourceDataset, SummaryRecord, SyntheticVersion
 from releases.permissions import Refused
 from releases.services import ledger, runs
@@ -278,7 +278,8 @@ def _targets(value: Any) -> list[str]:
 
 
 def _check_targets(request: ReleaseRequest, targets: list[str]) -> None:
-    """InputError for a target that is not a variable of the dataset."""
-    known = set(policy.columns_of(request)) | set(request.variables) if targets else set()
+    """InputError for a target that is no variable of the dataset, or none that can be predicted."""
+    snapshot = request.source.current_snapshot
+    known = selection.predictable(stored.working_schema(snapshot)) if targets and snapshot else {}
     if unknown := [name for name in targets if name not in known]:
-        raise InputError(f"the dataset has no variable {unknown[0]!r} to predict")
+        raise InputError(f'"{unknown[0]}" is no variable of the dataset that can be predicted')

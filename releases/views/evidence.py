@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from generators.errors import InputError
-from releases import permissions, stored
+from releases import overrides, permissions, stored
 from releases.models import SyntheticVersion
 from releases.permissions import Refused
 from releases.services import requests as service
 from releases.templatetags.plain_words import moment, number, short
 from releases.views import findings
+from releases.views.gate_lines import gate_lines
 from releases.views.pages import SignedInRequest, page, status_of, visible
 from releases.views.words import TIER_WORDS
-
-LEVELS = {"hard": "must pass", "soft": "should pass", "advisory": "for information"}
 
 
 @page()
@@ -40,22 +37,6 @@ def choose(request: SignedInRequest, key: str) -> HttpResponse:
     return redirect("request", found.request_id)
 
 
-def gates(verdict: dict[str, Any]) -> list[dict[str, Any]]:
-    """The outcomes of a verdict with their level in words; failures first, the gravest first."""
-    order = list(LEVELS)
-    outcomes = sorted(verdict["outcomes"], key=lambda o: (o["passed"], order.index(o["level"]) if o["level"] in order else len(order)))
-    return [
-        {
-            "sentence": o["sentence"],
-            "level": LEVELS.get(o["level"], o["level"]),
-            "passed": o["passed"],
-            "words": "met" if o["passed"] else "failed" if o["level"] == "hard" else "not met",
-            "colour": "green" if o["passed"] else "red" if o["level"] == "hard" else "orange",
-        }
-        for o in outcomes
-    ]
-
-
 def _found(request: SignedInRequest, key: str) -> SyntheticVersion:
     related = ("request__source", "evaluation", "summary", "made_by", "snapshot")
     found: SyntheticVersion = visible(permissions.visible_versions(request.user).select_related(*related), key)
@@ -67,11 +48,12 @@ def _page(request: SignedInRequest, found: SyntheticVersion, error: Exception | 
     record = getattr(found, "evaluation", None)
     evaluation = stored.evaluation(record) if record else None
     attempts = asked.versions.count()
+    answers = overrides.answered(asked) if asked.version_id == found.pk else ()
     facts = [
         ("Method", f"{found.generator}, version {found.generator_version}"),
         ("Rows", number(found.rows)),
         ("Seed", str(found.seed)),
-        ("Attempt", f"{found.number} of {attempts}"),
+        ("Attempt", f"{found.number} of {attempts}; choosing among several is itself a disclosure choice"),
         ("Made", f"{moment(found.made_at)} by {found.made_by}"),
         ("Kept from the records by", found.confinement or "not recorded"),
         ("Mechanism", short(found.mechanism_digest)),
@@ -86,13 +68,19 @@ def _page(request: SignedInRequest, found: SyntheticVersion, error: Exception | 
         "tier_words": TIER_WORDS.get(found.tier, ""),  # type: ignore[call-overload]
         "record": record,
         "verdict": record.verdict if record else None,
-        "gates": gates(record.verdict) if record else [],
+        "gates": gate_lines(record.verdict, answers) if record else [],
+        "attempts": attempts,
         "safe": findings.group(evaluation, "safe") if evaluation else [],
         "good": findings.group(evaluation, "good") if evaluation else [],
+        "risks_by_column": findings.group(evaluation, "safe", "column") if evaluation else [],
+        "useful": findings.group(evaluation, "useful", "dataset", "table", "column") if evaluation else [],
+        "fair": findings.group(evaluation, "fair") if evaluation else [],
+        "groups": findings.group(evaluation, "fair", "subgroup") if evaluation else [],
         "structure": findings.group(evaluation, "structure") if evaluation else [],
         "by_column": findings.by_column(evaluation) if evaluation else None,
         "worst_pairs": findings.worst_pairs(evaluation) if evaluation else None,
         "charts": evaluation.charts if evaluation else (),
+        "chart_sections": findings.chart_sections(evaluation) if evaluation else [],
         "notes": evaluation.notes if evaluation else (),
         "sentence": str(error) if error else "",
         "chosen": asked.version_id == found.pk,

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from evaluation.definitions import DEFINITIONS
-from evaluation.results import Evaluation, MetricResult
-from releases.models import ReleaseRequest, SyntheticVersion
+from evaluation.gates import Verdict
+from evaluation.report.words import NOT_MEASURED, AttackLine, attack_lines, share
+from evaluation.results import Chart, Evaluation, MetricResult
 
 HEADLINES = ("pairwise_accuracy", "association_rmse", "discriminator_auc", "tvd_mean", "rule_violations")
 """The figures of "is it good for this purpose", in this order, where they were measured."""
+
+
+FIRST_CHARTS = ("attack-risks", "attack-roc", "association-map", "association-differences", "predictions", "subgroups", "column-agreement")
+"""Charts of the review page, those that matter most first."""
+MOST_CHARTS = 4
+CHART_SECTIONS = {
+    "Attacks": ("attack-roc", "attack-risks"),
+    "Likeness of the whole": (
+        "column-agreement",
+        "association-map",
+        "association-differences",
+        "plane",
+        "propensity-scores",
+        "discriminator-scores",
+    ),
+    "Use and groups of people": ("predictions", "subgroups"),
+}
+OTHER_CHARTS, COLUMN_CHARTS = "Other charts", "Column by column"
+LOOK = ("Perhaps", "Rarely", "Sometimes", "Mostly")
+"""How an attack's answer begins when it got something."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +52,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Attack:
-    """One of the questions an attacker would ask. status: "fine", "look" or "not measured"."""
+    """One of the questions an attacker would ask. gate: the same by its conditions; status: "fine", "look", "not measured"."""
 
     question: str
     answer: str
     figure: str
+    gate: str
     status: str
 
 
@@ -48,17 +71,6 @@ def written(metric: str, value: float | None) -> str:
     return share(value) if form == "share" else f"{value:.3f}"
 
 
-def share(value: float) -> str:
-    """`none`, `about 1 in 400`, `about half`, `98 %`, `all`."""
-    if value <= 0:
-        return "none"
-    if value >= 1:
-        return "all"
-    if value < 0.2:
-        return f"about 1 in {round(1 / value):,}"
-    return f"{value:.0%}".replace("%", " %")
-
-
 def figure(result: MetricResult) -> Figure:
     """One result as a line."""
     definition = DEFINITIONS.get(result.metric)
@@ -67,7 +79,7 @@ def figure(result: MetricResult) -> Figure:
     )
     remarks = [result.remark or "", result.subsampled or "", f"Could not be measured: {result.failed}" if result.failed else ""]
     return Figure(
-        title=definition.title if definition else result.metric,
+        title=(definition.title if definition else result.metric) + _about(result),
         scope=result.scope.label,
         value="not measured" if result.failed else written(result.metric, result.value),
         floor=written(result.metric, result.floor),
@@ -79,13 +91,39 @@ def figure(result: MetricResult) -> Figure:
     )
 
 
-def group(found: Evaluation, name: str) -> list[Figure]:
-    """The whole-table figures of one group: "safe", "good" or "structure"."""
-    return [
-        figure(r)
-        for r in found.results
-        if r.scope.kind in ("dataset", "table") and r.metric in DEFINITIONS and DEFINITIONS[r.metric].group == name
-    ]
+def _about(result: MetricResult) -> str:
+    """What a figure is about, where it is not a whole table."""
+    return "" if result.scope.kind in ("dataset", "table") else f": {result.scope.label}"
+
+
+def group(found: Evaluation, name: str, *scopes: str) -> list[Figure]:
+    """The figures of one group ("safe", "good", "useful", "fair", "structure"), of whole tables where no `scopes` are named."""
+    wanted = scopes or ("dataset", "table")
+    return [figure(r) for r in found.results if r.scope.kind in wanted and r.metric in DEFINITIONS and DEFINITIONS[r.metric].group == name]
+
+
+def chosen_charts(found: Evaluation) -> list[Chart]:
+    """The few charts a reviewer needs first, where there are; all stand with the evidence."""
+    by_kind: dict[str, Chart] = {}
+    for chart in found.charts:
+        by_kind.setdefault(_kind(chart), chart)
+    first = [by_kind[name] for name in FIRST_CHARTS if name in by_kind]
+    return (first or list(found.charts))[:MOST_CHARTS]
+
+
+def chart_sections(found: Evaluation) -> list[tuple[str, list[Chart]]]:
+    """Every chart under a heading; those of single columns last, since there are as many as columns."""
+    sections: dict[str, list[Chart]] = {name: [] for name in (*CHART_SECTIONS, OTHER_CHARTS, COLUMN_CHARTS)}
+    for chart in found.charts:
+        kind = _kind(chart)
+        name = next((n for n, kinds in CHART_SECTIONS.items() if kind in kinds), OTHER_CHARTS)
+        sections[COLUMN_CHARTS if kind.startswith("distribution-") else name].append(chart)
+    return [(name, charts) for name, charts in sections.items() if charts]
+
+
+def _kind(chart: Chart) -> str:
+    """The chart's id, without the number of its table where there are several."""
+    return re.sub(r"^t\d+-", "", chart.id)
 
 
 def headlines(found: Evaluation) -> list[Figure]:
@@ -111,55 +149,15 @@ def worst_pairs(found: Evaluation, most: int = 10) -> dict[str, list[Any]]:
     }
 
 
-def attacks(asked: ReleaseRequest, version: SyntheticVersion, found: Evaluation | None) -> list[Attack]:
-    """What somebody who attacked the release would get, from the figures there are; what was not measured says so and why."""
-    copied = found.find("collisions") if found else None
-    rare = found.find("rare_values") if found else None
-    return [
-        Attack("Would they recognise a person by something rare?", *_rare(version, rare)),
-        Attack("Would they find a row copied from a real person?", *_copied(version, copied)),
-        Attack(
-            "Could they link records of one person?",
-            *_by_construction(version, "Nothing ties a made-up row, or two of its values, to a person."),
-        ),
-        Attack(
-            "Could they learn a person's diagnosis?",
-            *_by_construction(
-                version,
-                "No value was made with another in view, so knowing one tells nothing more about a person than the published totals do.",
-            ),
-        ),
-    ]
+def attacks(found: Evaluation, verdict: Verdict) -> list[Attack]:
+    """What somebody who attacked the release would get, in the report's own words."""
+    return [Attack(a.question, a.answer, a.figure, a.gate, _status(a)) for a in attack_lines(found, verdict)]
 
 
-def _rare(version: SyntheticVersion, result: MetricResult | None) -> tuple[str, str, str]:
-    if version.tier == ReleaseRequest.Tier.STRUCTURAL and (result is None or not result.value):
-        return "No: nothing observed went into it.", "", "fine"
-    if result is None or result.value is None:
-        return "This was not measured.", "", "not measured"
-    if result.value == 0:
-        return "No: no value that belongs to fewer people than the policy's minimum appears.", "0 rare values", "fine"
-    return "Perhaps: values that belong to fewer people than the policy's minimum appear.", f"{round(result.value):,} rare values", "look"
-
-
-def _copied(version: SyntheticVersion, result: MetricResult | None) -> tuple[str, str, str]:
-    if result is None or result.value is None:
-        return "This was not measured.", "", "not measured"
-    twin = f"; of rows of people it never saw, {share(result.ceiling)}" if result.ceiling is not None else ""
-    shown = f"{share(result.value)} of the synthetic rows equal a real one{twin}"
-    if result.value == 0:
-        return "No: no synthetic row equals a row of a real person.", shown, "fine"
-    if result.ceiling is not None and result.value <= result.ceiling:
-        return "No more than by chance: people who were held out coincide as often.", shown, "fine"
-    return "Some rows equal a real row. Compare with the gate whether that is more than chance.", shown, "look"
-
-
-def _by_construction(version: SyntheticVersion, words: str) -> tuple[str, str, str]:
-    if version.tier == ReleaseRequest.Tier.STRUCTURAL:
-        return "No: nothing observed went into it.", "", "fine"
-    if version.tier == ReleaseRequest.Tier.PUBLICLY_SOURCED:
-        return f"No, by the way it is made: each column by itself, from approved totals. {words}", "not an attack that was run", "fine"
-    return "This was not measured.", "", "not measured"
+def _status(line: AttackLine) -> str:
+    if line.met is False or line.answer.startswith(LOOK):
+        return "look"
+    return "not measured" if line.answer.startswith(NOT_MEASURED) else "fine"
 
 
 def _value(result: MetricResult | None) -> str:

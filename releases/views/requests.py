@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -15,27 +14,18 @@ from django.urls import reverse
 
 from generators.errors import InputError
 from generators.registry import GENERATORS
-from releases import permissions, policy, stored
+from releases import overrides, permissions, policy, selection, stored
 from releases.forms import ConfirmForm, GenerateForm, PurposeForm, ReasonForm, RequestForm, VariablesForm
-from releases.models import ReleaseRequest, Run, SourceDataset
+from releases.models import ReleaseRequest, SourceDataset
 from releases.permissions import Refused
+from releases.request_forms import GatesForm, TargetsForm
 from releases.services import requests as service
-from releases.templatetags.plain_words import counted, day, moment, short
+from releases.templatetags.plain_words import day, moment, short
 from releases.views.pages import INVALID, SignedInRequest, ordering, page, paged, refused_on, sent, status_of, visible
+from releases.views.tasks import tasks
 
 SORTS: dict[str, tuple[str, ...]] = {"last changed": ("-changed_at",), "name": ("title",), "state": ("state", "-changed_at")}
 READERS = ("steward", "sdat", "ig", "ppi", "auditor")
-
-
-@dataclass(frozen=True)
-class Task:
-    """A line of the task list. hint: the reason when it cannot start yet, or what was done."""
-
-    title: str
-    status: str
-    hint: str = ""
-    href: str = ""
-    colour: str = ""
 
 
 @page(role=READERS)
@@ -44,6 +34,7 @@ def request_list(request: SignedInRequest) -> HttpResponse:
     sort, fields = ordering(request, SORTS)
     state = request.GET.get("state", "")
     rows = permissions.visible_requests(request.user).select_related("source", "author").order_by(*fields)
+    rows = rows.exclude(drill__revealed_at__isnull=False)  # those have a list of their own
     if state in ReleaseRequest.State.values:
         rows = rows.filter(state=state)
     context = {
@@ -51,7 +42,7 @@ def request_list(request: SignedInRequest) -> HttpResponse:
         "sort": sort,
         "sorts": list(SORTS),
         "state": state,
-        "states": [c for c in ReleaseRequest.State.choices if c[0] not in ("proposed", "agreed", "suspended", "withdrawn")],
+        "states": [c for c in ReleaseRequest.State.choices if c[0] not in ("proposed", "agreed", "withdrawn")],
         "query": f"{urlencode({'sort': sort, 'state': state})}&",
     }
     return render(request, "secure/requests.html", context)
@@ -92,7 +83,7 @@ def request_page(request: SignedInRequest, key: str) -> HttpResponse:
         "steward": steward,
         "crumbs": [("Requests", reverse("requests"))],
         "standing": _standing(asked),
-        "tasks": _tasks(asked, answers, versions, runs, steward),
+        "tasks": tasks(asked, answers, versions, runs, steward),
         "versions": versions,
         "runs": runs,
         "signoffs": list(asked.signoffs.select_related("reviewer").order_by("-decided_at")),
@@ -170,6 +161,50 @@ def generate(request: SignedInRequest, key: str) -> HttpResponse:
 
 
 @page("GET", "HEAD", "POST", role="steward")
+def targets(request: SignedInRequest, key: str) -> HttpResponse:
+    """Which columns somebody would predict; versions made from then on are tested for it."""
+    asked = _found(request, key)
+    context = _task_context(request, asked, "What would somebody predict?", "describe_request")
+    context |= {
+        "lead": "For example: whether a patient is admitted. A model is then trained on the made-up rows and tested on real ones that "
+        "were held out, beside one trained on real rows. Leave it empty if nobody will.",
+        "warning": "It counts for versions made from now on." if asked.versions.exists() else "",
+        "action": "Save",
+        "template": "secure/targets.html",
+    }
+
+    def save(form: BaseForm) -> str:
+        service.describe_request(request.user, asked, targets=form.cleaned_data["targets"])
+        messages.success(request, "What would be predicted is saved.")
+        return reverse("request", args=[asked.pk])
+
+    snapshot = asked.source.current_snapshot
+    known = selection.predictable(stored.working_schema(snapshot)) if snapshot else {}
+    offered = [name for name in known if name in asked.variables or name in asked.targets or not asked.variables]
+    return _form_page(request, TargetsForm(sent(request), initial={"targets": asked.targets}, variables=offered), context, save)
+
+
+@page("GET", "HEAD", "POST", role="steward")
+def gates(request: SignedInRequest, key: str) -> HttpResponse:
+    """Say of each soft gate that the chosen version does not meet why it may be released all the same."""
+    asked = _found(request, key)
+    context = {
+        **_task_context(request, asked, "Answer what is not met", "answer_gates"),
+        "asked": asked,
+        "advisory": overrides.unmet(asked, "advisory"),
+        "action": "Save these answers",
+        "template": "secure/gates.html",
+    }
+
+    def save(form: BaseForm) -> str:
+        service.answer_gates(request.user, asked, answers=cast(GatesForm, form).answers)
+        messages.success(request, "Your answers are saved. They are published with the release.")
+        return reverse("request", args=[asked.pk])
+
+    return _form_page(request, GatesForm(sent(request), outcomes=overrides.unmet(asked), given=asked.gate_answers), context, save)
+
+
+@page("GET", "HEAD", "POST", role="steward")
 def submit(request: SignedInRequest, key: str) -> HttpResponse:
     """Confirm what is sent to the reviewers, then send it."""
     asked = _found(request, key)
@@ -181,6 +216,9 @@ def submit(request: SignedInRequest, key: str) -> HttpResponse:
         "action": "Submit for review",
         "facts": _facts(asked),
         "signers": signers,
+        "overrides": overrides.answered(asked),
+        "advisory": overrides.unmet(asked, "advisory"),
+        "attempts": asked.versions.count(),
         "template": "secure/submit.html",
     }
 
@@ -299,89 +337,3 @@ def _standing(asked: ReleaseRequest) -> str:
             return "The reviewers rejected it; it cannot be released. The reason is below."
         case _:
             return f"It is {asked.get_state_display()}."
-
-
-def _tasks(asked: ReleaseRequest, answers: dict[str, str | None], versions: list[Any], runs: list[Run], steward: bool) -> list[Task]:
-    """The task list: each done, in progress, or cannot start yet with the reason."""
-    open_ = steward and answers["describe_request"] is None
-    undescribed = policy.described(asked, {})
-    unjustified = policy.variables_justified(asked, {}) if policy.columns_of(asked) else "The dataset is not ready."
-    active = next((run for run in runs if run.active), None)
-    evaluated = [v for v in versions if hasattr(v, "evaluation")]
-    here = [asked.pk]
-    tasks = [
-        _task("Purpose", "purpose", here, done=undescribed is None, begun=bool(asked.purpose), hint=undescribed or "", open_=open_),
-        _task(
-            "Variables and why",
-            "variables",
-            here,
-            done=unjustified is None,
-            begun=bool(asked.variables),
-            hint=unjustified or "",
-            open_=open_,
-        ),
-    ]
-    if active is not None and active.kind == Run.Kind.GENERATE:
-        tasks.append(
-            Task(
-                "Method and data",
-                "In progress",
-                f"{active.get_kind_display()}, {int(active.fraction * 100)} %",
-                reverse("run", args=[active.pk]),
-                "blue",
-            )
-        )
-    else:
-        tasks.append(
-            _task(
-                "Method and data",
-                "generate",
-                here,
-                done=bool(versions),
-                begun=False,
-                open_=steward and answers["request_generation"] is None,
-                hint=counted(len(versions), "version") + " so far"
-                if versions
-                else answers["request_generation"] or "Choose a method, how many rows, and a seed.",
-            )
-        )
-    if active is not None and active.kind == Run.Kind.EVALUATE:
-        tasks.append(Task("Evaluate", "In progress", f"{int(active.fraction * 100)} %", reverse("run", args=[active.pk]), "blue"))
-    elif evaluated:
-        tasks.append(
-            Task("Evaluate", "Done", f"{counted(len(evaluated), 'version')} evaluated", reverse("version", args=[evaluated[-1].pk]))
-        )
-    else:
-        tasks.append(Task("Evaluate", "Cannot start yet", "It starts by itself when data were generated."))
-    if asked.version is not None:
-        tasks.append(
-            Task("Choose the version to release", "Done", f"Version {asked.version.number}", reverse("version", args=[asked.version_id]))
-        )
-    elif evaluated:
-        tasks.append(
-            Task(
-                "Choose the version to release",
-                "To do",
-                "Look at the evidence, then choose.",
-                reverse("version", args=[evaluated[-1].pk]),
-                "blue",
-            )
-        )
-    else:
-        tasks.append(Task("Choose the version to release", "Cannot start yet", "No version has been evaluated."))
-    if asked.submitted_at is not None and asked.state != ReleaseRequest.State.DRAFT:
-        tasks.append(Task("Submit for review", "Done", f"{day(asked.submitted_at)}"))
-    elif answers["submit"] is None:
-        tasks.append(Task("Submit for review", "To do", "Everything is ready.", reverse("submit", args=here), "blue"))
-    else:
-        tasks.append(Task("Submit for review", "Cannot start yet", answers["submit"] or ""))
-    return tasks
-
-
-def _task(title: str, name: str, here: list[Any], *, done: bool, begun: bool, hint: str, open_: bool) -> Task:
-    href = reverse(name, args=here) if open_ else ""
-    if done:
-        return Task(title, "Done", hint, href)
-    if not open_:
-        return Task(title, "Cannot start yet" if not begun else "Not finished", hint)
-    return Task(title, "In progress" if begun else "To do", hint, href, "blue")

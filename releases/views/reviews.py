@@ -13,7 +13,7 @@ from django.urls import reverse
 from evaluation.results import Evaluation
 from generators.errors import InputError
 from releases import evidence as proof
-from releases import permissions, policy, stored
+from releases import overrides, permissions, policy, stored
 from releases.forms import DecisionForm
 from releases.models import ReleaseRequest, SignOff
 from releases.permissions import Refused
@@ -21,7 +21,7 @@ from releases.services import reviews as service
 from releases.services.recorded import refuse
 from releases.templatetags.plain_words import counted, day, moment, number, short
 from releases.views import findings
-from releases.views.evidence import gates
+from releases.views.gate_lines import gate_lines
 from releases.views.pages import INVALID, SignedInRequest, page, status_of, visible
 from releases.views.words import TIER_WORDS
 
@@ -131,24 +131,29 @@ def _page(request: SignedInRequest, asked: ReleaseRequest, form: DecisionForm, s
     assert version is not None  # noqa: S101 - `_found` refused otherwise
     record = version.evaluation
     evaluation = stored.evaluation(record)
+    answers, verdict = overrides.answered(asked), overrides.verdict(asked)
     context = {
         "asked": asked,
         "version": version,
         "form": form,
         "refusal": permissions.explain(request.user, "sign_off", asked),
-        "verdict": record.verdict,
+        "verdict": verdict,
         "published": _published(asked, evaluation),
-        "gates": gates(record.verdict),
+        "gates": gate_lines(record.verdict, answers),
+        "overrides": answers,
         "gates_version": record.gates_version,
-        "attacks": findings.attacks(asked, version, evaluation),
+        "attacks": findings.attacks(evaluation, verdict),
         "headlines": findings.headlines(evaluation),
+        "useful": findings.group(evaluation, "useful"),
+        "fair": findings.group(evaluation, "fair"),
         "changes": _changes(asked),
         "variables": [[name, why] for name, why in asked.variables.items()],
         "variable_columns": ["Variable", "Why it is needed"],
         "automatic": _automatic(asked),
         "facts": _facts(asked),
         "signoffs": list(asked.signoffs.select_related("reviewer").order_by("decided_at")),
-        "charts": evaluation.charts[:3],
+        "charts": findings.chosen_charts(evaluation),
+        "attempts": asked.versions.count(),
         "crumbs": [("Requests", reverse("requests")), (asked.title, reverse("request", args=[asked.pk]))],
     }
     return render(request, "secure/review.html", context, status=status)

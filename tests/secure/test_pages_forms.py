@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from evaluation.report.words import share
 from generators.schema import ColumnSchema, DatasetSchema, Kind, Role, TableSchema
 from generators.simulated import EMERGENCY_SCHEMA
 from generators.summary import Cell, ColumnSummary, Distribution, Step
@@ -14,7 +15,6 @@ from releases.forms import VariablesForm
 from releases.templatetags import plain_words
 from releases.views.examples import made_up
 from releases.views.figures import summary_chart
-from releases.views.findings import share
 from releases.views.schema_form import SchemaForm
 
 

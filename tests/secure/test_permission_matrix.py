@@ -59,6 +59,11 @@ def choosing(persona: str, state: str) -> int:
     return 302 if (persona, state) == ("steward", "draft") else 403
 
 
+def answering(persona: str, state: str) -> int:
+    """An empty answer to what is not met lacks its reasons, whatever the state."""
+    return 422 if persona == "steward" else 404
+
+
 def reviewing(open_: int, shown: int) -> Rule:
     """`open_` to who may sign now; `shown` to the others who see the evidence; 403 before there is any."""
 
@@ -110,6 +115,9 @@ EXPECTED: dict[str, Expected] = {
     "request": Expected(to_seeing),
     "purpose": Expected(STEWARD, to("steward", status=422)),
     "variables": Expected(STEWARD, to("steward", status=422)),
+    "targets": Expected(STEWARD, steward_in("draft")),
+    "gates": Expected(STEWARD, answering),
+    "compare": Expected(to_seeing),
     "generate": Expected(STEWARD, to("steward", status=422)),
     "submit": Expected(STEWARD, steward_in("draft")),
     "cancel-request": Expected(STEWARD, to("steward", status=422)),
