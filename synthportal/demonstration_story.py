@@ -22,6 +22,9 @@ from generators.simulated import EMERGENCY_SCHEMA, write_emergency_csv
 if TYPE_CHECKING:
     from releases.models import Account, ReleaseRequest, SourceDataset
 
+POOLED = "Values of few people are pooled before anything leaves the hospital, so these columns cannot be as near to the real ones."
+"""What the demonstration's steward answers to a soft gate that is not met."""
+
 WHY = {
     "arrival_date": "seasons and weekdays drive demand",
     "arrival_time": "demand by hour of the day",
@@ -138,6 +141,7 @@ def _request(
     purpose: str = "code development",
 ) -> ReleaseRequest:
     """A request described, generated, evaluated and submitted."""
+    from releases import overrides
     from releases.services import requests
 
     structural = generator == "structural"
@@ -165,6 +169,9 @@ def _request(
     requests.request_generation(steward, request, generator=generator, rows=rows, seed=seed, summary=summary)
     _work()
     request = requests.choose_version(steward, request, version=request.versions.get())
+    if unmet := overrides.unmet(request):
+        answer = {"code": "expected-of-method", "reason": POOLED}
+        request = requests.answer_gates(steward, request, answers={outcome["gate"]: answer for outcome in unmet})
     return requests.submit(steward, request)
 
 
