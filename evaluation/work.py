@@ -9,12 +9,28 @@ from typing import Any, TypeVar, cast
 
 from evaluation.comparison import Comparison
 from evaluation.results import Incomputable, MetricResult
+from generators.errors import InputError
 from generators.progress import Progress, silent
 
 Made = TypeVar("Made")
-Fit = Callable[[Mapping[str, Path], Path, int], Mapping[str, Path]]
-"""fit(train, folder, seed) -> synthetic: learn as the evaluated generator did from other real tables (canonical Parquet by table name), and
-write as large a dataset into the folder; its files by table name. For shadow models; evaluation itself knows no generator."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How to fit the evaluated generator again, for shadow models; evaluation itself knows no generator.
+
+    of: of(train, folder, seed) -> synthetic: learn as the generator did from other real tables (canonical Parquet by table name), and write
+    about as large a dataset into the folder; its files by table name. folder: where the tables of shadow models lie, which are real
+    people's: within the secure work folder; emptied again. models: how many to fit, an even number.
+    """
+
+    of: Callable[[Mapping[str, Path], Path, int], Mapping[str, Path]]
+    folder: Path
+    models: int = 8
+
+    def __post_init__(self) -> None:
+        if self.models < 4 or self.models % 2:
+            raise InputError(f"{self.models} shadow models: there must be an even number of them, 4 or more")
 
 
 @dataclass(frozen=True)

@@ -243,4 +243,24 @@ SAFE: dict[str, Definition] = {
         "ratio of densities by nearest rows (B. van Breugel and others, DOMIAS, 2023) at 1% false positives of as many most exposed people "
         "held out; interval: Wilson 1927, and of the threshold",
     ),
+    "membership_shadow_auc": Definition(
+        "Membership inference of the most exposed people by shadow models",
+        "safe",
+        "half",
+        "score",
+        "withheld",
+        "How well an attacker who also has the method, and fits it again to other real people with and without somebody, tells the 100 "
+        "most exposed people learned from from as many held out: 0.5 guessing, 1 always.",
+        "likelihood ratio against shadow models (N. Carlini and others 2022, section VI-D); interval: Hanley and McNeil 1982",
+    ),
+    "membership_shadow_caught": Definition(
+        "Most exposed people recognised by shadow models",
+        "safe",
+        "lower",
+        "share",
+        "band",
+        "Share of the 100 most exposed people learned from whom that attacker finds, with one false alarm in a hundred of as many people "
+        "held out. 1% or 2% is chance.",
+        "true-positive rate at 1% false positives (N. Carlini and others 2022); interval: Wilson 1927, and of the threshold",
+    ),
 }

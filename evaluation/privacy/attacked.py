@@ -24,6 +24,7 @@ from generators.schema import ColumnSchema, Role
 
 SHARES = (0.5, 0.25, 0.25)
 """Of the holdout: the control, what an attacker knows, what is released for the ceiling."""
+CONTROL, KNOWN, FRESH = range(3)
 
 
 @dataclass
@@ -72,7 +73,7 @@ class Attacked:
         sizes = np.bincount(self.dealt, minlength=len(SHARES))
         if min(*sizes, c.train.rows) < 2:
             raise Incomputable("the holdout is too small to be dealt into three parts")
-        self.size = size = int(min(sizes[0], c.train.rows, nearness.LIMIT))
+        self.size = size = int(min(sizes[CONTROL], c.train.rows, nearness.LIMIT))
 
         def some(places: Ints, source: Rows, people: npt.NDArray[np.int32], most: int) -> ChosenRows:
             chosen = by_person(places, people, most, draw)
@@ -81,7 +82,7 @@ class Attacked:
         def held(part: int, most: int = nearness.LIMIT) -> ChosenRows:
             return some(np.flatnonzero(self.dealt == part), c.holdout, c.held_out, most)
 
-        self.control, self.known, self.fresh = held(0, size), held(1), held(2)
+        self.control, self.known, self.fresh = held(CONTROL, size), held(KNOWN), held(FRESH)
         everybody = np.arange(c.train.rows)
         self.learned = some(everybody, c.train, c.people, nearness.LIMIT)
         self.members = self.learned if self.learned.rows == size else some(everybody, c.train, c.people, size)

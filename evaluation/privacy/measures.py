@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evaluation.fidelity.text import wanted as has_text
-from evaluation.privacy import agreement, risks, safety, text
+from evaluation.privacy import agreement, exposure, risks, safety, shadows, text
 from evaluation.work import Measure
 
 NEAR = ("nearer_to_train", "nearest_ratio", "authenticity", "alpha_precision", "beta_recall")
@@ -20,4 +20,6 @@ MEASURES = (
     Measure("looking for members", LEVELS, risks.memberships, 10),
     Measure("singling out, linking, inferring", ("singling_out", "linkability", "inference"), risks.risks, 12),
     Measure("looking for people alone", CLASSES, lambda w: risks.anonymous(w.c), 1),
+    Measure("attacking the most exposed people", ("exposed_recognised",), exposure.recognised, 3),
+    Measure("fitting shadow models", ("membership_shadow_auc", "membership_shadow_caught"), shadows.shadowed, 25, shadows.wanted),
 )
