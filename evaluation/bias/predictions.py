@@ -128,7 +128,7 @@ def _lost(trial: Trial, side: str, counted: Bools) -> float | None:
 
 
 def _excess(trial: Trial, kind: str, words: str, score: Callable[[str, Bools], Score], inside: Bools, sign: int) -> tuple[Excess, ...]:
-    """What a group lost beyond everybody, when the model was trained on synthetic rows; nothing where noise cannot be told, or nothing learned.
+    """What a group lost beyond everybody, when the model was trained on synthetic rows; nothing where noise cannot be told.
 
     score: of the model learned from a side, over the rows given. sign: 1 where a rise of the score is a loss, −1 where a fall is.
     """

@@ -23,7 +23,7 @@ from evaluation.work import Work
 
 LIMIT, PROPOSED, SURVIVORS = 20_000, 5_000, 4_000
 """Rows to train and to test on: of a chosen target, of one that was proposed, of survival (pairs of rows are compared)."""
-TREES, ROUNDS, LEAF = 50, 80, 5
+TREES, ROUNDS, LEAF = 30, 40, 5
 """Trees of a forest, rounds of boosting, rows in a leaf of a forest at least."""
 HALVES = ("one half of train", "the other half")
 """Sides of the bias audit alone: how much two models differ that learned from different real people."""
@@ -166,7 +166,7 @@ class _Trees:
 
         with threadpool_limits(1):  # sums of floats depend on how threads share them
             if not self.outcome.classes:
-                boosted = HistGradientBoostingRegressor(max_iter=ROUNDS, early_stopping=False, random_state=self.seed)
+                boosted = HistGradientBoostingRegressor(max_iter=ROUNDS, learning_rate=0.2, early_stopping=False, random_state=self.seed)
                 return np.asarray(boosted.fit(x, y).predict(asked), np.float64)
             model = RandomForestClassifier(TREES, min_samples_leaf=LEAF, max_features=0.4, random_state=self.seed)
             model.fit(x, y.astype(np.int64))
