@@ -10,9 +10,10 @@ from pathlib import Path
 
 from evaluation import basket
 from evaluation.comparison import compare
-from evaluation.fidelity import relationships, structure
+from evaluation.fidelity import relationships, structure, ties
 from evaluation.fidelity.relationships import Sides
 from evaluation.privacy import safety
+from evaluation.refusals import refuse_other
 from evaluation.results import Chart, Evaluation, MetricResult, TableFigures
 from evaluation.utility.tasks import known
 from evaluation.work import Asked, Fit
@@ -35,6 +36,7 @@ def evaluate(
     targets: Sequence[str] = (),
     only: Collection[str] | None = None,
     fit: Fit | None = None,
+    learned_from: Mapping[str, str] | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Evaluate a synthetic dataset against train and holdout, by table name; see `basket.evaluate` for one table.
@@ -42,13 +44,14 @@ def evaluate(
     Vocabularies (`TableSchema.public`) are about nobody: only the keys that refer to them are checked. A table about fewer persons than
     the policy's `minimum_table` gave nothing to a summary: its structure and rare values are checked, nothing else is measured.
     Raises InputError as `basket.evaluate` does, when a table is missing, and when no table has a column of `targets`.
-    fit: used where there is one table.
+    fit: used where there is one table. learned_from: SHA-256 (hex) of the files the generator learned from, by table, where on record.
     """
     measured = [t for t in schema.tables if not t.public]
     for table in measured:
         for name, files in zip(SIDES, (train, holdout, synthetic), strict=True):
             if table.name not in files:
                 raise InputError(f'table "{table.name}" is not among the {name} tables')
+        refuse_other(table.name, train[table.name], holdout[table.name], (learned_from or {}).get(table.name))
     for target in targets:
         if not any(known(target, t) for t in measured):
             raise InputError(f'no table has a column "{target}" to predict')
@@ -58,12 +61,16 @@ def evaluate(
     if len(schema.tables) == 1:
         (table,) = measured
         return _table(table, sides, policy, seed, asked, only, progress)
+    referred = {key.parent for t in schema.tables for key in t.foreign_keys}
+    whole = {t.name for t in measured if t.name in referred and t.person_key is None and t.persons_by is None}
     parts = []
     for place, table in enumerate(measured):
         here = Asked(tuple(t for t in targets if known(t, table)) or (None if targets else ()))
-        parts.append(_table(table, sides, policy, seed, here, only, _share(progress, place, len(measured))))
+        parts.append(_table(table, sides, policy, seed, here, only, _share(progress, place, len(measured)), table.name in whole))
     progress("checking keys", 0.96)
     links = relationships.keys(schema, sides, seed) + relationships.children(schema, sides, policy, seed)
+    if only is None or not set(only).isdisjoint(ties.MEASURED):
+        links += ties.ties(schema, sides, policy, seed)
     links = [r for r in links if only is None or r.metric in only]
     progress("done", 1.0)
     return _together(parts, links, schema, policy, seed)
@@ -77,16 +84,27 @@ def _table(
     asked: Asked,
     only: Collection[str] | None,
     progress: Progress,
+    kept_whole: bool = False,
 ) -> Evaluation:
     train, holdout, synthetic = (files[table.name] for files in (sides.train, sides.holdout, sides.synthetic))
     try:
-        c = compare(train, holdout, synthetic, table, policy, seed)
+        c = compare(train, holdout, synthetic, table, policy, seed, kept_whole=kept_whole)
         few = int(c.people.max()) + 1 < policy.minimum_table
     except InputError:
         few = False  # said by the basket, with its reason
     if not few:
         return basket.evaluate(
-            train, holdout, synthetic, table, policy=policy, seed=seed, targets=asked.targets, only=only, fit=asked.fit, progress=progress
+            train,
+            holdout,
+            synthetic,
+            table,
+            policy=policy,
+            seed=seed,
+            targets=asked.targets,
+            only=only,
+            fit=asked.fit,
+            kept_whole=kept_whole,
+            progress=progress,
         )
     note = (
         f"{table.name} is about too few people to be summarised: nothing of it was used, and only structure and rare values were checked."

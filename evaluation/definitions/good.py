@@ -42,6 +42,55 @@ GOOD: dict[str, Definition] = {
         "0 the same.",
         "TVD = ½ Σ |p − q| over 0 … 50 children; SDMetrics CardinalityShapeSimilarity compares the same shares by KS",
     ),
+    "parent_child": Definition(
+        "Ties between a row and the row it refers to",
+        "good",
+        "lower",
+        "score",
+        "figure",
+        "By how much the strength of association between a column of a table and a column of the table it refers to typically differs from "
+        "the real one: 0 the same. The floor is every row with somebody else's.",
+        "√ mean over pairs (R − S)², associations as between columns of one table, rows joined over the key",
+    ),
+    "children_by_parent": Definition(
+        "Who has how many rows of another table",
+        "good",
+        "lower",
+        "score",
+        "figure",
+        "By how much the strength of association between the number of rows that refer to a row, and that row's columns, typically differs "
+        "from the real one: 0 the same.",
+        "√ mean over columns (R − S)², associations as between columns of one table",
+    ),
+    "rows_per_person": Definition(
+        "Rows per person",
+        "good",
+        "lower",
+        "score",
+        "figure",
+        "Total variation distance between the real and the synthetic shares of people with one row, two rows …: 0 the same.",
+        "TVD = ½ Σ |p − q| over 1 … 50 rows",
+    ),
+    "sequence_transitions": Definition(
+        "What follows what",
+        "good",
+        "higher",
+        "score",
+        "figure",
+        "How well the tables of a column's value in one row of a person and in the next are kept: 1 the same. For the whole table the mean "
+        "over columns. A holdout of few people cannot reach 1.",
+        "1 − TVD of tables of successive rows (5 bins of numbers, 5 categories, missing), as many transitions of each side",
+    ),
+    "sequence_gaps": Definition(
+        "Time between rows of one person",
+        "good",
+        "higher",
+        "score",
+        "figure",
+        "1 minus the largest gap between the real and synthetic cumulative shares of the time from one row of a person to the next: 1 the "
+        "same.",
+        "1 − sup |F − G| over the times between successive rows (Kolmogorov–Smirnov)",
+    ),
     "alpha_precision": Definition(
         "Precision (as spread as real rows)",
         "good",

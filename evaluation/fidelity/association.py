@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from scipy.stats import rankdata
 
 from evaluation.results import Incomputable
 from evaluation.tables.coding import Coder
-from evaluation.tables.columns import ORDERED, Floats, Rows, numbers
+from evaluation.tables.columns import ORDERED, Floats, Ints, Rows, numbers
 
 LIMIT = 250_000
 """Most rows per side: associations of more rows differ in the third decimal."""
@@ -94,6 +95,65 @@ def ranked(values: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
+class Amounts:
+    """An ordered column, ready to be compared with another: its numbers, NaN where missing, and their ranks."""
+
+    numbers: Floats
+    ranks: Floats
+
+    @staticmethod
+    def of(values: Floats) -> Amounts:
+        return Amounts(values, ranked(values))
+
+    def taken(self, order: Ints) -> Amounts:
+        """The same values in another order."""
+        return Amounts(self.numbers[order], self.ranks[order])
+
+    @property
+    def present(self) -> npt.NDArray[np.bool_]:
+        """Where there is a value that counts."""
+        return np.isfinite(self.numbers)
+
+
+@dataclass(frozen=True)
+class Names:
+    """A column of categories, ready to be compared with another: codes below `size`, missing among them."""
+
+    codes: npt.NDArray[Any]
+    size: int
+
+    def taken(self, order: Ints) -> Names:
+        """The same values in another order."""
+        return Names(self.codes[order], self.size)
+
+    @property
+    def present(self) -> npt.NDArray[np.bool_]:
+        """Where there is a value that counts: everywhere, since missing is one."""
+        return np.ones(len(self.codes), np.bool_)
+
+
+Variable = Amounts | Names
+
+
+def variable(coder: Coder, array: pa.Array) -> Variable:
+    """Values of the column of `coder`, ready to be compared."""
+    if coder.column.kind in ORDERED:
+        return Amounts.of(numbers(coder.column, array))
+    return Names(coder.codes(array), coder.size)
+
+
+def strength(a: Variable, b: Variable) -> float:
+    """The association of two columns, as `associations` has it for each pair of a table."""
+    if isinstance(a, Names) and isinstance(b, Names):
+        joint = a.codes.astype(np.int64) * b.size + b.codes
+        return cramers_v(np.bincount(joint, minlength=a.size * b.size).reshape(a.size, b.size))
+    if isinstance(a, Amounts) and isinstance(b, Amounts):
+        return float(correlations(np.column_stack([a.ranks, b.ranks]))[0, 1])
+    named, ordered = (a, b) if isinstance(a, Names) else (b, a)
+    return correlation_ratio(cast(Names, named).codes, cast(Amounts, ordered).numbers)
+
+
+@dataclass(frozen=True)
 class Associations:
     """All associations of one table. strength: (d, d), in the order of `names`. pearson: (m, m), in the order of `numeric`."""
 
@@ -111,31 +171,23 @@ def associations(rows: Rows, coders: Sequence[Coder]) -> Associations:
     """
     names = tuple(c.column.name for c in coders)
     ordered = [c for c in coders if c.column.kind in ORDERED]
-    values: Mapping[str, Floats] = {c.column.name: numbers(c.column, rows.column(c.column)) for c in ordered}
-    codes = {c.column.name: c.codes(rows.column(c.column)) for c in coders if c.column.kind not in ORDERED}
-    strength = np.eye(len(names))
-    numeric = tuple(values)
+    variables = {c.column.name: variable(c, rows.column(c.column)) for c in coders}
+    table = np.eye(len(names))
+    numeric = tuple(c.column.name for c in ordered)
     pearson = np.eye(len(numeric))
     if numeric:
-        pearson = correlations(np.column_stack([values[n] for n in numeric]))
-        spearman = correlations(np.column_stack([ranked(values[n]) for n in numeric]))
+        # all numbers at once: one product of matrices
+        amounts = [v for v in variables.values() if isinstance(v, Amounts)]
+        pearson = correlations(np.column_stack([v.numbers for v in amounts]))
+        spearman = correlations(np.column_stack([v.ranks for v in amounts]))
         at = [names.index(n) for n in numeric]
-        strength[np.ix_(at, at)] = spearman
-    sizes = {c.column.name: c.size for c in coders}
+        table[np.ix_(at, at)] = spearman
     for i, first in enumerate(names):
         for j in range(i + 1, len(names)):
-            second = names[j]
-            if first in codes and second in codes:
-                joint = codes[first].astype(np.int64) * sizes[second] + codes[second]
-                found = cramers_v(np.bincount(joint, minlength=sizes[first] * sizes[second]).reshape(sizes[first], sizes[second]))
-            elif first in codes:
-                found = correlation_ratio(codes[first], values[second])
-            elif second in codes:
-                found = correlation_ratio(codes[second], values[first])
-            else:
+            if first in numeric and names[j] in numeric:
                 continue
-            strength[i, j] = strength[j, i] = found
-    return Associations(names, strength, numeric, pearson)
+            table[i, j] = table[j, i] = strength(variables[first], variables[names[j]])
+    return Associations(names, table, numeric, pearson)
 
 
 def rmse(real: Floats, synthetic: Floats) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaluation.fidelity import joint, likeness, structure, text
+from evaluation.fidelity import joint, likeness, sequences, structure, text
 from evaluation.results import MetricResult
 from evaluation.tables.coded import Coded
 from evaluation.work import Measure, Work
@@ -46,6 +46,7 @@ MEASURES = (
     Measure("asking a simple model", ("propensity_pmse", "propensity_ratio", "propensity_auc"), _beliefs, 6),
     Measure("projecting rows", ("projection",), _projection, 1),
     Measure("training a discriminator", ("discriminator_auc", "boosted_pmse", "boosted_ratio"), _discrimination, 14),
+    Measure("following people", sequences.METRICS, sequences.sequences, 3, sequences.wanted),
     Measure("comparing texts", ("text_vocabulary", "text_words"), text.likeness, 2, text.wanted),
     Measure("checking rules", ("rule_violations",), lambda w: likeness.rule_breaks(w.c), 3),
     Measure("computing SDMetrics' scores", ("sdmetrics_quality", "sdmetrics_diagnostic"), lambda w: likeness.published_scores(w.c), 8),

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from evaluation.comparison import reason
 from evaluation.definitions import result
 from evaluation.results import REFERS, Incomputable, MetricResult, Scope
+from evaluation.tables.columns import ParquetRows, persons
 from generators.disclosure import DisclosurePolicy
 from generators.schema import DatasetSchema, ForeignKey, TableSchema
 
@@ -31,6 +32,10 @@ class Sides:
     holdout: Mapping[str, Path]
     synthetic: Mapping[str, Path]
 
+    def named(self) -> tuple[tuple[str, Mapping[str, Path]], ...]:
+        """The files of each side, with its name."""
+        return ("train", self.train), ("holdout", self.holdout), ("synthetic", self.synthetic)
+
 
 def keys(schema: DatasetSchema, sides: Sides, seed: int) -> list[MetricResult]:
     """Of every key that the schema has: whether it is unique, whether what it refers to is there. Read from the synthetic tables alone."""
@@ -41,7 +46,7 @@ def keys(schema: DatasetSchema, sides: Sides, seed: int) -> list[MetricResult]:
             scope = Scope("relationship", (table.name, *key))
             found.append(_measured("unique_keys", scope, seed, partial(_share_unique, path, key)))
         for link in table.foreign_keys:
-            scope = _scope(table, link)
+            scope = scope_of(table, link)
             parent = sides.synthetic.get(link.parent)
             found.append(_measured("foreign_keys", scope, seed, partial(_share_found, path, parent, link)))
     return found
@@ -53,28 +58,34 @@ def children(schema: DatasetSchema, sides: Sides, policy: DisclosurePolicy, seed
     for table in schema.tables:
         for link in table.foreign_keys:
             if not schema.table(link.parent).public and link.parent != table.name:
-                found.append(_children(table, link, sides, policy, seed))
+                found.append(_children(table, schema.table(link.parent), link, sides, policy, seed))
     return found
 
 
-def _children(table: TableSchema, link: ForeignKey, sides: Sides, policy: DisclosurePolicy, seed: int) -> MetricResult:
-    scope = _scope(table, link)
+def _children(table: TableSchema, parent: TableSchema, link: ForeignKey, sides: Sides, policy: DisclosurePolicy, seed: int) -> MetricResult:
+    scope = scope_of(table, link)
     shares: dict[str, npt.NDArray[np.float64] | None] = {}
+    parents: dict[str, int] = {}
     try:
-        for name, files in (("train", sides.train), ("holdout", sides.holdout), ("synthetic", sides.synthetic)):
+        for name, files in sides.named():
             counts = _counts(files.get(table.name), files.get(link.parent), link)
-            # Parents stand in for persons here: each is about one person at most, so that fewer parents are fewer persons.
-            few = name != "synthetic" and len(counts) < policy.minimum_table
+            few = name != "synthetic" and _persons(name, files[parent.name], parent) < policy.minimum_table
+            parents[name] = len(counts)
             shares[name] = None if few or not len(counts) else np.bincount(counts, minlength=MOST_CHILDREN + 1) / len(counts)
         real, held, made = shares["train"], shares["holdout"], shares["synthetic"]
         if real is None:
-            raise Incomputable(f"suppressed: table {link.parent} has fewer than {policy.minimum_table} rows")
+            raise Incomputable(f"suppressed: table {link.parent} is about fewer than {policy.minimum_table} persons")
         if made is None:
             raise Incomputable(f"the synthetic table {link.parent} has no rows")
     except Exception as error:
         return result("children", scope, None, failed=reason(error), seed=seed)
-    ceiling = None if held is None else _distance(real, held)
-    return result("children", scope, _distance(real, made), ceiling=ceiling, seed=seed)
+    more = {} if held is None else {"ceiling": _distance(real, held), "n_ceiling": parents["holdout"]}
+    return result("children", scope, _distance(real, made), n=parents["synthetic"], seed=seed, **more)
+
+
+def _persons(name: str, path: Path, table: TableSchema) -> int:
+    """How many persons the real rows of a table are about: several of its rows may be about one."""
+    return len(np.unique(persons(ParquetRows(name, path, table), table)))
 
 
 def _distance(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
@@ -89,7 +100,8 @@ def _measured(metric: str, scope: Scope, seed: int, measure: Callable[[], tuple[
     return result(metric, scope, value, n=rows, seed=seed)
 
 
-def _scope(table: TableSchema, link: ForeignKey) -> Scope:
+def scope_of(table: TableSchema, link: ForeignKey) -> Scope:
+    """The scope of what is measured of a foreign key."""
     return Scope("relationship", (table.name, *link.columns, f"{REFERS}{link.parent}"))
 
 
@@ -136,6 +148,32 @@ def _share_found(path: Path | None, parent: Path | None, link: ForeignKey) -> tu
     counts = whole.group_by(whole.column_names).aggregate([([], "count_all")])
     met = counts.join(targets.group_by(targets.column_names).aggregate([]), keys=targets.column_names, join_type="left semi")
     return float(pc.sum(met["count_all"]).as_py() or 0) / whole.num_rows, whole.num_rows
+
+
+def matched(child: Path, parent: Path, link: ForeignKey) -> npt.NDArray[np.int64]:
+    """Of every row of `child`, the place of the row of `parent` that its foreign key leads to, -1 without one; the first of several."""
+    rows, targets = _read(child, link.columns), _read(parent, link.parent_columns)
+    codes, known = np.zeros(rows.num_rows, np.int64), np.zeros(targets.num_rows, np.int64)
+    for mine, theirs in zip(link.columns, link.parent_columns, strict=True):
+        values = pc.cast(targets[theirs], pa.string())
+        distinct = pc.unique(values.drop_null())
+        step = max(1, len(distinct))
+        places = [_place(column, distinct) for column in (pc.cast(rows[mine], pa.string()), values)]
+        # both columns of a key so far are one code: missing or unknown in either is no code at all
+        codes, known = (np.where((c < 0) | (p < 0), -1, c * step + p) for c, p in zip((codes, known), places, strict=True))
+        every = np.unique(known)
+        found = np.searchsorted(every, codes).clip(max=max(0, len(every) - 1))
+        codes = np.where((codes >= 0) & (every[found] == codes), found, -1) if len(every) else np.full(len(codes), -1)
+        known = np.where(known >= 0, np.searchsorted(every, known), -1)
+    first = np.full(max(1, int(known.max(initial=-1)) + 1), -1)
+    there = np.flatnonzero(known >= 0)[::-1]
+    first[known[there]] = there
+    return np.where(codes >= 0, first[np.maximum(codes, 0)], -1)
+
+
+def _place(column: pa.ChunkedArray, distinct: pa.Array) -> npt.NDArray[np.int64]:
+    found = pc.index_in(column, value_set=distinct, skip_nulls=True)
+    return np.asarray(pc.fill_null(found, -1).to_numpy(), np.int64)
 
 
 def _counts(child: Path | None, parent: Path | None, link: ForeignKey) -> npt.NDArray[np.int64]:
