@@ -19,6 +19,7 @@ from evaluation.comparison import Comparison, compare, reason
 from evaluation.definitions import DEFINITIONS, result
 from evaluation.fidelity import measures as fidelity
 from evaluation.privacy import measures as privacy
+from evaluation.refusals import refuse_other
 from evaluation.results import Evaluation, MetricResult
 from evaluation.tables.columns import persons
 from evaluation.utility import measures as utility
@@ -30,7 +31,7 @@ from generators.progress import Progress, silent
 from generators.schema import TableSchema
 
 MEASURES = (*privacy.MEASURES, *fidelity.MEASURES, *utility.MEASURES, *bias.MEASURES)
-LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "sdmetrics")
+LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
 DRAWING = 0.1
 """The charts' share of the time."""
 
@@ -46,21 +47,25 @@ def evaluate(
     targets: Sequence[str] | None = (),
     only: Collection[str] | None = None,
     fit: Fit | None = None,
+    learned_from: str | None = None,
+    kept_whole: bool = False,
     progress: Progress = silent,
 ) -> Evaluation:
     """Evaluate one synthetic table against the rows it was learned from and rows that were held out.
 
     train, holdout, synthetic: canonical Parquet files of `table`, the de-identified schema. targets: what somebody would
     predict, "column" or "time~event"; proposed when empty, nothing when None.
-    only: names of metrics to compute alone, without charts. fit: for shadow models, see `Fit`.
+    only: names of metrics to compute alone, without charts. fit: for shadow models, see `Fit`. learned_from: SHA-256 (hex) of the file the
+    generator learned from, where that is on record. kept_whole: the table is about nobody and whole on both sides of the split.
     Raises InputError when a file cannot be read, train or holdout do not fit the schema or are empty, a target is no column, or a metric
-    is unknown.
+    is unknown; and when the generator saw the holdout (see `refusals`).
     """
     for target in targets or ():
         tasks.parse(target, table)
     check_metrics(only)
     progress("reading the tables", 0.0)
-    c = compare(Path(train), Path(holdout), Path(synthetic), table, policy, seed)
+    refuse_other(table.name, Path(train), Path(holdout), learned_from)
+    c = compare(Path(train), Path(holdout), Path(synthetic), table, policy, seed, kept_whole=kept_whole)
     work = Work(c, Asked(None if targets is None else tuple(targets), fit), progress)
     results = measure(work, only)
     work.begin("drawing charts", 1 - DRAWING, DRAWING)

@@ -10,6 +10,14 @@ from synthportal.cli.options import EXISTING, NEW, policy_named, policy_option, 
 from synthportal.cli.outcome import NotPassed, say
 
 
+def _list_metrics(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from synthportal.cli.judging import metric_list
+
+        click.echo(metric_list())
+        ctx.exit()
+
+
 @click.command("evaluate")
 @click.option("--train", type=EXISTING, required=True, metavar="T", help="The real rows the synthetic ones were made from.")
 @click.option("--holdout", type=EXISTING, required=True, metavar="H", help="Real rows that generation never saw (see split).")
@@ -24,6 +32,10 @@ from synthportal.cli.outcome import NotPassed, say
     metavar="TIER",
     help="Whose gates judge: structural, publicly-sourced or privately-sourced.",
 )
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Measure this one alone, without report and verdict. Repeatable.")
+@click.option(
+    "--list-metrics", is_flag=True, is_eager=True, expose_value=False, callback=_list_metrics, help="The names of all metrics, and stop."
+)
 @seed_option
 @click.option("--out", type=NEW, required=True, metavar="DIR", help="A new folder for metrics.json and report.html.")
 def command(
@@ -34,13 +46,14 @@ def command(
     policy: str,
     target: str | None,
     tier: str,
+    metrics: tuple[str, ...],
     seed: int,
     out: Path,
 ) -> None:
     """How good and how safe are synthetic rows, beside a naive shuffle and beside real rows nobody trained on?
 
     DIR gets metrics.json (every number) and report.html (opens offline). Exit 3 when a hard gate failed; both
-    are written all the same.
+    are written all the same. With --metric, DIR gets metrics.json alone, and the figures are printed.
 
     \b
     Example:
@@ -51,18 +64,28 @@ def command(
     from synthportal.cli.watching import part, progress
 
     outputs.check_new_folder(out)
+    judging.check_metrics(metrics)
     chosen = policy_named(policy)
     with outputs.work_folder(out) as work, progress("evaluate") as watching:
         given = schema_in(schema_file) if schema_file else None
         real = judging.real_sides(train, holdout, given, work, part(watching, 0.0, 0.3))
         made = judging.synthetic_side(synthetic, real.schema, work, part(watching, 0.3, 0.4))
-        results = judging.judge(real, made, policy=chosen, tier=tier, seed=seed, target=target, progress=part(watching, 0.4, 1.0))
+        results = judging.judge(
+            real,
+            made,
+            policy=chosen,
+            tier=tier,
+            seed=seed,
+            target=target,
+            only=metrics or None,
+            progress=part(watching, 0.4, 1.0),
+        )
         folder = work / "results"
         folder.mkdir()
-        judging.write(results, folder, title=f"Evaluation of {synthetic.name}")
+        written = judging.write(results, folder, title=f"Evaluation of {synthetic.name}")
         outputs.publish_folder(folder, out)
     records.say_warnings(real.dataset)
-    say(f"wrote {out}/metrics.json and {out}/report.html")
+    say("wrote " + " and ".join(f"{out}/{name}" for name in written))
     for sentence in results.sentences:
         click.echo(sentence)
     if not results.passed:

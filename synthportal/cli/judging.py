@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaluation import report
+from evaluation.basket import check_metrics as check_metrics
 from evaluation.dataset import evaluate
+from evaluation.definitions import DEFINITIONS
 from evaluation.gates import Verdict
 from evaluation.gates import judge as held_against
 from evaluation.results import Evaluation
@@ -36,19 +38,19 @@ class RealSides:
 
 @dataclass(frozen=True)
 class Judged:
-    """The evaluation of a dataset and its verdict."""
+    """The evaluation of a dataset and its verdict; None when some metrics were measured alone, which no gate can judge."""
 
     evaluation: Evaluation
-    verdict: Verdict
+    verdict: Verdict | None
 
     @property
     def passed(self) -> bool:
-        return self.verdict.passed
+        return self.verdict is None or self.verdict.passed
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The verdict in words."""
-        return self.verdict.sentences
+        """The verdict in words; without one, the figures."""
+        return self.verdict.sentences if self.verdict else tuple(_figures(self.evaluation))
 
 
 def real_sides(train: Path, holdout: Path, schema: DatasetSchema | None, work: Path, progress: Progress) -> RealSides:
@@ -86,10 +88,11 @@ def judge(
     seed: int,
     target: str | None,
     progress: Progress,
+    only: Collection[str] | None = None,
 ) -> Judged:
     """Evaluate every table and the keys between them, and hold the whole against the tier's gates.
 
-    InputError when no table has the column `target`.
+    only: metrics to measure alone, without a verdict. InputError when no table has the column `target`, or a metric is unknown.
     """
     if target is not None and not any(target in table.names for table in real.schema.tables):
         raise InputError(f'--target: no table has a column "{target}"')
@@ -101,13 +104,38 @@ def judge(
         policy=policy,
         seed=seed,
         targets=() if target is None else (target,),
+        only=only,
         progress=progress,
     )
-    return Judged(found, held_against(found, tier))
+    return Judged(found, held_against(found, tier) if only is None else None)
 
 
-def write(judged: Judged, folder: Path, title: str) -> None:
-    """`metrics.json` and `report.html` in `folder`."""
-    metrics = {**judged.evaluation.as_dict(), "verdict": judged.verdict.as_dict()}
+def write(judged: Judged, folder: Path, title: str) -> Sequence[str]:
+    """`metrics.json` and, where there is a verdict, `report.html` in `folder`; the names of what was written."""
+    metrics = judged.evaluation.as_dict()
+    if judged.verdict is not None:
+        metrics["verdict"] = judged.verdict.as_dict()
     (folder / METRICS).write_text(json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    if judged.verdict is None:
+        return (METRICS,)
     (folder / REPORT).write_text(report.html(judged.evaluation, judged.verdict, "reviewers", title), encoding="utf-8")
+    return METRICS, REPORT
+
+
+def metric_list() -> str:
+    """Every metric by name, with its title."""
+    width = max(map(len, DEFINITIONS))
+    return "\n".join(f"{name:<{width}}  {DEFINITIONS[name].title}" for name in sorted(DEFINITIONS))
+
+
+def _figures(evaluation: Evaluation) -> Iterator[str]:
+    """Every figure in one line: its value, its floor (shuffle) and ceiling (real holdout), or why there is none."""
+    for r in evaluation.results:
+        place = f"{r.metric} ({', '.join(r.scope.names)})"
+        if r.value is None:
+            yield f"{place}: {r.failed or r.remark}"
+            continue
+        interval = f" [{r.interval[0]:.4g}, {r.interval[1]:.4g}]" if r.interval else ""
+        twins = [f"{name} {twin:.4g}" for name, twin in (("shuffle", r.floor), ("holdout", r.ceiling)) if twin is not None]
+        yield f"{place}: {r.value:.4g}{interval}" + (f" ({', '.join(twins)})" if twins else "")
+    yield from evaluation.notes
