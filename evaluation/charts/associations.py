@@ -74,7 +74,8 @@ def difference_map(c: Comparison, sides: Mapping[str, Associations]) -> Chart | 
     layout: dict[str, Any] = {
         "barmode": "stack",
         "bargap": 0,
-        "height": 160 + 30 * len(values),
+        "height": 190 + 30 * len(values),
+        "legend": {"title": {"text": "difference: "}},
         "xaxis": _names_of([f"{k + 1}" for k in range(len(shown) - 1)], 1.0),
         "yaxis": _names_of([f"{short(real.names[j], 16)} {k + 1}" for k, j in reversed(list(enumerate(shown))) if k], 0.5),
     }
@@ -84,7 +85,7 @@ def difference_map(c: Comparison, sides: Mapping[str, Associations]) -> Chart | 
     return Chart(
         "association-map",
         f"{count} of columns {'differs' if material <= 1 else 'differ'} by more than {MATERIAL:g} in how strongly they go together",
-        checked([*cell_map(values, most), key_to_shades(most, "difference (0: as in real rows)")], layout),
+        checked([*cell_map(values, most), *key_to_shades(most)], layout),
         ChartTable(("Pair of columns", "Real", "Synthetic", "Difference"), rows),
         f"A map of pairs of columns, darker where the strength of association differs more between real and synthetic rows. The largest "
         f"difference, {rows[0][3]:.2f}, is between {rows[0][0]}.{more}",

@@ -66,7 +66,9 @@ def risks(results: Sequence[MetricResult]) -> Chart | None:
     if not found:
         return None
     names = [DEFINITIONS[r.metric].title + (f": {r.scope.names[1]}" if r.scope.kind == "column" else "") for r in found]
-    labels = shortened(names)
+    labels = shortened(
+        [name.removeprefix("Attribute ") if r.scope.kind == "column" else name for name, r in zip(names, found, strict=True)]
+    )
     values = [(round(float(r.value or 0), 3), *(round(x, 3) for x in (r.interval or (0, 0)))) for r in found]
     trace = dots("Risk", [v[0] for v in values], labels, SYNTHETIC, "circle")
     trace["error_x"] = {

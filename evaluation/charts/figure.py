@@ -78,12 +78,14 @@ def _parts(colour: str) -> tuple[str, str, str]:
     return colour[1:3], colour[3:5], colour[5:7]
 
 
-def key_to_shades(most: float, unit: str) -> dict[str, Any]:
-    """An invisible trace that carries the colour key of a map."""
-    bar = {"orientation": "h", "thickness": 12, "len": 0.9, "y": 1.0, "yanchor": "bottom", "title": {"text": unit, "side": "top"}}
-    scale = [[k / (len(SHADES) - 1), colour] for k, colour in enumerate(SHADES)]
-    marker = {"color": [0], "cmin": 0, "cmax": most, "colorscale": scale, "showscale": True, "size": 0.1, "colorbar": bar}
-    return {"type": "scatter", "mode": "markers", "x": [1], "y": [0], "marker": marker, "hoverinfo": "skip", "showlegend": False}
+def key_to_shades(most: float) -> list[dict[str, Any]]:
+    """Traces without height that put the shades of a map into the legend: a colour bar would need inline styles."""
+    steps = [round(most * k / 4, 2) for k in range(5)]
+    line = {"color": REAL, "width": 1}
+    return [
+        {"type": "bar", "name": f"{v:g}", "x": [1], "y": [0], "marker": {"color": shade(v, most), "line": line}, "hoverinfo": "skip"}
+        for v in steps
+    ]
 
 
 def figure(traces: list[dict[str, Any]], axis: str, labels: list[str] | None, across: bool, height: int) -> dict[str, Any]:

@@ -63,13 +63,13 @@ def _drawn(c: Comparison, cells: dict[str, Ints], shown: npt.NDArray[np.bool_], 
     grids = [[[float(v) if s else None for v, s in zip(vs, ss, strict=True)] for vs, ss in _square(x, shown, side)] for x in shares]
     elsewhere = float(np.abs(shares[0] - shares[1]).sum() / 2)
     most = float(max(x.max() for x in shares))
-    layout: dict[str, Any] = {"barmode": "stack", "bargap": 0, "height": 420}
+    layout: dict[str, Any] = {"barmode": "stack", "bargap": 0, "height": 440, "legend": {"title": {"text": "% of rows: "}}}
     for place, (name, domain) in enumerate((("Real", [0.0, 0.48]), ("Synthetic", [0.52, 1.0])), 1):
         number = "" if place == 1 else str(place)
         plain = {"showticklabels": False, "showgrid": False, "zeroline": False, "fixedrange": True}
         layout[f"xaxis{number}"] = {**plain, "domain": domain, "title": {"text": name}, "anchor": f"y{number}"}
         layout[f"yaxis{number}"] = {**plain, "range": [0, side], "anchor": f"x{number}"}
-    traces = [*cell_map(grids[0], most), *cell_map(grids[1], most, 2), key_to_shades(most, "% of rows")]
+    traces = [*cell_map(grids[0], most), *cell_map(grids[1], most, 2), *key_to_shades(most)]
     rows = tuple(
         (f"{up + 1}", *(("few people" if a is None else f"{a:g} / {b:g}") for a, b in zip(grids[0][up], grids[1][up], strict=True)))
         for up in reversed(range(side))

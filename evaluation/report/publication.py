@@ -1,62 +1,80 @@
 """What of an evaluation may be published: allow-listed metrics, rounded; attacks as bands; nothing about too few people.
 
-Left out: collision and rare-value counts, intervals of them, twins that are facts about how often real people break a rule, pairs,
-reviewers' charts and notes, exact numbers of real rows and people. For the structural tier nothing measured on real data is published.
+Left out: everything about pairs of columns and single groups of people, figures of attacks and of rare values with their intervals, twins
+that are facts about how often real people break a rule, reviewers' charts and notes, remarks, samples, exact numbers of real rows and
+people. For the structural tier nothing measured on real data is published.
+
+Figures are rounded so coarsely that one person more or less in the real table moves them by at most one step: what is counted to 0.01; what
+a model fitted at random says to 0.05; multiples of chance, which stray in proportion, to 0.5, 5, 50 …; real rows and people to two digits.
+Public charts are drawn anew from those figures, so that they hold nothing else.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 
+from evaluation.charts.columns import column_agreement
+from evaluation.charts.groups import predictions
 from evaluation.definitions import DEFINITIONS
-from evaluation.gates import allowed, load
-from evaluation.results import REFERS, Evaluation, MetricResult
+from evaluation.gates import CURRENT, Gate, load, met
+from evaluation.results import REFERS, Chart, Evaluation, MetricResult
 from generators.errors import InputError
 
-DECIMALS = 2
-SERVED_ALIKE = 0.05
-"""Where no gate says more: by how much, at most, a group may be served worse and still be served alike."""
 SYNTHETIC_ONLY = ("structure", "rule_violations", "foreign_keys", "unique_keys")
 """Metrics of the synthetic table alone: no real row is read for their value."""
+COUNTED = (
+    *SYNTHETIC_ONLY,
+    *("tvd", "tvd_mean", "ks_complement", "ks_complement_mean", "js", "js_mean", "pairwise_accuracy", "association_rmse", "pearson_rmse"),
+    *("children", "sdmetrics_diagnostic"),
+)
+MULTIPLES = ("propensity_ratio", "boosted_ratio", "voas_williamson")
+FINE, COARSE, OF_CHANCE = 0.01, 0.05, 0.5
 
 
-def public(evaluation: Evaluation, tier: str = "publicly-sourced") -> Evaluation:
-    """The public form of an evaluation for a release of `tier`; of a public form, itself.
+def public(evaluation: Evaluation, tier: str = "publicly-sourced", *, version: int = CURRENT) -> Evaluation:
+    """The public form of an evaluation for a release of `tier`; of a public form, itself. version: of the gates that bands are told by.
 
-    Raises InputError for an unknown tier, and for a public form that was made for another one.
+    Raises InputError for an unknown tier or version, and for a public form that was made for another tier.
     """
     if evaluation.audience == "public":
         if evaluation.tier != tier:
             raise InputError(f'this public report was made for the tier "{evaluation.tier}", not "{tier}"')
         return evaluation
     structural = tier == "structural"
-    load().of(tier)
+    gates = load(version).of(tier)
     crowded = {
         name for name in evaluation.names if all(evaluation.figures(name).rows.get(side) is not None for side in ("train", "holdout"))
     }
-    enough = bool(crowded)
-    results: list[MetricResult] = []
-    for r in evaluation.results:
-        if r.metric in SYNTHETIC_ONLY and r.scope.kind != "pair":
-            results.append(_synthetic_only(r))
-        elif structural or not crowded.issuperset(_tables(r, evaluation)):
-            continue
-        elif DEFINITIONS[r.metric].told == "band" and r.scope.kind == "table":
-            results.append(_band(r, tier))
-        elif r.audience == "public" and DEFINITIONS[r.metric].told == "figure":
-            results.append(_rounded(r, evaluation))
-    shown = set() if structural else crowded
+    told = (None if structural and r.metric not in SYNTHETIC_ONLY else _told(r, evaluation, crowded, gates) for r in evaluation.results)
+    results = tuple(r for r in told if r is not None)
     return replace(
         evaluation,
-        results=tuple(results),
-        charts=tuple(c for c in evaluation.charts if c.audience == "public" and (c.table_name or evaluation.names[0]) in shown),
-        rows=_sides(evaluation.rows, structural),
-        persons=_sides(evaluation.persons, structural),
-        tables=tuple(replace(t, rows=_sides(t.rows, structural), persons=_sides(t.persons, structural)) for t in evaluation.tables),
+        results=results,
+        charts=() if structural else _charts(evaluation, results),
+        rows=_sides(evaluation.rows, structural, 100),
+        persons=_sides(evaluation.persons, structural, 10),
+        tables=tuple(
+            replace(t, rows=_sides(t.rows, structural, 100), persons=_sides(t.persons, structural, 10)) for t in evaluation.tables
+        ),
         audience="public",
         tier=tier,
-        notes=(_note(structural, enough),),
+        notes=(_note(structural, bool(crowded)),),
     )
+
+
+def _told(r: MetricResult, evaluation: Evaluation, crowded: set[str], gates: Sequence[Gate]) -> MetricResult | None:
+    """What may be told of one result; None when nothing may."""
+    if r.scope.kind in ("pair", "subgroup"):
+        return None
+    if r.metric in SYNTHETIC_ONLY:
+        return _rounded(r, evaluation, alone=True)
+    if not crowded.issuperset(_tables(r, evaluation)):
+        return None
+    if DEFINITIONS[r.metric].told == "band":
+        return _band(r, gates)
+    return _rounded(r, evaluation) if r.audience == "public" and DEFINITIONS[r.metric].told == "figure" else None
 
 
 def _tables(r: MetricResult, evaluation: Evaluation) -> set[str]:
@@ -67,9 +85,17 @@ def _tables(r: MetricResult, evaluation: Evaluation) -> set[str]:
     return names & set(evaluation.names)
 
 
-def _sides(figures: dict[str, int | None], structural: bool) -> dict[str, int | None]:
-    real = {} if structural else {side: figures.get(side) for side in ("train", "holdout")}
+def _sides(figures: dict[str, int | None], structural: bool, least: int) -> dict[str, int | None]:
+    real = {} if structural else {side: _roughly(figures.get(side), least) for side in ("train", "holdout")}
     return {**real, "synthetic": figures.get("synthetic")}
+
+
+def _roughly(count: int | None, least: int) -> int | None:
+    """A number of real rows or people to two digits, and to a multiple of `least`; never nothing."""
+    if count is None:
+        return None
+    unit = max(least, int(f"1{'0' * (len(str(count)) - 2)}"))
+    return max(unit, (count + unit // 2) // unit * unit)
 
 
 def _note(structural: bool, enough: bool) -> str:
@@ -77,49 +103,92 @@ def _note(structural: bool, enough: bool) -> str:
         return "These data were made from names, kinds and keys alone. No figure about real data is published with them."
     if not enough:
         return "The real table is about too few people for any figure measured on it to be published."
-    return f"Figures are rounded to {DECIMALS} decimals; what could be learnt about copied rows and rare values is told as a band."
-
-
-def _synthetic_only(r: MetricResult) -> MetricResult:
-    value = None if r.value is None else round(r.value, DECIMALS)
-    failed = None if r.failed is None else "not available"
-    interval = None if r.interval is None else (round(r.interval[0], DECIMALS), round(r.interval[1], DECIMALS))
-    return replace(r, value=value, interval=interval, floor=None, ceiling=None, n_ceiling=None, audience="public", failed=failed)
-
-
-def _rounded(r: MetricResult, evaluation: Evaluation) -> MetricResult:
-    def figure(x: float | None) -> float | None:
-        return None if x is None else round(x, DECIMALS)
-
-    keep = r.metric.startswith("target_") or r.value is None
-    return replace(
-        r,
-        value=figure(r.value),
-        floor=figure(r.floor),
-        ceiling=figure(r.ceiling),
-        interval=None if r.interval is None else (round(r.interval[0], DECIMALS), round(r.interval[1], DECIMALS)),
-        # a sample may be as large as the real table, whose exact size is not published
-        n=r.n if r.n == evaluation.figures(r.scope.names[0]).rows.get("synthetic") else None,
-        n_ceiling=None,
-        subsampled=None if r.subsampled is None else "on a sample",
-        failed=None if r.failed is None else "not available",
-        remark=r.remark if keep else None,
+    return (
+        "Figures are rounded: what is counted to two decimals, what a fitted model says to the nearest 0.05, numbers of real rows and "
+        "people to two digits. What attacks found is told as a band. Figures of attacks, of single groups of people and of pairs of "
+        "columns were seen by the reviewers."
     )
 
 
-def _band(r: MetricResult, tier: str) -> MetricResult:
+def _rounded(r: MetricResult, evaluation: Evaluation, alone: bool = False) -> MetricResult:
+    """A result with rounded figures. alone: of the synthetic table, without its twins."""
+
+    def figure(x: float | None) -> float | None:
+        return None if x is None else nearest(x, step(r.metric, x))
+
+    rows = {evaluation.figures(name).rows.get("synthetic") for name in evaluation.names if name in r.scope.names[:1]}
+    return replace(
+        r,
+        value=figure(r.value),
+        floor=None if alone else figure(r.floor),
+        ceiling=None if alone else figure(r.ceiling),
+        interval=None if r.interval is None else (figure(r.interval[0]) or 0.0, figure(r.interval[1]) or 0.0),
+        # a sample may be as large as the real table, whose exact size is not published
+        n=r.n if alone or r.n in rows else None,
+        n_ceiling=None,
+        subsampled=None,
+        failed=None if r.failed is None else "not available",
+        remark=None,
+        audience="public",
+    )
+
+
+def step(metric: str, value: float) -> float:
+    """To what multiples a public figure is rounded."""
+    if metric in COUNTED:
+        return FINE
+    if metric not in MULTIPLES:
+        return COARSE
+    return OF_CHANCE * 10.0 ** max(0, math.floor(math.log10(max(abs(value), OF_CHANCE) / OF_CHANCE)))
+
+
+def nearest(value: float, unit: float) -> float:
+    """`value` to the nearest multiple of `unit`, halves away from zero; written without binary fractions."""
+    multiple = math.floor(abs(value) / unit + 0.5 + 1e-9)
+    return round(math.copysign(multiple * unit, value), 2) if multiple else 0.0
+
+
+def _band(r: MetricResult, gates: Sequence[Gate]) -> MetricResult | None:
+    """Whether the condition on it is met, in words; nothing where there is no condition: one person could tip a bare comparison."""
+    gate = next((g for g in gates if g.metric == r.metric and g.scope == r.scope.kind), None)
     if r.value is None:
         band = "not available"
     elif DEFINITIONS[r.metric].form == "count":
         band = "none" if r.value == 0 else "some"
-    elif DEFINITIONS[r.metric].group == "fair":
-        gate = next((g for g in load().of(tier) if g.metric == r.metric), None)
-        even = r.value <= (SERVED_ALIKE if gate is None else gate.constant)
-        band = "no group is served clearly worse than the others" if even else "some group is served clearly worse than the others"
+    elif gate is None:
+        return None
     else:
-        gate = next((g for g in load().of(tier) if g.metric == r.metric), None)
-        within = r.ceiling is not None and r.value <= (r.ceiling if gate is None else allowed(gate, r))
-        band = "no more than among people the generator never saw" if within else "more than among people the generator never saw"
+        good, bad = _BANDS.get(gate.compare, ("as it should be", "not as it should be"))
+        band = good if met(gate, r) else bad
     return replace(
-        r, value=None, floor=None, ceiling=None, interval=None, n=None, n_ceiling=None, failed=None, remark=band, audience="public"
+        r,
+        value=None,
+        floor=None,
+        ceiling=None,
+        interval=None,
+        n=None,
+        n_ceiling=None,
+        subsampled=None,
+        failed=None,
+        remark=band,
+        audience="public",
     )
+
+
+_BANDS = {
+    "at_most_ceiling": ("no more than among people the generator never saw", "more than among people the generator never saw"),
+    "no_better_than_guessing": ("no better than guessing", "better than guessing"),
+}
+
+
+def _charts(evaluation: Evaluation, results: Sequence[MetricResult]) -> tuple[Chart, ...]:
+    """Charts of the public figures alone."""
+    found = []
+    for place, name in enumerate(evaluation.names):
+        mine = [r for r in results if r.scope.kind != "relationship" and r.scope.names[:1] == (name,)]
+        for chart in (column_agreement(mine), predictions(mine)):
+            if chart is not None and evaluation.tables:
+                chart = replace(chart, id=f"t{place}-{chart.id}", title=f"{name}: {chart.title}", table_name=name)
+            if chart is not None:
+                found.append(replace(chart, audience="public"))
+    return tuple(found)

@@ -2,8 +2,16 @@
 (function () {
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const config = { displayModeBar: false, responsive: true, displaylogo: false, showTips: false };
+  const places = Array.from(document.querySelectorAll("[data-chart]"));
+  /* what is left of A4 within its margins, in CSS pixels */
+  const PAPER = 680;
+  let closed = [];
 
   function draw(place) {
+    if (place.dataset.drawn) {
+      return;
+    }
+    place.dataset.drawn = "yes";
     const figure = figures[place.dataset.chart];
     place.hidden = false;
     const layout = Object.assign({}, figure.layout, {
@@ -11,11 +19,13 @@
       dragmode: false,
       font: { family: "arial, sans-serif", size: 13, color: "#212b32" },
       margin: { l: 48, r: 12, t: 36, b: 48 },
-      legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom" },
+      legend: Object.assign({ orientation: "h", x: 0, y: 1, yanchor: "bottom", itemclick: false, itemdoubleclick: false }, figure.layout.legend),
     });
     Plotly.newPlot(place, figure.data, layout, config).then(
       function () {
-        place.nextElementSibling.open = false;
+        if (!place.dataset.printing) {
+          place.closest("figure").querySelector("details").open = false;
+        }
       },
       function () {
         place.hidden = true;
@@ -23,7 +33,6 @@
     );
   }
 
-  const places = document.querySelectorAll("[data-chart]");
   if ("IntersectionObserver" in window) {
     /* a table of a thousand columns has a thousand charts: draw those that are looked at */
     const observer = new IntersectionObserver(
@@ -39,8 +48,26 @@
   } else {
     places.forEach(draw);
   }
-  /* paper shows the tables */
+
+  /* paper shows all: every fold open, and every chart as wide as the paper, above the table of its numbers */
   window.addEventListener("beforeprint", function () {
-    document.querySelectorAll("details").forEach((d) => { d.open = true; });
+    closed = Array.from(document.querySelectorAll("details:not([open])"));
+    closed.forEach(function (fold) {
+      fold.open = true;
+    });
+    places.forEach(function (place) {
+      place.dataset.printing = "yes";
+      draw(place);
+      Plotly.relayout(place, { autosize: false, width: PAPER });
+    });
+  });
+  window.addEventListener("afterprint", function () {
+    closed.forEach(function (fold) {
+      fold.open = false;
+    });
+    places.forEach(function (place) {
+      delete place.dataset.printing;
+      Plotly.relayout(place, { autosize: true, width: null });
+    });
   });
 })();

@@ -20,6 +20,8 @@ GUESSING = 0.5
 """What an area under the ROC curve is when an attacker guesses."""
 ALARMS = 0.01
 """The share of people found by guessing at one false alarm in a hundred."""
+NONE = -1.0
+"""How much an attacker gets beyond guessing, where nothing suggests any."""
 CHECKS = ("rare_values",)
 """What is looked for in the release by itself: no attack, so it alone answers no question."""
 
@@ -41,7 +43,7 @@ class AttackLine:
 
 @dataclass(frozen=True)
 class _Finding:
-    """What one result says. concern: 0 none … 1: how much more an attacker gets than by guessing."""
+    """What one result says. concern: above 0, how much more an attacker gets than by guessing; none below, less surely near 0."""
 
     concern: float
     words: str
@@ -142,7 +144,7 @@ def _found(question: _Question, evaluation: Evaluation, outcomes: tuple[Outcome,
             "structural": "No: nothing observed went into it.",
             "publicly-sourced": f"{NOT_MEASURED} {question.made}",
         }.get(tier, NOT_MEASURED), ""
-    if worst.concern:
+    if worst.concern > 0:
         return worst.words, worst.figure
     attacked = any(r.value is not None for metric in question.metrics if metric not in CHECKS for r in evaluation.of(metric))
     return (
@@ -174,7 +176,7 @@ def _finding(r: MetricResult) -> _Finding | None:
 
 def _rare(r: MetricResult, value: float) -> _Finding:
     if value == 0:
-        return _Finding(0, "", "no value of too few people appears")
+        return _Finding(NONE, "", "no value of too few people appears")
     count = f"{round(value):,} value{'' if value == 1 else 's'} of too few people"
     return _Finding(1, "Perhaps: values that belong to fewer people than the policy's minimum appear.", count)
 
@@ -185,7 +187,7 @@ def _risk(r: MetricResult, value: float) -> _Finding:
     low, high = r.interval or (value, value)
     if value <= 0 or low <= 0:
         most = "" if high <= 0 or r.interval is None else f"; at most {share(high)} attempts could succeed beyond chance (95% interval)"
-        return _Finding(0, "", f"no better than guessing{about}{most}")
+        return _Finding(min(high - 1, NONE / 1e6), "", f"no better than guessing{about}{most}")
     words = f"{_often(value)}: {share(value)} {'attempts' if value < 1 else 'of the attempts'} succeed beyond chance{about}."
     return _Finding(value, words, f"{share(value)}{_interval(r)}{about}")
 
@@ -194,7 +196,7 @@ def _belonging(r: MetricResult, value: float) -> _Finding:
     """An area under the ROC curve of whose records were used: ½ guessing."""
     low = r.interval[0] if r.interval else value
     if value <= GUESSING or low <= GUESSING:
-        return _Finding(0, "", f"no better than guessing (right in {value:.0%} of pairs of people; guessing, in 50%)")
+        return _Finding(NONE, "", f"no better than guessing (right in {value:.0%} of pairs of people; guessing, in 50%)")
     between = "" if r.interval is None else f", 95% interval {r.interval[0]:.0%} to {r.interval[1]:.0%}"
     figure = f"right in {value:.0%} of pairs of people (guessing: 50%{between})"
     concern = 2 * (value - GUESSING)
@@ -204,7 +206,7 @@ def _belonging(r: MetricResult, value: float) -> _Finding:
 def _caught(r: MetricResult, value: float) -> _Finding:
     low = r.interval[0] if r.interval else value
     if value <= ALARMS or low <= ALARMS:
-        return _Finding(0, "", f"no better than guessing ({share(value)} found; by guessing, about 1 in 100)")
+        return _Finding(NONE, "", f"no better than guessing ({share(value)} found; by guessing, about 1 in 100)")
     words = f"{_often(value)}: {share(value)} of the people whose records were used would be found, at one false alarm in a hundred."
     return _Finding(value, words, f"{share(value)}{_interval(r)}; by guessing, about 1 in 100")
 
@@ -215,7 +217,7 @@ def _beside(r: MetricResult, value: float) -> _Finding:
     figure = f"{share(value)} of the rows{twin}"
     beyond = value - (r.ceiling or 0.0)
     if beyond <= 0:
-        return _Finding(0, "", figure)
+        return _Finding(NONE, "", figure)
     return _Finding(beyond, f"{_often(beyond)}: rows match a real person's more often than those of people held out.", figure)
 
 
