@@ -46,6 +46,21 @@ def clustered(values: npt.NDArray[np.float64], groups: npt.NDArray[np.int64]) ->
     return wilson(mean * behind, behind)
 
 
+def dealt(values: npt.NDArray[np.float64], groups: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> tuple[float, float]:
+    """95 % interval of a share of rows that lie nearer to one side than to another, to which groups of points were dealt at random.
+
+    values: 1, 0 or ½ where both are as near, shape (rows,); groups: to whose point each row is nearest; sizes: points of each group.
+    Whoever attracts many rows brings all of them to the side they were dealt to, beyond what so many points attract on average: that makes
+    the variance of dealing (J. Neyman 1923, a finite population without replacement).
+    """
+    n, mean = len(values), float(values.mean())
+    told = values != 0.5
+    drawn = np.bincount(groups[told], minlength=len(sizes)).astype(np.float64)
+    drawn -= drawn.sum() * sizes / sizes.sum()
+    half = Z * float(np.sqrt(mean * (1 - mean) * (drawn**2).sum())) / n
+    return max(0.0, mean - half), min(1.0, mean + half)
+
+
 def middle(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     """95 % interval of a median, between two of the ordered values (binomial ranks, normal approximation)."""
     ordered, n = np.sort(values), len(values)

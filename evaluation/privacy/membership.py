@@ -64,24 +64,28 @@ def scored(members: Floats, others: Floats, *, minimum: int = 1) -> Attack:
 
 
 def caught(members: Floats, others: Floats, rate: float = FALSE_POSITIVES) -> tuple[float, tuple[float, float]]:
-    """Share of members that are accused where at most that share of the others is, with its 95 % interval; ties count as not accused.
+    """Share of members that are accused where that share of people who were not there would be, with its 95 % interval; ties count as not
+    accused. Without a leak it is `rate` on average.
 
-    Source: N. Carlini and others, Membership Inference Attacks From First Principles (2022). The interval joins two uncertainties, of the
-    share of members (Wilson) and of the threshold, which is known from the others only (G. Y. Zou and A. Donner 2008).
+    Source: N. Carlini and others, Membership Inference Attacks From First Principles (2022). The threshold lies at the place rate × (others
+    + 1) among the others' scores, between two of them in proportion. The interval joins two uncertainties, of the share of members (Wilson)
+    and of the threshold, which is known from the others only: what share it truly accuses follows a beta distribution (G. Y. Zou and
+    A. Donner 2008).
     """
-    ordered = np.sort(others)[::-1]
-    allowed = int(np.floor(rate * len(others) + 1e-9))
+    from scipy.stats import beta
+
+    ordered, mine = np.sort(others)[::-1], np.sort(members)
+    above = np.append(0.0, (len(mine) - np.searchsorted(mine, ordered, side="right")) / len(mine))
 
     def accused(place: float) -> float:
         """Share of members above the threshold that lets so many of the others through."""
-        whole = min(int(place), len(ordered) - 1)
-        return float((members > ordered[whole]).mean())
+        return float(np.interp(place, np.arange(len(above)), above))
 
-    share = accused(allowed)
+    place = rate * (len(others) + 1)
+    share = accused(place)
     low, high = wilson(share * len(members), len(members))
-    # were the true rate of false alarms at this threshold `most`, the threshold for the wanted rate would be a stricter one
-    least, most = wilson(allowed + 1, len(others) + 1)
-    strict, lax = accused(np.floor(allowed * rate / most)), accused(np.ceil((allowed + 1) * rate / max(least, 1e-9)))
+    least, most = (float(x) for x in beta.ppf((0.025, 0.975), place, len(others) + 1 - place))
+    strict, lax = accused(place * least / rate), accused(place * most / rate)
     down, up = float(np.hypot(share - low, share - strict)), float(np.hypot(high - share, lax - share))
     return share, (max(0.0, share - down), min(1.0, share + up))
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from evaluation.comparison import Comparison
 from evaluation.definitions import rounded
-from evaluation.intervals import clustered, middle
+from evaluation.intervals import clustered, dealt, middle
 from evaluation.privacy import anonymity, attacks, membership, support
 from evaluation.privacy.attacked import Attacked
 from evaluation.results import MetricResult
@@ -34,7 +34,7 @@ def distances(w: Work) -> list[MetricResult]:
     """Whether released rows lie nearer to train than to people held out, and on single real rows; authenticity, precision, recall."""
     a = w.shared(Attacked)
 
-    made = a.c.synthetic
+    made, people = a.c.synthetic, int(a.c.people.max()) + 1
 
     def nearer(rows: Rows) -> Floats:
         return nearness.nearer(a.near(rows, "members").distances[:, 0], a.near(rows, "control").distances[:, 0])
@@ -43,7 +43,7 @@ def distances(w: Work) -> list[MetricResult]:
         """Whoever is nearest to each released row: of train, or held out."""
         mine, others = a.near(rows, "members"), a.near(rows, "control")
         closer = mine.distances[:, 0] <= others.distances[:, 0]
-        held = a.control.who[others.positions[:, 0]].astype(np.int64) + int(a.c.people.max()) + 1
+        held = a.control.who[others.positions[:, 0]].astype(np.int64) + people
         return np.where(closer, a.members.who[mine.positions[:, 0]], held)
 
     def authentic(rows: Rows) -> Floats:
@@ -60,7 +60,8 @@ def distances(w: Work) -> list[MetricResult]:
         a.result("beta_recall", lambda rows: support.recall(*_as_many(a, a.points_of(rows)))),
     ]
     if found[0].value is not None:
-        found[0] = _with(found[0], clustered(nearer(made), nearest_person(made)))
+        behind = np.bincount(np.concatenate((a.members.who, a.control.who.astype(np.int64) + people)))
+        found[0] = _with(found[0], dealt(nearer(made), nearest_person(made), behind))
         found[1] = _with(found[1], middle(ratios(made)))
         found[2] = _with(found[2], clustered(authentic(made), a.learned.who[a.near(made, "train").positions[:, 0]].astype(np.int64)))
     return found
