@@ -14,7 +14,7 @@ from django.utils.text import slugify
 from generators.errors import InputError
 from generators.reading.tables import write_csv
 from generators.schema import DatasetSchema
-from releases import files, overrides, selection, stored
+from releases import examples, files, overrides, selection, stored
 from releases.capsule import layout
 from releases.capsule.build import CapsuleTable, build
 from releases.capsule.layout import CapsuleRefused
@@ -79,6 +79,7 @@ def build_capsule(request: ReleaseRequest, folder: Path, *, slug: str, version: 
     schema = DatasetSchema.from_dict(chosen.schema)
     evaluation = stored.evaluation(chosen.evaluation)
     public = report.public(evaluation, chosen.tier)
+    taught = chosen.tier != "structural"
     verdict = overrides.verdict(request)
     public = replace(public, notes=(*public.notes, *(override.sentence for override in overrides.answered(request))))
     spare = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
@@ -98,6 +99,7 @@ def build_capsule(request: ReleaseRequest, folder: Path, *, slug: str, version: 
             report_json=public.to_json(),
             report_html=report.html(public, verdict, "public", title=request.title),
             summary=released_summary(chosen),
+            examples=examples.scripts(schema, layout.data_names(table.name for table in tables), evaluation) if taught else {},
         )
     except CapsuleRefused as refusal:
         raise InputError(f"the release cannot be put together: {refusal.reason}") from None

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from releases.capsule import files, layout, texts
@@ -23,6 +24,7 @@ MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
     "md": "text/markdown; charset=utf-8",
     "txt": "text/plain; charset=utf-8",
+    "py": "text/x-python; charset=utf-8",
 }
 
 
@@ -45,17 +47,21 @@ def build(
     report_json: Content,
     report_html: Content,
     summary: Content | None = None,
+    examples: Mapping[str, Content] = MappingProxyType({}),
 ) -> str:
     """Write the capsule into `folder`, which must not exist; the SHA-256 (hex) of its manifest.
 
     schema: a dataset schema as parsed JSON (`DatasetSchema.as_dict()`); the dictionary is made from it.
     report_json, report_html: the *public* report. summary: the disclosure-controlled summary, only of publicly-sourced releases.
+    examples: scripts that learn from the release, by file name; not of structural ones, which have nothing to teach.
     The same input gives the same bytes. The folder appears whole, with its manifest, or not at all.
     CapsuleRefused names what cannot be published.
     """
     check_description(description)
     if (summary is not None) != (description.tier == "publicly-sourced"):
         raise CapsuleRefused("a summary belongs to publicly-sourced releases, and to no other")
+    if examples and description.tier == "structural":
+        raise CapsuleRefused("there is nothing to learn from a structural release, so it has no examples")
     if not tables:
         raise CapsuleRefused("a release needs at least one table")
     if folder.exists():
@@ -64,7 +70,7 @@ def build(
     building = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}")
     building.mkdir()
     try:
-        digest = _write(building, description, tables, schema, report_json, report_html, summary)
+        digest = _write(building, description, tables, schema, report_json, report_html, summary, examples)
         files.sync_tree(building)
         building.rename(folder)
     finally:
@@ -81,6 +87,7 @@ def _write(
     report_json: Content,
     report_html: Content,
     summary: Content | None,
+    examples: Mapping[str, Content],
 ) -> str:
     stems = layout.data_names(table.name for table in tables)
     if len(stems) != len(tables):
@@ -92,6 +99,10 @@ def _write(
             entries.append(_put(building, f"{layout.DATA}/{stems[table.name]}.{suffix}", source, "data", table.name, table.rows))
     if description.made.rows != sum(table.rows for table in tables):
         raise CapsuleRefused("the description's number of rows is not that of the tables")
+    if examples:
+        (building / layout.EXAMPLES).mkdir()
+    for name, script in sorted(examples.items()):
+        entries.append(_put(building, f"{layout.EXAMPLES}/{name}", script, "example"))
     columns = texts.dictionary(schema)
     entries += [
         _put(building, layout.SCHEMA, layout.readable_json(schema), "schema"),

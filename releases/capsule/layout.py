@@ -27,13 +27,14 @@ README = "README.md"
 LICENCE = "LICENCE.txt"
 DISCLAIMER_FILE = "DISCLAIMER.txt"
 DATA = "data"
+EXAMPLES = "examples"
 
 DISCLAIMER = "These data are artificially generated, any resemblance to real patients is coincidental."
 """The standing disclaimer: on every page, file and download of a release, in exactly these words."""
 
 TIERS = ("structural", "publicly-sourced", "privately-sourced")
 ACCESS_LEVELS = ("open", "safeguarded")
-FILE_ROLES = ("data", "schema", "dictionary", "summary", "report", "text")
+FILE_ROLES = ("data", "schema", "dictionary", "summary", "report", "text", "example")
 
 MAX_MANIFEST = 4 * 1024**2
 """Bytes. Two thousand tables fit; a manifest meant to fill the reader's memory does not."""
