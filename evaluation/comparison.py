@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.definitions import result
+from evaluation.refusals import refuse_shared
 from evaluation.results import Incomputable, MetricResult, Scope
 from evaluation.tables.columns import ORDERED, ParquetRows, Rows, ShuffledRows, measured, numbers, persons
 from generators.disclosure import DisclosurePolicy
@@ -84,8 +85,13 @@ def reason(error: Exception) -> str:
     return str(error) if isinstance(error, (Incomputable, InputError)) else f"could not be computed ({type(error).__name__})"
 
 
-def compare(train: Path, holdout: Path, synthetic: Path, table: TableSchema, policy: DisclosurePolicy, seed: int) -> Comparison:
-    """Open the three files. Raises InputError when a file is no Parquet, or train or holdout lack a column or all rows."""
+def compare(
+    train: Path, holdout: Path, synthetic: Path, table: TableSchema, policy: DisclosurePolicy, seed: int, *, kept_whole: bool = False
+) -> Comparison:
+    """Open the three files. Raises InputError when a file is no Parquet, train or holdout lack a column or all rows, or they share people.
+
+    kept_whole: the table is about nobody and whole on both sides of the split.
+    """
     real, held, made = (ParquetRows(n, p, table) for n, p in (("train", train), ("holdout", holdout), ("synthetic", synthetic)))
     for side in (real, held, made):
         side.check(table.columns)
@@ -95,6 +101,7 @@ def compare(train: Path, holdout: Path, synthetic: Path, table: TableSchema, pol
             raise InputError(next(iter(side.defects.values())) + more + "; bring the file into the canonical form of this schema first")
         if not side.rows:
             raise InputError(f"the {side.name} table has no rows; without it nothing can be evaluated")
+    refuse_shared(real, held, table, whole=kept_whole)
     people, held_out = persons(real, table), persons(held, table)
     columns = measured(table)
     thin: set[str] = set()
