@@ -35,7 +35,7 @@ def create_request(actor: Account, source: SourceDataset, *, title: str) -> Rele
     with transaction.atomic():
         source = locked(source)
         steward = permit(actor, "create_request", source)
-        if source.requests.filter(author=steward, title=title, state=State.DRAFT).exists():
+        if source.requests.filter(author=steward, title=title, state=State.DRAFT, drill__isnull=True).exists():
             raise Refused("You have a draft of that title already.")
         now = timezone.now()
         request = ReleaseRequest.objects.create(source=source, title=title, author=steward, created_at=now, changed_at=now)

@@ -25,7 +25,7 @@ from releases.services import reaudits as service
 from releases.services import suspensions
 from releases.templatetags.plain_words import moment
 from releases.views.audit import spreadsheet_safe
-from releases.views.evidence import gates as gate_rows
+from releases.views.gate_lines import gate_lines
 from releases.views.pages import INVALID, SignedInRequest, page, paged, refused_on, sent, visible
 from releases.views.words import progress_words
 
@@ -111,7 +111,7 @@ def release(request: SignedInRequest, key: str) -> HttpResponse:
         "suspension": suspension if asked.state == ReleaseRequest.State.SUSPENDED else None,
         "trouble": standing.trouble(asked) or "",
         "records": [{"record": r, "colour": OUTCOME_COLOURS[r.outcome], "sentences": _sentences(r)} for r in records],
-        "gates": gate_rows(last.verdict) if last else [],
+        "gates": gate_lines(last.verdict) if last else [],
         "gates_version": last.gates_version if last else "",
         "announcements": list(asked.announcements.select_related("by").order_by("-number")),
         "reaudit_refusal": permissions.explain(me, "reaudit", asked),

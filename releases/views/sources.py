@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import filesizeformat
@@ -49,7 +49,8 @@ def source_list(request: SignedInRequest) -> HttpResponse:
     """The datasets this person may know of."""
     sort, fields = ordering(request, SORTS)
     rows = permissions.visible_sources(request.user).annotate(
-        snapshot_count=Count("snapshots", distinct=True), request_count=Count("requests", distinct=True)
+        snapshot_count=Count("snapshots", distinct=True),
+        request_count=Count("requests", filter=Q(requests__drill__isnull=True), distinct=True),
     )
     context = {"found": paged(request, rows.order_by(*fields), 25), "sort": sort, "sorts": list(SORTS), "query": f"sort={sort}&"}
     return render(request, "secure/sources.html", context)
@@ -102,7 +103,7 @@ def source(request: SignedInRequest, key: str) -> HttpResponse:
         "tables": schema.tables if schema else (),
         "confirmed": bool(shown and shown.confirmed_schema),
         "snapshots": [_snapshot_row(s, _steward(me, found)) for s in snapshots],
-        "requests": list(found.requests.select_related("author").order_by("-changed_at")),
+        "requests": list(permissions.visible_requests(request.user).filter(source=found).select_related("author").order_by("-changed_at")),
         "ledger": _ledger(found, snapshots),
         "facts": [
             ("Data controller", found.controller),

@@ -15,8 +15,8 @@ from django.db import transaction
 from django.test import Client
 from django.urls import get_resolver, reverse
 
-from releases.models import ReleaseRequest, Run
-from releases.services import publishing, requests
+from releases.models import Drill, ReleaseRequest, Run
+from releases.services import drills, publishing, requests
 from tests.secure import world as build
 from tests.secure.conftest import World
 
@@ -77,7 +77,19 @@ def reviewing(open_: int, shown: int) -> Rule:
     return rule
 
 
+def watching(status: int, **others: int) -> Rule:
+    """Who watches over releases sees those that are published or suspended."""
+
+    def rule(persona: str, state: str) -> int:
+        if persona not in ("sdat", "ig", "auditor") or state not in ("published", "suspended"):
+            return 404
+        return others.get(persona, status)
+
+    return rule
+
+
 NO = everybody(405)
+WATCHERS = to("sdat", "ig", "auditor")
 STEWARD, READERS, OFFICE = to("steward"), to("steward", "auditor"), to("administrator", "auditor")
 STEWARD_DONE = to("steward", status=302)
 LISTS = to("steward", "outsider", "auditor")
@@ -133,11 +145,30 @@ EXPECTED: dict[str, Expected] = {
     "audit": Expected(to("auditor")),
     "verify-audit": Expected(NO, to("auditor")),
     "export-audit": Expected(to("auditor")),
+    "releases": Expected(WATCHERS),
+    "release": Expected(watching(200)),
+    "reaudit": Expected(NO, watching(403, sdat=302)),
+    "suspend": Expected(watching(200), watching(422)),
+    "resume": Expected(watching(200), watching(422)),
+    "policy-check": Expected(WATCHERS),
+    "export-policy-check": Expected(WATCHERS),
+    "drills": Expected(to("administrator", "sdat", "ig", "ppi", "auditor")),
+    "new-drill": Expected(to("administrator"), to("administrator", status=422)),
+    "drill": Expected(OFFICE),
+    "end-drill": Expected(NO, lambda persona, state: {"administrator": 302, "auditor": 403}.get(persona, 404)),
     "accounts": Expected(OFFICE),
     "new-account": Expected(to("administrator"), to("administrator", status=422)),
     "account": Expected(OFFICE),
     "account-roles": Expected(NO, to("administrator", status=400)),
 }
+
+
+def under_way(world: World) -> Drill:
+    """A drill that is not revealed."""
+    found = Drill.objects.first()
+    return found or drills.start_drill(
+        world.people.administrator, origin=world.ready.version, kind="rare cells", amount=3, title="Visits for a course"
+    )
 
 
 def addresses(world: World, request: ReleaseRequest) -> dict[str, str]:
@@ -153,6 +184,8 @@ def addresses(world: World, request: ReleaseRequest) -> dict[str, str]:
         "versions": version.pk,
         "runs": version.run_id,
         "accounts": world.people.nobody.pk,
+        "releases": request.pk,
+        "drills": under_way(world).pk,
     }
     found = {}
     for name, entries in get_resolver().reverse_dict.lists():
@@ -218,7 +251,7 @@ def test_every_address_answers_every_role_as_the_matrix_says(world: World, state
     wrong = []
     for name, expected in EXPECTED.items():
         asked = [("GET", expected.get, expected.anonymous[0]), ("POST", expected.post, expected.anonymous[1])]
-        if state != "submitted" and not where[name].startswith(("/requests/", "/versions/", "/summaries/")):
+        if state != "submitted" and not where[name].startswith(("/requests/", "/versions/", "/summaries/", "/releases/")):
             asked = asked[:1]  # not about the request: shown in every state, sent to in one
         for persona, client in people.items():
             for method, rule, unknown in asked:
