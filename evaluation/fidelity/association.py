@@ -150,7 +150,8 @@ def strength(a: Variable, b: Variable) -> float:
     if isinstance(a, Amounts) and isinstance(b, Amounts):
         return float(correlations(np.column_stack([a.ranks, b.ranks]))[0, 1])
     named, ordered = (a, b) if isinstance(a, Names) else (b, a)
-    return correlation_ratio(cast(Names, named).codes, cast(Amounts, ordered).numbers)
+    # of ranks, as Spearman: one extreme value would else decide the ratio, and so be told by it
+    return correlation_ratio(cast(Names, named).codes, cast(Amounts, ordered).ranks)
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class Associations:
 
 
 def associations(rows: Rows, coders: Sequence[Coder]) -> Associations:
-    """Spearman between ordered columns, Cramér's V between named ones (missing is a category), correlation ratio between both.
+    """Spearman between ordered columns, Cramér's V between named ones (missing is a category), correlation ratio of ranks between both.
 
     Spearman: Pearson's r of the ranks that each column's values have among themselves, over rows where both are present (with nothing
     missing, the usual coefficient).
