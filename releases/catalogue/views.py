@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_safe
 
 from releases.capsule import layout, texts
+from releases.capsule.manifest import Override
 from releases.catalogue import contents, downloads, words
 from releases.catalogue.freshness import freshness
 from releases.catalogue.models import Release, ReleaseVersion, StoredFile
@@ -153,6 +154,7 @@ def _dataset_page(request: HttpRequest, version: ReleaseVersion) -> HttpResponse
         "report": report,
         "how_good": _how_good(version, report),
         "how_safe": _how_safe(version),
+        "overrides": _overrides(version),
         "timeline": _timeline(version),
         "signoffs": _signoffs(version),
         "facts": _facts(version),
@@ -194,6 +196,11 @@ def _signoffs(version: ReleaseVersion) -> list[dict[str, Any]]:
         {"who": words.capacity(each["capacity"]), "what": words.decision(each["decision"]), "at": parse_datetime(each["at"])}
         for each in version.attestation.get("signoffs", [])
     ]
+
+
+def _overrides(version: ReleaseVersion) -> list[str]:
+    """What was not met, and why it was released all the same."""
+    return [Override(**each).sentence for each in version.manifest.get("overrides", [])]
 
 
 def _timeline(version: ReleaseVersion) -> list[dict[str, Any]]:

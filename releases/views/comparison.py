@@ -24,8 +24,8 @@ SHOWN = (LIKENESS, "association_rmse", "tvd_mean", "discriminator_auc")
 """The figures of the table, each with its twins."""
 BETTER_THAN_GUESSING = ("singling_out", "linkability", "inference")
 """Attacks of which the value is already what they gain over people held out."""
-AREAS = ("membership_distance_auc", "membership_density_auc")
-CAUGHT = ("membership_distance_caught", "membership_density_caught")
+AREAS = tuple(m for m in DEFINITIONS if m.startswith("membership_") and m.endswith("_auc"))
+CAUGHT = tuple(m for m in DEFINITIONS if m.startswith("membership_") and m.endswith("_caught"))
 BESIDE = ("collisions", "matching_uniques")
 """Shares that are held against those of people held out."""
 ATTACKS = (*BETTER_THAN_GUESSING, *AREAS, *CAUGHT, *BESIDE)
