@@ -8,6 +8,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from evaluation.dataset import evaluate as evaluate_dataset
 from evaluation.gates import Verdict, judge
 from evaluation.results import Evaluation
@@ -28,7 +30,7 @@ from generators.summarising.summarise import summarise as summarise_train
 from generators.working_copy.deidentify import deidentify_dataset
 from generators.working_copy.relations import check_keys
 from generators.working_copy.split import split
-from releases import evidence, files, naming, policy, proposing, selection, stored
+from releases import evidence, files, naming, policy, proposing, selection, shadow, stored
 from releases.models import Run, Snapshot, SyntheticVersion
 from releases.planting import plant
 from releases.services import drills, outcomes, reaudits, sources
@@ -145,7 +147,7 @@ def generate(run: Run, token: str, progress: Progress) -> None:
 def evaluate(run: Run, token: str, progress: Progress) -> None:
     """Measure a version against train and holdout, and judge it by its tier's gates."""
     version = _version(run)
-    evaluation, verdict = _evaluated(version, run.parameters.get("targets", ()), progress)
+    evaluation, verdict = _evaluated(run, version, progress)
     with files.attempt_folder("runs", run.pk, run.attempt) as (part, final):
         written = _written(part / "evaluation.json", evaluation.to_json(), part, final, "runs")
     outcomes.evaluated(run, token, evaluation=evaluation, verdict=verdict, **written)
@@ -159,7 +161,7 @@ def reaudit(run: Run, token: str, progress: Progress) -> None:
     version = _version(run)
     try:
         evidence.check_published(run.request)
-        evaluation, verdict = _evaluated(version, run.parameters.get("targets", ()), progress)
+        evaluation, verdict = _evaluated(run, version, progress)
     except InputError as error:
         reaudits.not_reaudited(run, token, reason=str(error))
         return
@@ -207,17 +209,31 @@ def _version(run: Run) -> SyntheticVersion:
     return run.version
 
 
-def _evaluated(version: SyntheticVersion, targets: Sequence[str], progress: Progress) -> tuple[Evaluation, Verdict]:
+def _evaluated(run: Run, version: SyntheticVersion, progress: Progress) -> tuple[Evaluation, Verdict]:
     """A version measured against the train and holdout of its snapshot, and held against the gates in force for its tier.
 
-    targets: names of variables that somebody would predict; those the version lacks are left out.
+    Parameters of the run: "targets", names of variables that somebody would predict (those the version lacks are left out), and
+    "shadow_models", how many to fit. InputError when the version learned from anything but this train.
     """
+    targets: Sequence[str] = run.parameters.get("targets", ())
     schema = DatasetSchema.from_dict(version.schema)
     disclosure = DisclosurePolicy.from_dict(version.summary.policy) if version.summary else POLICIES["internal"]
     known, held = selection.predictable(stored.working_schema(version.snapshot)), {name for table in schema.tables for name in table.names}
     wanted = list(dict.fromkeys(known[name] for name in targets if name in known and known[name] in held))
     train, holdout, synthetic = stored.side(version.snapshot, "train"), stored.side(version.snapshot, "holdout"), stored.data(version)
-    evaluation = evaluate_dataset(train, holdout, synthetic, schema, policy=disclosure, seed=0, targets=wanted, progress=progress)
+    with _scratch(run) as work:
+        evaluation = evaluate_dataset(
+            train,
+            holdout,
+            synthetic,
+            schema,
+            policy=disclosure,
+            seed=0,
+            targets=wanted,
+            fit=shadow.fit_for(version, work, run.parameters.get("shadow_models", settings.SHADOW_MODELS)),
+            learned_from=shadow.learned_from(version),
+            progress=progress,
+        )
     return evaluation, judge(evaluation, version.tier, version=int(policy.release_policy().tiers[version.tier].gates))
 
 

@@ -125,5 +125,8 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = base.HTTPS
 
+# Shadow models of an evaluation, where its run does not say how many; 0 for none.
+SHADOW_MODELS = 8
+
 LOGGING = base.logging(environment.private_folder(ZONE_FOLDER / "logs"))
 logs.keep_values_in()

@@ -14,3 +14,4 @@ DATABASES = {"default": testing.file_database(secure.DATABASES["default"])}
 TEMPLATES = testing.strict(secure.TEMPLATES)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+SHADOW_MODELS = 0  # they take seconds; the tests that are about them ask for some
