@@ -263,4 +263,14 @@ SAFE: dict[str, Definition] = {
         "held out. 1% or 2% is chance.",
         "true-positive rate at 1% false positives (N. Carlini and others 2022); interval: Wilson 1927, and of the threshold",
     ),
+    "holdout_seen": Definition(
+        "Rows copied from people held out",
+        "safe",
+        "lower",
+        "share",
+        "band",
+        "Share of synthetic rows that equal a row of somebody held out and of nobody the generator learned from. More than the share "
+        "beside it, which is chance, means that the generator saw the people held out: then no other figure about privacy can be relied on.",
+        "collision analysis against the holdout, with its other half as control",
+    ),
 }

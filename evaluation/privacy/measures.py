@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evaluation.fidelity.text import wanted as has_text
-from evaluation.privacy import agreement, exposure, risks, safety, shadows, text
+from evaluation.privacy import agreement, exposure, risks, safety, shadows, text, unseen
 from evaluation.work import Measure
 
 NEAR = ("nearer_to_train", "nearest_ratio", "authenticity", "alpha_precision", "beta_recall")
@@ -16,6 +16,7 @@ MEASURES = (
     Measure("looking for identifiers in texts", ("text_identifiers",), text.identifiers, 1, has_text),
     Measure("looking for copied rows", ("collisions", "rare_row_collisions"), lambda w: safety.copies(w.c), 4),
     Measure("telling copies from chance", ("unexplained_copies",), lambda w: agreement.copies(w.c), 2),
+    Measure("looking for people held out", ("holdout_seen",), lambda w: unseen.seen(w.c), 2),
     Measure("measuring distances", NEAR, risks.distances, 8),
     Measure("looking for members", LEVELS, risks.memberships, 10),
     Measure("singling out, linking, inferring", ("singling_out", "linkability", "inference"), risks.risks, 12),

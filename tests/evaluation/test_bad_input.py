@@ -82,7 +82,7 @@ def complete(evaluation: Evaluation) -> None:
     expected |= {"sdmetrics_quality", "sdmetrics_diagnostic", "js_mean", "matching_uniques", "uniques", "singling_out", "linkability"}
     expected |= {"nearer_to_train", "nearest_ratio", "authenticity", "alpha_precision", "beta_recall", "voas_williamson", "triple_accuracy"}
     expected |= {f"membership_{level}_{what}" for level in ("quasi", "distance", "density") for what in ("auc", "caught")}
-    expected |= {"small_classes", "smallest_class", "exposed_recognised"}
+    expected |= {"small_classes", "smallest_class", "exposed_recognised", "holdout_seen"}
     expected |= {"propensity_pmse", "propensity_ratio", "propensity_auc", "projection", "boosted_pmse", "boosted_ratio"}
     expected |= {"target_skill", "inference_overlap", "inference_signs", "inference_size", "subgroup_worst"}
     assert {r.metric for r in evaluation.results if r.scope.kind == "table"} - {"subgroup_tvd"} == expected
