@@ -296,7 +296,7 @@ GOOD: dict[str, Definition] = {
         "good",
         "lower",
         "score",
-        "figure",
+        "withheld",
         "By how much the strength of association between two columns typically differs from the real one: 0 the same.",
         "√ mean over pairs (R − S)²: Spearman between numbers, bias-corrected Cramér's V (Bergsma 2013) between "
         "categories, bias-corrected correlation ratio (Kelley 1935) of ranks between both",

@@ -4,9 +4,9 @@ Left out: everything about pairs of columns and single groups of people, figures
 that are facts about how often real people break a rule, reviewers' charts and notes, remarks, samples, exact numbers of real rows and
 people. For the structural tier nothing measured on real data is published.
 
-Figures are rounded so coarsely that one person more or less in the real table moves them by at most one step: what is counted to 0.01; what
-a model fitted at random says to 0.05; multiples of chance, which stray in proportion, to 0.5, 5, 50 …; real rows and people to two digits.
-Public charts are drawn anew from those figures, so that they hold nothing else.
+Figures are rounded so coarsely that one person more or less in the real table moves them by at most one step: what is counted to 0.01
+(coarser about fewer than a thousand people); what a model fitted at random says to 0.05; multiples of chance, which stray in proportion, to
+0.5, 5, 50 …; real rows and people to two digits. Public charts are drawn anew from those figures, so that they hold nothing else.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ from generators.errors import InputError
 
 SYNTHETIC_ONLY = ("structure", "rule_violations", "foreign_keys", "unique_keys")
 """Metrics of the synthetic table alone: no real row is read for their value."""
-COUNTED = (
-    *SYNTHETIC_ONLY,
-    *("tvd", "tvd_mean", "ks_complement", "ks_complement_mean", "js", "js_mean", "pairwise_accuracy", "association_rmse", "pearson_rmse"),
-    *("children", "sdmetrics_diagnostic"),
-)
+COUNTED = ("tvd", "tvd_mean", "ks_complement", "ks_complement_mean", "js", "js_mean", "pairwise_accuracy")
+"""Sums over all rows in which no row weighs more than another: all else hangs on how rows were drawn, too. (Associations are none: a person
+alone in two categories can decide Cramér's V.)"""
 MULTIPLES = ("propensity_ratio", "boosted_ratio", "voas_williamson")
+BY_COLUMN = ("tvd", "ks_complement", "js", "kl")
+"""Told of every column by itself; of others it could be seen which columns were drawn. (What was predicted is told by target.)"""
 FINE, COARSE, OF_CHANCE = 0.01, 0.05, 0.5
+STEPS = (0.02, 0.05, 0.1)
+INFLUENCE = 10
+"""How many times the mean number of rows a single person is taken to have at most."""
 
 
 def public(evaluation: Evaluation, tier: str = "publicly-sourced", *, version: int = CURRENT) -> Evaluation:
@@ -70,6 +73,8 @@ def _told(r: MetricResult, evaluation: Evaluation, crowded: set[str], gates: Seq
         return None
     if r.metric in SYNTHETIC_ONLY:
         return _rounded(r, evaluation, alone=True)
+    if r.scope.kind == "column" and r.metric not in BY_COLUMN and DEFINITIONS[r.metric].group != "useful":
+        return None
     if not crowded.issuperset(_tables(r, evaluation)):
         return None
     if DEFINITIONS[r.metric].told == "band":
@@ -104,25 +109,27 @@ def _note(structural: bool, enough: bool) -> str:
     if not enough:
         return "The real table is about too few people for any figure measured on it to be published."
     return (
-        "Figures are rounded: what is counted to two decimals, what a fitted model says to the nearest 0.05, numbers of real rows and "
-        "people to two digits. What attacks found is told as a band. Figures of attacks, of single groups of people and of pairs of "
-        "columns were seen by the reviewers."
+        "Figures are rounded, the more coarsely the fewer people they are about, so that one person more or less hardly changes them; "
+        "numbers of real rows and people to two digits. What attacks found is told as a band. Figures of attacks, of single groups of "
+        "people and of pairs of columns were seen by the reviewers."
     )
 
 
 def _rounded(r: MetricResult, evaluation: Evaluation, alone: bool = False) -> MetricResult:
     """A result with rounded figures. alone: of the synthetic table, without its twins."""
+    people = _roughly(_people(r, evaluation), 10)
 
     def figure(x: float | None) -> float | None:
-        return None if x is None else nearest(x, step(r.metric, x))
+        return None if x is None else nearest(x, FINE if alone else step(r.metric, x, people))
 
     rows = {evaluation.figures(name).rows.get("synthetic") for name in evaluation.names if name in r.scope.names[:1]}
     return replace(
         r,
         value=figure(r.value),
-        floor=None if alone else figure(r.floor),
+        # a shuffle is another one with every row more, and what is not counted strays with it
+        floor=figure(r.floor) if r.metric in COUNTED else None,
         ceiling=None if alone else figure(r.ceiling),
-        interval=None if r.interval is None else (figure(r.interval[0]) or 0.0, figure(r.interval[1]) or 0.0),
+        interval=None if r.interval is None or not alone else (figure(r.interval[0]) or 0.0, figure(r.interval[1]) or 0.0),
         # a sample may be as large as the real table, whose exact size is not published
         n=r.n if alone or r.n in rows else None,
         n_ceiling=None,
@@ -133,12 +140,20 @@ def _rounded(r: MetricResult, evaluation: Evaluation, alone: bool = False) -> Me
     )
 
 
-def step(metric: str, value: float) -> float:
-    """To what multiples a public figure is rounded."""
+def _people(r: MetricResult, evaluation: Evaluation) -> int | None:
+    """Of how many real people a figure is, as far as that is released; of several tables, of the one about fewest."""
+    found = [evaluation.figures(name).persons.get(side) for name in _tables(r, evaluation) for side in ("train", "holdout")]
+    return min((n for n in found if n is not None), default=None)
+
+
+def step(metric: str, value: float, people: int | None) -> float:
+    """To what multiples a public figure about so many people is rounded."""
+    weight = INFLUENCE / people if people else 1.0
+    fine = next((s for s in (FINE, *STEPS) if s >= weight), STEPS[-1])
     if metric in COUNTED:
-        return FINE
+        return fine
     if metric not in MULTIPLES:
-        return COARSE
+        return max(COARSE, fine)
     return OF_CHANCE * 10.0 ** max(0, math.floor(math.log10(max(abs(value), OF_CHANCE) / OF_CHANCE)))
 
 

@@ -24,11 +24,12 @@ class UseLine:
 
 
 def use_lines(evaluation: Evaluation) -> tuple[UseLine, ...]:
-    """What the release is good for, and what not; of several tables the worst answers. Uses nothing was measured for are left out, but for
-    those every release is asked about.
+    """What the release is good for, and what not; of several tables the worst answers. Uses nothing was measured for are left out.
+
+    Where several metrics speak of one use, the first that was measured does.
     """
-    found = [_line(use, metric, says, evaluation) for use, metric, says in _USES]
-    return tuple(line for line in found if line is not None)
+    found = {use: line for use, metric, says in reversed(_USES) if (line := _line(use, metric, says, evaluation)) is not None}
+    return tuple(reversed(found.values()))
 
 
 def _line(use: str, metric: str, says: Callable[[MetricResult, float], tuple[str, str]], evaluation: Evaluation) -> UseLine | None:
@@ -84,6 +85,18 @@ def _together(r: MetricResult, value: float) -> tuple[str, str]:
     return NO, "No: how columns go together is not kept. Do not look for relationships in these data."
 
 
+def _pairs(r: MetricResult, value: float) -> tuple[str, str]:
+    """Where associations are not told: from tables of two columns, between a shuffle and real people."""
+    if r.floor is None or r.ceiling is None:
+        return UNKNOWN, "Not known: there is nothing to compare pairs of columns with."
+    kept = (value - r.floor) / max(r.ceiling - r.floor, 0.01)
+    if kept >= 0.75 or value >= r.ceiling - 0.01:
+        return YES, "Yes: columns go together about as in the real table."
+    if kept >= 0.4:
+        return ROUGHLY, "Roughly: columns go together less, or otherwise, than in the real table."
+    return NO, "No: how columns go together is not kept. Do not look for relationships in these data."
+
+
 def _models(r: MetricResult, value: float) -> tuple[str, str]:
     if r.ceiling is None or r.ceiling <= 0.02:
         return UNKNOWN, "Not known: even real rows predict nothing here."
@@ -114,6 +127,7 @@ _USES: tuple[tuple[str, str, Callable[[MetricResult, float], tuple[str, str]]], 
     ("Where every row must make sense", "rule_violations", _rules),
     ("To look at columns one by one", "tvd_mean", _alone),
     ("To see how columns go together", "association_rmse", _together),
+    ("To see how columns go together", "pairwise_accuracy", _pairs),
     ("To train a model that predicts", "target_skill", _models),
     ("To draw conclusions from a regression", "inference_overlap", _conclusions),
     ("For every group of people alike", "subgroup_worst", _alike),

@@ -22,8 +22,12 @@ ALARMS = 0.01
 """The share of people found by guessing at one false alarm in a hundred."""
 NONE = -1.0
 """How much an attacker gets beyond guessing, where nothing suggests any."""
-CHECKS = ("rare_values",)
+CHECKS = ("rare_values", "rare_phrases", "text_identifiers")
 """What is looked for in the release by itself: no attack, so it alone answers no question."""
+MEMBERSHIP = (
+    *("exposed_recognised", "membership_shadow_auc", "membership_shadow_caught", "membership_distance_auc", "membership_distance_caught"),
+    *("membership_density_auc", "membership_density_caught", "membership_quasi_auc", "membership_quasi_caught"),
+)
 
 
 @dataclass(frozen=True)
@@ -68,11 +72,10 @@ QUESTIONS = (
         (
             "singling_out",
             "rare_values",
+            "rare_phrases",
+            "text_identifiers",
             "matching_uniques",
-            "membership_distance_auc",
-            "membership_distance_caught",
-            "membership_density_auc",
-            "membership_density_caught",
+            *MEMBERSHIP,
         ),
         "No: whoever knows a person finds them no better than by guessing.",
         "Made from approved totals, not from single records.",
@@ -91,7 +94,7 @@ QUESTIONS = (
     ),
     _Question(
         "Would they find a row copied from a real person?",
-        ("collisions", "rare_row_collisions"),
+        ("collisions", "rare_row_collisions", "unexplained_copies"),
         "No: rows equal real ones no more often than chance explains.",
         "Made from approved totals, not from single records.",
     ),
@@ -181,6 +184,14 @@ def _rare(r: MetricResult, value: float) -> _Finding:
     return _Finding(1, "Perhaps: values that belong to fewer people than the policy's minimum appear.", count)
 
 
+def _counted(r: MetricResult, value: float) -> _Finding:
+    """Something of which there should be none."""
+    title = DEFINITIONS[r.metric].title
+    if value == 0:
+        return _Finding(NONE, "", f"{title[0].lower()}{title[1:]}: none")
+    return _Finding(1, f"Perhaps: {title[0].lower()}{title[1:]}, {round(value):,} of them.", f"{round(value):,}")
+
+
 def _risk(r: MetricResult, value: float) -> _Finding:
     """A risk beyond that of people held out: (attack − control) / (1 − control)."""
     about = f" ({r.scope.names[1]})" if r.scope.kind == "column" else ""
@@ -205,9 +216,10 @@ def _belonging(r: MetricResult, value: float) -> _Finding:
 
 def _caught(r: MetricResult, value: float) -> _Finding:
     low = r.interval[0] if r.interval else value
-    if value <= ALARMS or low <= ALARMS:
+    if value <= ALARMS or low <= ALARMS * 2:
         return _Finding(NONE, "", f"no better than guessing ({share(value)} found; by guessing, about 1 in 100)")
-    words = f"{_often(value)}: {share(value)} of the people whose records were used would be found, at one false alarm in a hundred."
+    whom = "the 100 most exposed people" if r.metric.startswith(("exposed", "membership_shadow")) else "the people whose records were used"
+    words = f"{_often(value)}: {share(value)} of {whom} would be found, at one false alarm in a hundred."
     return _Finding(value, words, f"{share(value)}{_interval(r)}; by guessing, about 1 in 100")
 
 
@@ -227,16 +239,16 @@ def _often(concern: float) -> str:
 
 _SAYS: dict[str, Callable[[MetricResult, float], _Finding]] = {
     "rare_values": _rare,
+    "text_identifiers": _counted,
+    "unexplained_copies": _counted,
+    "rare_phrases": _beside,
     "singling_out": _risk,
     "linkability": _risk,
     "inference": _risk,
     "matching_uniques": _beside,
     "collisions": _beside,
     "rare_row_collisions": _beside,
-    "membership_distance_auc": _belonging,
-    "membership_density_auc": _belonging,
-    "membership_distance_caught": _caught,
-    "membership_density_caught": _caught,
+    **{metric: _belonging if metric.endswith("_auc") else _caught for metric in MEMBERSHIP},
 }
 
 
