@@ -68,7 +68,7 @@ def _children(table: TableSchema, parent: TableSchema, link: ForeignKey, sides: 
     parents: dict[str, int] = {}
     try:
         for name, files in sides.named():
-            counts = _counts(files.get(table.name), files.get(link.parent), link)
+            counts = numbers_of_children(files.get(table.name), files.get(link.parent), link)
             few = name != "synthetic" and _persons(name, files[parent.name], parent) < policy.minimum_table
             parents[name] = len(counts)
             shares[name] = None if few or not len(counts) else np.bincount(counts, minlength=MOST_CHILDREN + 1) / len(counts)
@@ -176,7 +176,7 @@ def _place(column: pa.ChunkedArray, distinct: pa.Array) -> npt.NDArray[np.int64]
     return np.asarray(pc.fill_null(found, -1).to_numpy(), np.int64)
 
 
-def _counts(child: Path | None, parent: Path | None, link: ForeignKey) -> npt.NDArray[np.int64]:
+def numbers_of_children(child: Path | None, parent: Path | None, link: ForeignKey) -> npt.NDArray[np.int64]:
     """Children of each parent row, at most `MOST_CHILDREN`."""
     rows, _ = _complete(_read(child, link.columns), link.columns)
     targets, _ = _complete(_read(parent, link.parent_columns), link.parent_columns)

@@ -68,6 +68,7 @@ CASES: dict[str, Callable[[pa.Table], pa.Table]] = {
 
 
 @pytest.mark.promise("evaluate.9")
+@pytest.mark.promise("likeness.4")
 @pytest.mark.parametrize(
     ("case", "turned"), [*((case, False) for case in CASES), *((case, True) for case in ("unseen categories", "all null", "constant"))]
 )
