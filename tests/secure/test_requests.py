@@ -39,6 +39,7 @@ def test_a_draft_is_made_once_and_takes_only_what_is_on_the_lists(world: World) 
 
 
 @pytest.mark.promise("request.6")
+@pytest.mark.promise("utility.10")
 def test_a_version_holds_only_the_variables_asked_for_and_so_does_everything_published_with_it(world: World) -> None:
     request = requests.submit(world.people.steward, world.ready_marginal)
     capsule = files.folder("capsules") / str(request.capsule)
@@ -53,6 +54,7 @@ def test_a_version_holds_only_the_variables_asked_for_and_so_does_everything_pub
     assert [event["what"] for event in manifest["history"]] == ["summarised", "generated", "evaluated"]
     names = {path.name for path in capsule.rglob("*") if path.is_file()}
     assert {f"{table}.csv", "dictionary.csv", "report.html", "report.json", "README.md", "LICENCE.txt", "DISCLAIMER.txt"} <= names
+    assert {"train_scikit_learn.py", "train_torch.py"} <= names
 
 
 def test_rules_that_name_a_variable_left_out_go_with_it(world: World) -> None:
