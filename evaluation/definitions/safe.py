@@ -270,7 +270,7 @@ SAFE: dict[str, Definition] = {
         "share",
         "band",
         "Share of synthetic rows that equal a row of somebody held out and of nobody the generator learned from. More than the share "
-        "beside it, which is chance, means that the generator saw the people held out: then no other figure about privacy can be relied on.",
+        "beside it, which is chance, means that the generator saw people held out: then no other figure of privacy can be relied on.",
         "collision analysis against the holdout, with its other half as control",
     ),
 }
