@@ -25,7 +25,7 @@ SHOWN = (LIKENESS, "association_rmse", "tvd_mean", "discriminator_auc")
 BETTER_THAN_GUESSING = ("singling_out", "linkability", "inference")
 """Attacks of which the value is already what they gain over people held out."""
 AREAS = tuple(m for m in DEFINITIONS if m.startswith("membership_") and m.endswith("_auc"))
-CAUGHT = tuple(m for m in DEFINITIONS if m.startswith("membership_") and m.endswith("_caught"))
+CAUGHT = ("exposed_recognised", *(m for m in DEFINITIONS if m.startswith("membership_") and m.endswith("_caught")))
 BESIDE = ("collisions", "matching_uniques")
 """Shares that are held against those of people held out."""
 ATTACKS = (*BETTER_THAN_GUESSING, *AREAS, *CAUGHT, *BESIDE)

@@ -130,6 +130,10 @@ class Journey:
         page.locator("#why-all").fill("The exercises use it.")
         self.inspect(page)
         page.get_by_role("button", name="Save").click()
+        page.get_by_role("link", name="What somebody would predict").click()
+        page.locator("main input[type=checkbox]").first.check()
+        self.inspect(page)
+        page.get_by_role("button", name="Save").click()
 
     def generate(self, page: Page, generator: str, rows: int) -> None:
         page.get_by_role("link", name="Method and data").click()
@@ -146,6 +150,20 @@ class Journey:
     def submit(self, page: Page) -> None:
         page.get_by_role("button", name="Choose this version").click()
         self.inspect(page)
+        request = page.url
+        page.get_by_role("link", name="Which one should I release?").click()
+        self.draw(page)
+        self.inspect(page)
+        page.goto(request)
+        answer = page.get_by_role("link", name="Answer what is not met")
+        if answer.count():
+            answer.click()
+            for choice in page.locator("main select").all():
+                choice.select_option("not-needed-for-purpose")
+            for sentence in page.locator("main textarea").all():
+                sentence.fill("The exercises do not rest on it.")
+            self.inspect(page)
+            page.get_by_role("button", name="Save these answers").click()
         page.get_by_role("link", name=re.compile("^Submit")).click()
         self.inspect(page)
         page.get_by_role("button", name="Submit for review").click()
