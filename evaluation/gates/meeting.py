@@ -9,13 +9,15 @@ from evaluation.gates.sets import Gate
 from evaluation.intervals import Z
 from evaluation.results import MetricResult
 
+FAULT = "could not be computed"
+"""How `comparison.reason` begins where nobody foresaw the error: that excuses nothing."""
 _TWINNED = ("at_most_ceiling", "at_least_ceiling", "nearer_ceiling_than_floor")
 
 
 def met(gate: Gate, r: MetricResult) -> bool:
     """Whether one result meets the gate; one without a value, or without the twins the gate needs, does not."""
     if r.value is None:
-        return gate.unmeasured_passes
+        return gate.unmeasured_passes and not (r.failed or FAULT).startswith(FAULT)
     if gate.compare == "at_most":
         return r.value <= gate.constant
     if gate.compare == "at_least":

@@ -24,7 +24,7 @@ COMPARISONS = (
 )
 SCOPES = ("table", "column", "relationship")
 STATUSES = ("issued", "draft")
-CURRENT = 2
+CURRENT = 3
 _FOLDER = Path(__file__).parent
 
 
