@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_matrix, vstack
 
 from evaluation.fidelity.crossing import thinned
 from evaluation.results import Incomputable
@@ -30,12 +32,21 @@ class Propensity:
     synthetic: Floats
 
 
-def indicators(table: CodedTable, coders: tuple[Coder, ...]) -> Floats:
-    """Columns as indicators of their coarse codes, which are at most 32 a column; shape (rows, indicators)."""
-    parts = [np.eye(coder.coarse_size, dtype=np.float64)[coder.coarse[table.codes[coder.column.name]]][:, 1:] for coder in coders]
-    if not parts:
+def indicators(table: CodedTable, coders: tuple[Coder, ...]) -> Any:
+    """Columns as indicators of their coarse codes but the first, which are at most 32 a column; a sparse matrix (rows, indicators), since
+    each row has at most one of each column.
+    """
+    if not coders:
         raise Incomputable("no column can be compared")
-    return np.column_stack(parts)
+    rows, columns, start = [], [], 0
+    for coder in coders:
+        coarse = coder.coarse[table.codes[coder.column.name]].astype(np.int64)
+        set_ = np.flatnonzero(coarse)
+        rows.append(set_)
+        columns.append(start + coarse[set_] - 1)
+        start += coder.coarse_size - 1
+    at = np.concatenate(rows), np.concatenate(columns)
+    return csr_matrix((np.ones(len(at[0])), at), shape=(table.rows, start))
 
 
 def logistic(real: CodedTable, other: CodedTable, coders: tuple[Coder, ...], *, seed: int, limit: int = LIMIT) -> Propensity:
@@ -54,7 +65,7 @@ def logistic(real: CodedTable, other: CodedTable, coders: tuple[Coder, ...], *, 
     if size < 2 * FOLDS:
         raise Incomputable("too few rows")
     draw = np.random.default_rng(seed + 2)
-    x = np.vstack([indicators(thinned(side, size, seed + place), coders) for place, side in enumerate((real, other))])
+    x = vstack([indicators(thinned(side, size, seed + place), coders) for place, side in enumerate((real, other))], format="csr")
     labels = np.repeat([0, 1], size)
 
     def beliefs(y: npt.NDArray[np.int64]) -> Floats:
