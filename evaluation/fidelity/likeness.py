@@ -119,7 +119,9 @@ def pairs(c: Comparison, coded: Coded, tick: Tick = silent) -> list[MetricResult
     ]
     for k in np.argsort(accuracy["synthetic"], kind="stable")[:PAIRS_LISTED]:
         scope = c.scope("pair", *(coders[i].column.name for i in chosen[k]))
-        found.append(c.twins("pairwise_accuracy", scope, lambda rows, k=k: float(accuracy[rows.name][k]), **sizes))  # type: ignore[misc]
+        found.append(
+            c.twins("pairwise_accuracy", scope, lambda rows, k=k: float(accuracy[rows.name][k]), subsampled=drawn, **sizes)  # type: ignore[misc]
+        )
     return found
 
 

@@ -175,11 +175,12 @@ def _regressions(w: Work) -> list[MetricResult]:
         }
         remark = f"{fitted.words}; {len(fitted.real.coefficients)} coefficients"
         found += [w.c.twins(metric, scope, measure, remark=remark) for metric, measure in measures.items()]
-    return [*(_mean(w, metric, [r for r in found if r.metric == metric]) for metric in AGREEMENTS), *found]
+    why = next((r.failed for r in found if r.failed), None)
+    return [*(_mean(w, metric, [r for r in found if r.metric == metric], why) for metric in AGREEMENTS), *found]
 
 
-def _mean(w: Work, metric: str, results: Sequence[MetricResult]) -> MetricResult:
-    """The mean over tasks, of those that have a value."""
+def _mean(w: Work, metric: str, results: Sequence[MetricResult], why: str | None) -> MetricResult:
+    """The mean over tasks, of those that have a value. why: the first reason why any has none."""
 
     def mean(which: str) -> float | None:
         values = [x for r in results if r.value is not None and (x := getattr(r, which)) is not None]
@@ -188,9 +189,17 @@ def _mean(w: Work, metric: str, results: Sequence[MetricResult]) -> MetricResult
     value = mean("value")
     failed = None
     if value is None:
-        failed = next((r.failed for r in results if r.failed), "no regression could be fitted to both sides")
+        failed = next((r.failed for r in results if r.failed), why)
     return result(
-        metric, w.c.scope(), value, floor=mean("floor"), ceiling=mean("ceiling"), n=w.c.synthetic.rows, failed=failed, seed=w.c.seed
+        metric,
+        w.c.scope(),
+        value,
+        floor=mean("floor"),
+        ceiling=mean("ceiling"),
+        n=w.c.synthetic.rows,
+        n_ceiling=w.c.holdout.rows,
+        failed=failed,
+        seed=w.c.seed,
     )
 
 
