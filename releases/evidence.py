@@ -78,9 +78,9 @@ def build_capsule(request: ReleaseRequest, folder: Path, *, slug: str, version: 
         raise InputError("the capsule of a drill bears the name of a drill, and no other capsule does")
     schema = DatasetSchema.from_dict(chosen.schema)
     evaluation = stored.evaluation(chosen.evaluation)
-    public = report.public(evaluation, chosen.tier)
-    taught = chosen.tier != "structural"
     verdict = overrides.verdict(request)
+    public = report.public(evaluation, chosen.tier, version=verdict.gates)
+    taught = chosen.tier != "structural"
     public = replace(public, notes=(*public.notes, *(override.sentence for override in overrides.answered(request))))
     spare = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
     spare.mkdir(parents=True, mode=0o700)
@@ -97,7 +97,7 @@ def build_capsule(request: ReleaseRequest, folder: Path, *, slug: str, version: 
             tables=tables,
             schema=schema.as_dict(),
             report_json=public.to_json(),
-            report_html=report.html(public, verdict, "public", title=request.title),
+            report_html=report.html(public, verdict, "public", title=request.title, attempts=request.versions.count()),
             summary=released_summary(chosen),
             examples=examples.scripts(schema, layout.data_names(table.name for table in tables), evaluation) if taught else {},
         )

@@ -12,8 +12,9 @@ from django.conf import settings
 from evaluation import gates
 from evaluation.results import Evaluation
 from generators.errors import InputError
-from releases import policy, stored
+from releases import stored
 from releases.models import ReauditRecord, ReleaseRequest, Run
+from releases.release_policies import release_policy
 
 TRY_AGAIN_AFTER = 7
 """Days after which a release that could not be re-audited is tried again by itself."""
@@ -91,7 +92,7 @@ def trouble(request: ReleaseRequest) -> str | None:
 
 def due(request: ReleaseRequest, at: datetime) -> str | None:
     """Why the release should be re-audited at that time, as a sentence; None when it need not be."""
-    tier = policy.release_policy().tier(request.tier)
+    tier = release_policy().tier(request.tier)
     last = max(request.reaudits.all(), key=lambda r: r.made_at, default=None)
     if last is not None and last.outcome == ReauditRecord.Outcome.IMPOSSIBLE:
         return "It could not be re-audited before." if last.made_at <= at - timedelta(days=TRY_AGAIN_AFTER) else None

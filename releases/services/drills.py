@@ -14,6 +14,7 @@ from releases import audit, evidence, files, policy
 from releases.capsule.publish import DRILL
 from releases.models import Account, DestructionRecord, Drill, EvaluationRecord, ReleaseRequest, Run, SignOff, SyntheticVersion
 from releases.permissions import Refused, drill_origins
+from releases.release_policies import IN_FORCE
 from releases.services import runs
 from releases.services.recorded import locked, permit, recorded
 
@@ -172,7 +173,7 @@ def submitted(run: Run, token: str, *, capsule: str, manifest: str) -> ReleaseRe
         request.submitted_by, request.submitted_at = request.author, now
         request.capsule, request.manifest_sha256 = capsule, manifest
         request.evidence_digest = evidence.digest(request, manifest)
-        request.release_policy = policy.IN_FORCE
+        request.release_policy = IN_FORCE
         request.save()
         audit.record(None, "submit_drill", request, drill=drill.pk, manifest=manifest, evidence=request.evidence_digest)
     return request

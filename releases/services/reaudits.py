@@ -6,9 +6,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from evaluation.gates import Verdict
-from releases import audit, policy, standing
+from releases import audit, standing
 from releases.models import Account, ReauditRecord, ReleaseRequest, Run
 from releases.permissions import release_open
+from releases.release_policies import release_policy
 from releases.services import runs, suspensions
 from releases.services.recorded import locked, permit, recorded
 
@@ -87,7 +88,7 @@ def _begun(actor: Account | None, request: ReleaseRequest) -> Run:
 
 
 def _recorded(run: Run, outcome: str, **values: object) -> ReauditRecord:
-    in_force = policy.release_policy()
+    in_force = release_policy()
     record = ReauditRecord.objects.create(
         request=run.request,
         version=run.version,

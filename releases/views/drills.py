@@ -29,7 +29,7 @@ EXPLAINED = {
 }
 
 
-class Origins(forms.ModelChoiceField):
+class Origins(forms.ModelChoiceField):  # type: ignore[type-arg]
     def label_from_instance(self, obj: Any) -> str:
         asked = obj.request
         return f"{asked.source.title}: {asked.title}, version {obj.number}, {obj.tier}, of {asked.author.full_name}"

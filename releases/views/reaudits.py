@@ -18,9 +18,10 @@ from django.utils import timezone
 
 from evaluation import gates
 from generators.errors import InputError
-from releases import permissions, policy, standing
+from releases import permissions, standing
 from releases.models import Announcement, ReleaseRequest, Run
 from releases.permissions import Refused
+from releases.release_policies import IN_FORCE, release_policy
 from releases.services import reaudits as service
 from releases.services import suspensions
 from releases.templatetags.plain_words import moment
@@ -101,7 +102,7 @@ def release(request: SignedInRequest, key: str) -> HttpResponse:
         ("Kind of data", asked.get_tier_display()),
         ("Last evaluated", f"{moment(newest.made_at)}, gates {newest.gates_version}" if newest else "never"),
         ("Next re-audit", standing.due(asked, timezone.now()) or "not due"),
-        ("Release policy in force", policy.IN_FORCE),
+        ("Release policy in force", IN_FORCE),
     ]
     context = {
         "asked": asked,
@@ -111,7 +112,7 @@ def release(request: SignedInRequest, key: str) -> HttpResponse:
         "suspension": suspension if asked.state == ReleaseRequest.State.SUSPENDED else None,
         "trouble": standing.trouble(asked) or "",
         "records": [{"record": r, "colour": OUTCOME_COLOURS[r.outcome], "sentences": _sentences(r)} for r in records],
-        "gates": gate_lines(last.verdict) if last else [],
+        "gates": gate_lines(last.verdict) if last and last.verdict else [],
         "gates_version": last.gates_version if last else "",
         "announcements": list(asked.announcements.select_related("by").order_by("-number")),
         "reaudit_refusal": permissions.explain(me, "reaudit", asked),
@@ -173,7 +174,7 @@ def policy_check(request: SignedInRequest) -> HttpResponse:
         "form": form,
         "number": number,
         "about": about,
-        "in_force": sorted({t.gates for t in policy.release_policy().tiers.values()}),
+        "in_force": sorted({t.gates for t in release_policy().tiers.values()}),
         "shown": paged(request, found, A_PAGE),
         "counts": [
             ("Releases", str(len(found))),

@@ -40,7 +40,7 @@ def test_both_sites_answer_when_the_addresses_are_printed(served: Running) -> No
 def test_each_process_is_told_only_what_it_needs(served: Running) -> None:
     children = served.children()
 
-    assert set(children) == {"queue", "secure web", "secure worker", "secure publisher", "public web", "public ingest"}
+    assert set(children) == {"queue", "secure web", "secure worker", "secure cron", "secure publisher", "public web", "public ingest"}
     assert [name for name, environment in children.items() if "SYNTHPORTAL_SIGNING_KEY" in environment] == ["secure publisher"]
     assert children["secure publisher"]["SYNTHPORTAL_SIGNING_KEY"] != "/elsewhere"
     assert set(children["queue"]) <= {"PATH", "LANG", "SYNTHPORTAL_START"}
@@ -128,7 +128,7 @@ def test_a_port_that_is_no_number_is_refused_in_one_line(tmp_path: Path) -> None
 def test_whatever_ends_the_supervisor_ends_every_process(tmp_path: Path, number: signal.Signals) -> None:
     with started("serve", tmp_path / "v") as running:
         running.until("Stop with Ctrl-C")
-        assert len(running.marked()) >= 8  # six, and the web servers' own workers
+        assert len(running.marked()) >= 8  # seven, and the web servers' own workers
 
         running.process.send_signal(number)
         running.process.wait(20)
