@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from releases.capsule import layout, texts
 from releases.capsule.build import CapsuleTable, build
 from releases.capsule.layout import CapsuleRefused
-from releases.capsule.manifest import CapsuleDescription, Made, Manifest
+from releases.capsule.manifest import CapsuleDescription, Made, Manifest, Override
 from releases.capsule.verify import check_unsigned
 from tests.capsule.world import SCHEMA, description, unsigned
 
@@ -278,3 +279,35 @@ def test_an_unsigned_capsule_is_checked_file_by_file(tmp_path: Path) -> None:
         check_unsigned(folder)
     with pytest.raises(CapsuleRefused, match="cannot be read"):
         check_unsigned(tmp_path / "nowhere")
+
+
+OVERRIDE = Override("columns", "Some columns are far from the real ones", "chance", "chance explains it", "The table is small.")
+
+
+@pytest.mark.promise("gates.23")
+def test_an_answer_to_a_gate_is_in_manifest_and_readme_and_a_release_without_any_is_what_it_always_was(tmp_path: Path) -> None:
+    answered, plain = unsigned(tmp_path / "answered", overrides=(OVERRIDE,)), unsigned(tmp_path / "plain")
+    sentence = "Released although some columns are far from the real ones, because chance explains it: The table is small."
+    manifest = Manifest.from_bytes((answered / "manifest.json").read_bytes())
+    assert manifest.description.overrides == (OVERRIDE,)
+    assert OVERRIDE.sentence == sentence
+    assert sentence in (answered / "README.md").read_text()
+    assert "overrides" not in json.loads((plain / "manifest.json").read_text())
+    assert Manifest.from_bytes((plain / "manifest.json").read_bytes()).description.overrides == ()
+
+
+@pytest.mark.promise("gates.23")
+@pytest.mark.parametrize("part", [f.name for f in fields(Override)])
+@pytest.mark.parametrize("text", ["", "two\nlines", "x" * 1001])
+def test_an_answer_that_is_not_a_line_of_text_is_refused(tmp_path: Path, part: str, text: str) -> None:
+    with pytest.raises(CapsuleRefused, match="must be a line"):
+        unsigned(tmp_path / "capsule", overrides=(replace(OVERRIDE, **{part: text}),))
+
+
+@pytest.mark.promise("gates.23")
+@pytest.mark.parametrize("wrong", [{}, "text", [1], [{"gate": "columns"}], [{**asdict(OVERRIDE), "code": 7}], []])
+def test_a_manifest_whose_answers_are_of_another_shape_is_refused(tmp_path: Path, wrong: Any) -> None:
+    raw = json.loads((unsigned(tmp_path / "capsule", overrides=(OVERRIDE,)) / "manifest.json").read_text())
+    raw["overrides"] = wrong
+    with pytest.raises(CapsuleRefused):
+        Manifest.from_bytes(layout.readable_json(raw))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from releases.capsule.manifest import Override
 from releases.catalogue.ingest import Poll
 from tests.capsule.world import REPORT, Publisher
 
@@ -44,6 +45,20 @@ def test_the_front_page_says_what_this_is_and_that_these_are_no_real_patients(cl
     assert "Emergency department visits" in words
     assert page.content.count(b"/datasets/?q=") == 3
     assert b'href="/patients/"' in page.content
+
+
+@pytest.mark.promise("gates.26")
+def test_a_release_says_what_it_does_not_meet_and_why_it_was_released_all_the_same(
+    client: Client, publisher: Publisher, take_in: TakeIn
+) -> None:
+    override = Override("columns", "Some columns are far from the real ones", "chance", "chance explains it", "The table is <b>small</b>.")
+    publisher.publish(overrides=(override,))
+    publisher.publish(slug="other-visits")
+    assert take_in().refusal is None
+    words = text(client.get("/datasets/ed-visits/").content)
+    assert "What it does not meet" in words
+    assert "Released although some columns are far from the real ones, because chance explains it: The table is <b>small</b>." in words
+    assert "What it does not meet" not in text(client.get("/datasets/other-visits/").content)
 
 
 @pytest.mark.promise("catalogue.8")

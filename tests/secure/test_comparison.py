@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from releases import files
+from releases.capsule.manifest import Manifest
 from releases.models import MetricRecord, ReleaseRequest, SyntheticVersion
 from releases.services import requests
 from releases.views.comparison import ATTACKS, advantage
@@ -144,3 +146,6 @@ def test_the_number_of_attempts_is_on_every_page_of_the_choice_and_in_the_releas
     assert "version 1 of 2 made" in words(steward.get(reverse("submit", args=[request.pk])))
     request = requests.submit(world.people.steward, request)
     assert "version 1 of 2 made" in words(signed_in(world.people.ig).get(reverse("review", args=[request.pk])))
+    folder = files.folder("capsules") / str(request.capsule)
+    assert Manifest.from_bytes((folder / "manifest.json").read_bytes()).description.made.attempts == 2
+    assert "Versions made to choose from" in (folder / "report.html").read_text("utf-8")
