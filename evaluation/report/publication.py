@@ -173,7 +173,7 @@ def _band(r: MetricResult, gates: Sequence[Gate]) -> MetricResult | None:
     elif gate is None:
         return None
     else:
-        good, bad = _BANDS.get(gate.compare, ("as it should be", "not as it should be"))
+        good, bad = _BANDS.get(r.metric) or _BANDS.get(gate.compare, ("as it should be", "not as it should be"))
         band = good if met(gate, r) else bad
     return replace(
         r,
@@ -191,6 +191,7 @@ def _band(r: MetricResult, gates: Sequence[Gate]) -> MetricResult | None:
 
 
 _BANDS = {
+    "subgroup_worst": ("no group is served clearly worse than the others", "some group is served clearly worse than the others"),
     "at_most_ceiling": ("no more than among people the generator never saw", "more than among people the generator never saw"),
     "no_better_than_guessing": ("no better than guessing", "better than guessing"),
 }
