@@ -123,6 +123,8 @@ def trial(work: Work, task: Task, done: float = 0.0) -> Trial:
         for name, part in parts.items():
             work.tick(done)
             try:
+                if not side.rows:
+                    raise Incomputable(f"the {side.name} table has no rows")
                 if features is None:
                     features = model.of(sampled)
                 chosen = part & known(values)
