@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,15 @@ class Pairing:
 
     def persons(self, i: int, j: int) -> int:
         """How many persons have a value in both columns; none of synthetic rows."""
-        return 0 if self.who is None else len(np.unique(self.who[self.left[i].present & self.right[j].present]))
+        if self.who is None:
+            return 0
+        present = self.left[i].present & self.right[j].present
+        return self.crowd if present.all() else int(np.count_nonzero(np.bincount(self.who[present])))
+
+    @cached_property
+    def crowd(self) -> int:
+        """How many persons it is about; none of synthetic rows."""
+        return 0 if self.who is None else len(np.unique(self.who))
 
 
 @dataclass(frozen=True)
@@ -118,8 +127,7 @@ def _ties(
 def _apart(sides: Mapping[str, Pairing], policy: DisclosurePolicy, seed: int) -> tuple[dict[str, float], dict[str, Any]]:
     """√ mean over pairs of columns (R − S)² of the synthetic side, the shuffle (floor) and the holdout (ceiling); and what to say of it."""
     real, made, held = sides["train"], sides["synthetic"], sides["holdout"]
-    people = [len(np.unique(side.who)) if side.who is not None else 0 for side in (real, held)]
-    if people[0] < policy.minimum:
+    if real.crowd < policy.minimum:
         raise Incomputable(f"suppressed: fewer than {policy.minimum} persons are behind it")
     if not made.rows:
         raise Incomputable("no synthetic row has a row that it refers to")
@@ -128,7 +136,7 @@ def _apart(sides: Mapping[str, Pairing], policy: DisclosurePolicy, seed: int) ->
     if len(pairs) > PAIRS:
         sampled = f"{PAIRS:,} of {len(pairs):,} pairs of columns, drawn at random"
         pairs = [pairs[k] for k in np.sort(np.random.default_rng(seed).choice(len(pairs), PAIRS, replace=False))]
-    counted = (real, held) if people[1] >= policy.minimum else (real,)
+    counted = (real, held) if held.crowd >= policy.minimum else (real,)
     kept = [(i, j) for i, j in pairs if all(side.persons(i, j) >= policy.minimum for side in counted)]
     if not kept:
         raise Incomputable(
