@@ -84,9 +84,9 @@ def caught(members: Floats, others: Floats, rate: float = FALSE_POSITIVES) -> tu
     place = rate * (len(others) + 1)
     share = accused(place)
     low, high = wilson(share * len(members), len(members))
-    least, most = (float(x) for x in beta.ppf((0.025, 0.975), place, len(others) + 1 - place))
-    strict, lax = accused(place * least / rate), accused(place * most / rate)
-    down, up = float(np.hypot(share - low, share - strict)), float(np.hypot(high - share, lax - share))
+    most = float(beta.ppf(0.975, place, len(others) + 1 - place))
+    # below, as a difference of two shares (Newcombe 1998, method 10): no threshold stricter than the most suspicious of the others is known
+    down, up = float(np.hypot(share - low, most - rate)), float(np.hypot(high - share, accused(place * most / rate) - share))
     return share, (max(0.0, share - down), min(1.0, share + up))
 
 
