@@ -24,7 +24,13 @@ def _list_metrics(ctx: click.Context, param: click.Parameter, wanted: bool) -> N
 @click.option("--synthetic", type=EXISTING, required=True, metavar="Y", help="The synthetic rows, from any tool.")
 @schema_option
 @policy_option
-@click.option("--target", metavar="COL", help="A column somebody would predict; adds train-on-synthetic, test-on-real.")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="COL",
+    help="A column somebody would predict, or TIME~EVENT for survival; may be given again. Proposed where none is given.",
+)
 @click.option(
     "--tier",
     default="publicly-sourced",
@@ -44,7 +50,7 @@ def command(
     synthetic: Path,
     schema_file: Path | None,
     policy: str,
-    target: str | None,
+    targets: tuple[str, ...],
     tier: str,
     metrics: tuple[str, ...],
     seed: int,
@@ -76,7 +82,7 @@ def command(
             policy=chosen,
             tier=tier,
             seed=seed,
-            target=target,
+            targets=targets,
             only=metrics or None,
             progress=part(watching, 0.4, 1.0),
         )

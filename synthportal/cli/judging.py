@@ -14,6 +14,7 @@ from evaluation.definitions import DEFINITIONS
 from evaluation.gates import Verdict
 from evaluation.gates import judge as held_against
 from evaluation.results import Evaluation
+from evaluation.utility.tasks import known
 from generators.disclosure import DisclosurePolicy
 from generators.errors import InputError
 from generators.progress import Progress
@@ -86,16 +87,17 @@ def judge(
     policy: DisclosurePolicy,
     tier: str,
     seed: int,
-    target: str | None,
+    targets: Sequence[str],
     progress: Progress,
     only: Collection[str] | None = None,
 ) -> Judged:
     """Evaluate every table and the keys between them, and hold the whole against the tier's gates.
 
-    only: metrics to measure alone, without a verdict. InputError when no table has the column `target`, or a metric is unknown.
+    only: metrics to measure alone, without a verdict. InputError when no table has a column of `targets`, or a metric is unknown.
     """
-    if target is not None and not any(target in table.names for table in real.schema.tables):
-        raise InputError(f'--target: no table has a column "{target}"')
+    for target in targets:
+        if not any(known(target, table) for table in real.schema.tables):
+            raise InputError(f'--target: no table has a column "{target}"')
     found = evaluate(
         real.train,
         real.holdout,
@@ -103,7 +105,7 @@ def judge(
         real.schema,
         policy=policy,
         seed=seed,
-        targets=() if target is None else (target,),
+        targets=tuple(targets),
         only=only,
         progress=progress,
     )

@@ -42,7 +42,13 @@ def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> tuple
         public=public,
     )
     judged = judging.judge(
-        real, made, policy=policy, tier=info.tier, seed=settings.seed, target=settings.target, progress=part(progress, *SHARES["evaluate"])
+        real,
+        made,
+        policy=policy,
+        tier=info.tier,
+        seed=settings.seed,
+        targets=(settings.target,) if settings.target else (),
+        progress=part(progress, *SHARES["evaluate"]),
     )
     results = work / "results"
     results.mkdir()
