@@ -134,13 +134,11 @@ def linkability(
     if numeric + named < 2 or len(synthetic) < neighbours:
         raise Incomputable("too few columns or rows to link")
     draw = np.random.default_rng(seed)
-    order = draw.permutation(numeric + named)
-    halves = [order[::2], order[1::2]]
 
     def linked(side: Placed) -> Bools:
         some = side.one_each(draw, attacks)
         near = []
-        for half in halves:
+        for half in halves(numeric + named, seed):
             ours, theirs = _columns(half, numeric)
             near.append(nearest(some.restricted(ours, theirs), synthetic.restricted(ours, theirs), neighbours)[1])
         return np.array([len(np.intersect1d(a, b)) > 0 for a, b in zip(*near, strict=True)], bool)
@@ -149,6 +147,12 @@ def linkability(
     drawn = draw.integers(0, len(synthetic), (len(hits), 2, neighbours))
     naive = np.array([len(np.intersect1d(a, b)) > 0 for a, b in drawn], bool)
     return risk(hits, control, naive)
+
+
+def halves(columns: int, seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Places of the columns known from here, and of those known from there."""
+    order = np.random.default_rng([seed, columns]).permutation(columns)
+    return order[::2], order[1::2]
 
 
 def inference(synthetic: Placed, train: Placed, holdout: Placed, secret: int, *, seed: int, attacks: int = ATTACKS) -> Risk:
