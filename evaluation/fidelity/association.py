@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -163,6 +163,11 @@ class Associations:
     numeric: tuple[str, ...]
     pearson: Floats
 
+    def without(self, pairs: npt.NDArray[np.bool_]) -> Associations:
+        """The same with nought for these pairs of `names`."""
+        at = [self.names.index(name) for name in self.numeric]
+        return replace(self, strength=np.where(pairs, 0, self.strength), pearson=np.where(pairs[np.ix_(at, at)], 0, self.pearson))
+
 
 def associations(rows: Rows, coders: Sequence[Coder]) -> Associations:
     """Spearman between ordered columns, Cramér's V between named ones (missing is a category), correlation ratio of ranks between both.
@@ -191,9 +196,25 @@ def associations(rows: Rows, coders: Sequence[Coder]) -> Associations:
     return Associations(names, table, numeric, pearson)
 
 
-def rmse(real: Floats, synthetic: Floats) -> float:
-    """√ mean over pairs (R − S)² of two square matrices, upper triangle: 0 the same … 2. Lower is better. Incomputable without a pair."""
-    if len(real) < 2:
+def alone(present: npt.NDArray[np.bool_], who: npt.NDArray[np.int32], minimum: int) -> npt.NDArray[np.bool_]:
+    """Pairs of columns in which fewer persons than `minimum` have both values; shape of present (rows, m) → (m, m)."""
+    mask = present.astype(np.float64)
+    rows = mask.T @ mask
+    # so many rows cannot be about fewer: nobody has more than the most of one person
+    found: npt.NDArray[np.bool_] = rows < minimum * int(np.bincount(who).max(initial=1))
+    for i, j in zip(*np.nonzero(np.triu(found)), strict=True):
+        found[i, j] = found[j, i] = np.count_nonzero(np.bincount(who[present[:, i] & present[:, j]])) < minimum
+    return found
+
+
+def rmse(real: Floats, synthetic: Floats, left_out: npt.NDArray[np.bool_] | None = None) -> float:
+    """√ mean over pairs (R − S)² of two square matrices, upper triangle: 0 the same … 2. Lower is better. left_out: pairs not counted.
+
+    Incomputable without a pair.
+    """
+    counted = np.triu(np.ones(real.shape, np.bool_), 1)
+    if left_out is not None:
+        counted &= ~left_out
+    if not counted.any():
         raise Incomputable("there is no pair of such columns")
-    upper = np.triu_indices(len(real), 1)
-    return float(np.sqrt(np.mean((real[upper] - synthetic[upper]) ** 2)))
+    return float(np.sqrt(np.mean((real[counted] - synthetic[counted]) ** 2)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -144,22 +144,33 @@ def associations(c: Comparison, coded: Coded) -> tuple[list[MetricResult], dict[
     for side in (c.train, c.synthetic, c.shuffle, c.holdout):
         if side.rows:
             sides[side.name] = association.associations(SampledRows(side, limit, c.seed), coders)
+    hidden = _hidden(c, coders)
+    sides = {name: side.without(hidden) for name, side in sides.items()}
     real = sides["train"]
-    kept, numeric = ([i for i, name in enumerate(names) if name not in c.thin] for names in (real.names, real.numeric))
-    few = f"without {', '.join(sorted(c.thin))}: too few people have a value" if c.thin else None
+    at = [real.names.index(name) for name in real.numeric]
+    numeric = hidden[np.ix_(at, at)]
+    left = int(np.triu(hidden, 1).sum())
+    few = f"without {left:,} pairs of columns that too few people have values in" if left else None
     more = {"subsampled": sampled, "remark": "; ".join(filter(None, (c.left_out, few))) or None}
-
-    def strength(rows: Rows) -> float:
-        return association.rmse(real.strength[np.ix_(kept, kept)], sides[rows.name].strength[np.ix_(kept, kept)])
-
-    def plain(rows: Rows) -> float:
-        return association.rmse(real.pearson[np.ix_(numeric, numeric)], sides[rows.name].pearson[np.ix_(numeric, numeric)])
-
     found = [
-        c.twins("association_rmse", c.scope(), strength, **more),
-        c.twins("pearson_rmse", c.scope(), plain, **more),
+        c.twins("association_rmse", c.scope(), lambda r: association.rmse(real.strength, sides[r.name].strength, hidden), **more),
+        c.twins("pearson_rmse", c.scope(), lambda r: association.rmse(real.pearson, sides[r.name].pearson, numeric), **more),
     ]
     return found, sides
+
+
+def _hidden(c: Comparison, coders: Sequence[Coder]) -> npt.NDArray[np.bool_]:
+    """Pairs of columns in which fewer persons than the minimum have both values, in train or in the holdout; shape (d, d)."""
+    hidden = np.zeros((len(coders), len(coders)), np.bool_)
+    for rows, who in ((c.train, c.people), (c.holdout, c.held_out)) if c.crowd[1] else ((c.train, c.people),):
+        drawn = SampledRows(rows, association.LIMIT, c.seed)
+        present = np.ones((drawn.rows, len(coders)), np.bool_)
+        for place, coder in enumerate(coders):
+            if coder.column.kind in ORDERED:
+                present[:, place] = np.isfinite(numbers(coder.column, drawn.column(coder.column)))
+        hidden |= association.alone(present, who[drawn.chosen], c.policy.minimum)
+    np.fill_diagonal(hidden, False)
+    return hidden
 
 
 def discrimination(c: Comparison) -> tuple[list[MetricResult], Discrimination | None]:

@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from evaluation.comparison import compare
 from evaluation.fidelity import joint, likeness, projection, propensity
-from evaluation.fidelity.association import Amounts, Names, correlation_ratio, correlations, cramers_v, ranked, strength
+from evaluation.fidelity.association import Amounts, Names, alone, correlation_ratio, correlations, cramers_v, ranked, strength
 from evaluation.fidelity.crossing import Coarse, agreement, coarser, some, thinned
 from evaluation.fidelity.discriminator import FOLDS, discriminate
 from evaluation.fidelity.relationships import numbers_of_children
@@ -279,10 +279,21 @@ def test_a_column_that_few_people_have_a_value_in_has_no_association(tmp_path: P
         a[4:] = np.nan
         sides.append(opened(tmp_path, name, table.set_column(0, "a", pa.array(a, from_pandas=True))).path)
     c = compare(*sides, TABLE, POLICIES["internal"], 0)
-    found, _ = likeness.associations(c, Coded(c))
-    assert found[0].remark == "without a: too few people have a value"
+    found, shown = likeness.associations(c, Coded(c))
+    assert not shown["train"].strength[0, 1:].any()  # nor is it drawn
+    assert found[0].remark == "without 4 pairs of columns that too few people have values in"
     assert found[0].value < 0.3  # four values of a would agree or disagree with everything
     assert found[1].failed == "there is no pair of such columns"
+
+
+@pytest.mark.promise("likeness.3")
+@pytest.mark.parametrize("seed", SEEDS)
+def test_pairs_that_few_people_have_both_values_of_are_those_of_a_plain_count(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    present = draw.random((300, 5)) < draw.random(5)
+    who = draw.integers(0, int(draw.integers(2, 60)), 300).astype(np.int32)
+    expected = [[len(set(who[present[:, i] & present[:, j]])) < 5 for j in range(5)] for i in range(5)]
+    assert alone(present, who, 5).tolist() == expected
 
 
 @pytest.mark.promise("likeness.7")
