@@ -19,7 +19,8 @@ from releases.services.recorded import locked, permit, recorded
 
 log = logging.getLogger(__name__)
 GUARDIANS = ("sdat", "ig")
-SUSPENDED = "This release is suspended while it is looked into."
+SUSPENDED = "A regular re-audit found that it no longer meets the conditions for release."
+"""What the public is told of a failed re-audit, beside that it is suspended. Of a suspension by hand it is told nothing more."""
 LONGEST = 2_000
 
 
@@ -122,7 +123,7 @@ def _suspended(request: ReleaseRequest, *, by: Account | None, why: str, **paylo
         raise Refused(step)
     request.state, request.changed_at = step.target, timezone.now()
     request.save()
-    announcement = _ask(request, Announcement.Kind.SUSPENDED, by=by, why=why, said=SUSPENDED)
+    announcement = _ask(request, Announcement.Kind.SUSPENDED, by=by, why=why, said="" if by else SUSPENDED)
     audit.record(by, "suspend", request, announcement=announcement.pk, **payload)
     # What a person typed stays on the page of the release: nobody knows what is in it, and alerts are mailed.
     whom = f"by {by.full_name}; the page of the release says why." if by else f"by the site itself. {why}"

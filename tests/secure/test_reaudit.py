@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 import smtplib
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.core.management import CommandError, call_command
@@ -21,6 +25,7 @@ from evaluation.results import Evaluation
 from generators.errors import InputError
 from releases import audit, cron, files, permissions, standing, stored
 from releases.capsule import feed
+from releases.capsule.signing import pin
 from releases.models import Alert, Announcement, AuditEvent, EvaluationRecord, ReauditRecord, ReleaseRequest, Run
 from releases.permissions import Refused
 from releases.services import publishing, reaudits, requests, runs, suspensions
@@ -141,6 +146,37 @@ def test_a_failed_re_audit_suspends_in_the_same_transaction_tells_the_feed_sdat_
         client = Client()
         client.force_login(getattr(world.people, person), backend="django.contrib.auth.backends.ModelBackend")
         assert ("Releases to look after" in client.get(reverse("home")).content.decode()) == told, person
+
+
+@pytest.mark.promise("reaudit.12")
+def test_the_public_site_stops_giving_out_what_failed_a_re_audit_and_gives_it_out_again_once_ig_resumed_it(
+    world: World, published: ReleaseRequest, lake: Path, tmp_path: Path
+) -> None:
+    pin(build.signer().public_pem(), tmp_path / "public" / "keys")
+    assert visited(lake, tmp_path, published) == [200, 200]
+    finished(published, passed=False)
+    kinds(lake)
+    assert visited(lake, tmp_path, published) == [403, 200]
+    finished(world.ready)
+    kinds(lake)
+    assert visited(lake, tmp_path, published) == [403, 200], "a passed re-audit alone releases nothing"
+    suspensions.resume(world.people.ig, published, why="The gate was mended.")
+    kinds(lake)
+    assert visited(lake, tmp_path, published) == [200, 200]
+
+
+def visited(lake: Path, folder: Path, request: ReleaseRequest) -> list[int]:
+    """What the public site answers, in a process of its own, once it has heard the feed: to the capsule, to the page."""
+    place = f"/datasets/{request.slug}/"
+    told = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ} | {
+        "DJANGO_SETTINGS_MODULE": "synthportal.settings.public",
+        "SYNTHPORTAL_PUBLIC_VAR": str(folder / "public"),
+        "SYNTHPORTAL_LAKE": str(lake),
+    }
+    command = [sys.executable, "-m", "tests.secure.public_visit", f"{place}v{request.release_version}/capsule.zip", place]
+    done = subprocess.run(command, env=told, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return [int(line) for line in done.stdout.split()]
 
 
 @pytest.mark.promise("reaudit.3")
