@@ -68,7 +68,8 @@ GOOD: dict[str, Definition] = {
         "lower",
         "score",
         "figure",
-        "Total variation distance between the real and the synthetic shares of people with one row, two rows …: 0 the same.",
+        "Total variation distance between the real and the synthetic shares of people with one row, two rows …: 0 the same. The shuffle is "
+        "perfect here, because it keeps how many rows each has.",
         "TVD = ½ Σ |p − q| over 1 … 50 rows",
     ),
     "sequence_transitions": Definition(

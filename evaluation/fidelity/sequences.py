@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -130,7 +130,6 @@ def sequences(w: Work) -> list[MetricResult]:
     c = w.c
     s = w.shared(Sequences)
     by = None if c.table.person_key else f"by {', '.join(column.name for column in s.key)}"
-    # the shuffle has as many rows per person as train: it would be no floor
     counts = c.twins("rows_per_person", c.scope(), lambda rows: tvd(s.numbers(c.train), s.numbers(rows)), remark=by)
     w.tick(0.3)
     sizes: dict[str, int | str | None] = {}
@@ -149,7 +148,7 @@ def sequences(w: Work) -> list[MetricResult]:
         remark="; ".join(filter(None, (by, order))) or None,
     )
     w.tick(0.5)
-    return [replace(counts, floor=None), *_transitions(w, s, by), gaps]
+    return [counts, *_transitions(w, s, by), gaps]
 
 
 def _transitions(w: Work, s: Sequences, by: str | None) -> list[MetricResult]:

@@ -63,6 +63,7 @@ CASES: dict[str, Callable[[pa.Table], pa.Table]] = {
     "constant": with_column("age", [40] * 300),
     "all null": with_column("dose", [None] * 300),
     "no category": with_column("sex", [None] * 300),
+    "one huge number": with_column("cost", [1e17] * 300),
     "far away": with_column("cost", [1e6 + i for i in range(300)]),
 }
 
