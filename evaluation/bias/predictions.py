@@ -184,6 +184,14 @@ def _persons(people: npt.NDArray[np.int32]) -> int:
     return len(np.unique(people))
 
 
+def flags(risks: Floats, wanted: float) -> Floats:
+    """How far each row is flagged, 0 … 1, so that the share `wanted` of all rows is: the highest risks, equal ones alike. Shape (rows,)."""
+    least = np.quantile(risks, 1 - wanted, method="higher")
+    above, level = risks > least, risks == least
+    part = (wanted * len(risks) - above.sum()) / level.sum()
+    return np.asarray(above + np.clip(part, 0, 1) * level, np.float64)
+
+
 class _Rates:
     """False alarms and misses of a task of two classes, of the model learned from each side.
 
@@ -197,8 +205,7 @@ class _Rates:
         self.sides = [side for side in ("synthetic", "shuffle", "train", *HALVES) if side not in trial.failed]
         self._flagged = {}
         for side in self.sides:
-            risk = trial.predicted(side)[:, 1]
-            self._flagged[side] = risk > np.quantile(risk, 1 - wanted)
+            self._flagged[side] = flags(trial.predicted(side)[:, 1], wanted)
         self._shown: dict[str, list[dict[str, float]]] = {"subgroup_false_positives": [], "subgroup_false_negatives": []}
 
     @staticmethod
@@ -210,7 +217,7 @@ class _Rates:
         flagged = self._flagged[side]
         if metric == "subgroup_false_positives":
             return share(flagged, inside & ~self._positive)
-        return share(~flagged, inside & self._positive)
+        return share(1 - flagged, inside & self._positive)
 
     def within(
         self, c: Comparison, place: int, name: str, grouping: Grouping, inside: Bools, words: str

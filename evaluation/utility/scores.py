@@ -92,8 +92,8 @@ def balanced_accuracy(classes: Ints, probabilities: Floats, priors: Floats) -> S
     return Score(float(np.mean(recalls)), influence)
 
 
-def share(hit: Bools, counted: Bools) -> Score:
-    """The share of the counted rows that are hit. Incomputable when none is counted."""
+def share(hit: Floats, counted: Bools) -> Score:
+    """The share of the counted rows that are hit (0 … 1, in part where it is not certain). Incomputable when none is counted."""
     n = int(counted.sum())
     if not n:
         raise Incomputable("nobody to count")

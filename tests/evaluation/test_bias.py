@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from evaluation.bias.predictions import flags
 from evaluation.report import public
 from evaluation.results import Evaluation
 from generators.disclosure import POLICIES
@@ -78,6 +79,13 @@ def test_error_rates_of_the_synthetic_model_stand_beside_those_of_the_real_one(f
         assert fair.find(metric, "ethnicity", "B", "predicting los_days") is None
     spread = flipped.find("subgroup_error_spread", "ethnicity", "all groups shown", ABOUT)
     assert spread.value > spread.ceiling + 0.15
+
+
+@pytest.mark.promise("fairness.2")
+def test_as_many_are_flagged_as_are_wanted_and_equal_risks_alike() -> None:
+    assert flags(np.array([0.1, 0.9, 0.5, 0.3]), 0.5).tolist() == [0, 1, 1, 0]
+    assert flags(np.array([0.0, 1, 1, 1]), 0.5).tolist() == pytest.approx([0, 2 / 3, 2 / 3, 2 / 3])
+    assert flags(np.full(4, 0.2), 0.25).tolist() == [0.25] * 4
 
 
 @pytest.mark.promise("fairness.4")
