@@ -76,6 +76,7 @@ def test_too_few_people_are_not_attacked(world: World) -> None:
         exposure.Exposed(Work(c))
 
 
+@pytest.mark.promise("attacks.2")
 def test_one_false_alarm_in_a_hundred_and_an_interval_that_knows_the_threshold_is_uncertain() -> None:
     draw = np.random.default_rng(4)
     covered = []
