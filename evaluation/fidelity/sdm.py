@@ -41,11 +41,11 @@ class Scores:
 @dataclass(frozen=True)
 class _Column:
     """A column of both sides. numbers: NaN where missing, or None. codes: of categories, or of ten equal bins of each side's own range;
-    missing has the last code; None where there is no such bin.
+    missing has the last code.
     """
 
     numbers: tuple[Floats, Floats] | None
-    codes: tuple[Ints, Ints] | None
+    codes: tuple[Ints, Ints]
     size: int
 
     @property
@@ -76,8 +76,8 @@ def _column(column: ColumnSchema, train: Rows, other: Rows) -> _Column:
         first, second = found
         try:
             binned = [np.digitize(side, np.histogram_bin_edges(side[~np.isnan(side)])) for side in found]
-        except ValueError:  # one value so large that a tenth of a unit beside it is the same number
-            return _Column((first, second), None, 0)
+        except ValueError:  # one number alone, so large that there is no other near enough for ten bins: a single bin, a weak pair
+            binned = [np.zeros(len(side), np.int64) for side in found]
         return _Column((first, second), (binned[0], binned[1]), 12)
     named = [categories(encoded(side, column)) for side in (train, other)]
     places = {value: place for place, value in enumerate(dict.fromkeys((*named[0][1], *named[1][1])))}
@@ -90,7 +90,7 @@ def _shape(column: _Column) -> float | None:
     if column.numbers is not None:
         first, second = (np.round(side[~np.isnan(side)], DECIMALS) for side in column.numbers)
         return ks_complement(first, second) if len(first) and len(second) else None
-    real, made = (np.bincount(side, minlength=column.size)[:-1].astype(np.float64) for side in column.codes or ())
+    real, made = (np.bincount(side, minlength=column.size)[:-1].astype(np.float64) for side in column.codes)
     if not real.sum() or not made.sum():
         return None
     real[(real == 0) & (made > 0)] = UNSEEN
@@ -106,8 +106,6 @@ def _trend(first: _Column, second: _Column) -> float | None:
         if real is None or made is None or abs(real) <= CORRELATED:
             return None
         return 1 - abs(real - made) / 2
-    if first.codes is None or second.codes is None:
-        return None
     real_table, made_table = (
         np.bincount(a * second.size + b, minlength=first.size * second.size) for a, b in zip(first.codes, second.codes, strict=True)
     )
@@ -146,9 +144,8 @@ def _valid(column: _Column) -> float | None:
             return None
         present = real[~np.isnan(real)]
         return float(((made >= present.min()) & (made <= present.max())).mean()) if len(present) else 0.0
-    real_codes, made_codes = column.codes or (np.empty(0, np.int64),) * 2
-    known = np.bincount(real_codes, minlength=column.size) > 0
-    return float(known[made_codes].mean())
+    known = np.bincount(column.codes[0], minlength=column.size) > 0
+    return float(known[column.codes[1]].mean())
 
 
 def _mean(found: Sequence[float | None]) -> float | None:
