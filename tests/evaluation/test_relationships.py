@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from evaluation.comparison import compare
+from evaluation.dataset import evaluate
 from evaluation.fidelity import relationships, sequences, ties
 from evaluation.fidelity.relationships import Sides, matched
+from evaluation.report import public
 from evaluation.results import MetricResult
 from evaluation.work import Work
 from generators.disclosure import POLICIES
@@ -269,3 +271,29 @@ def test_a_missing_key_or_time_is_one_clear_line(real, tmp_path: Path) -> None:
 
 def test_a_table_of_one_row_a_person_has_no_sequences(real, tmp_path: Path) -> None:
     assert not sequences.wanted(Work(compare(*(f["person"] for f in real), real[0]["person"], PERSON, POLICY, 0)))
+
+
+@pytest.mark.promise("likeness.13")
+def test_rows_without_a_person_key_are_followed_within_the_row_they_refer_to(real, tmp_path: Path) -> None:
+    """Tests of a visit: the person stands in a further column of the real files alone; the synthetic ones have the visit's key."""
+    table = replace(VISIT, name="test", person_key=None, persons_by="~person")
+    files = []
+    for name, side in (("train", real[0]), ("holdout", real[1])):
+        rows = pq.read_table(side["visit"])
+        pq.write_table(rows.append_column("~person", rows["who"]), tmp_path / f"{name}.parquet")
+        files.append(tmp_path / f"{name}.parquet")
+    found = followed(*files, people(3)["visit"], tmp_path, table=table)
+    assert found["sequence_gaps"].value == 1
+    assert found["sequence_gaps"].remark == "by who; in order of day"
+    assert found["state"].value > 0.9
+
+
+@pytest.mark.promise("likeness.8")
+def test_ties_can_be_measured_alone_in_a_whole_dataset(real, tmp_path: Path) -> None:
+    only = {"parent_child", "sequence_gaps"}
+    found = evaluate(*real, write(tmp_path / "made", people(3)), SCHEMA, policy=POLICY, only=only)
+    assert {r.metric for r in found.results} == only
+    assert found.of("parent_child", "relationship")[0].value < 0.1
+    assert found.find("sequence_gaps", table="visit").value == 1
+    shown = public(found)
+    assert {r.metric: r.value for r in shown.results}["parent_child"] == round(found.of("parent_child")[0].value, 2)
