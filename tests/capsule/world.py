@@ -120,7 +120,8 @@ def description(**changes: Any) -> CapsuleDescription:
 
 
 def unsigned(folder: Path, *, rows: int = 3, schema: dict[str, Any] = SCHEMA, report: Any = REPORT, **changes: Any) -> Path:
-    """A new unsigned capsule in `folder`."""
+    """A new unsigned capsule in `folder`; `examples` by file name and any field may be given."""
+    examples = changes.pop("examples", {})
     work = folder.parent / f"{folder.name}-work"
     work.mkdir(parents=True)
     data = {
@@ -142,6 +143,7 @@ def unsigned(folder: Path, *, rows: int = 3, schema: dict[str, Any] = SCHEMA, re
         report_json=json.dumps(report),
         report_html="<!doctype html><title>Report</title>",
         summary=json.dumps(SUMMARY) if said.tier == "publicly-sourced" else None,
+        examples=examples,
     )
     return folder
 

@@ -61,6 +61,19 @@ def test_a_release_says_what_it_does_not_meet_and_why_it_was_released_all_the_sa
     assert "What it does not meet" not in text(client.get("/datasets/other-visits/").content)
 
 
+@pytest.mark.promise("utility.10")
+def test_examples_stand_on_the_page_and_are_downloaded_as_they_are(client: Client, publisher: Publisher, take_in: TakeIn) -> None:
+    script = 'print("<b>a score</b>")\n'
+    publisher.publish(examples={"train_torch.py": script})
+    assert take_in().refusal is None
+    address = "/datasets/ed-visits/v1/files/examples/train_torch.py"
+    assert address in client.get("/datasets/ed-visits/").content.decode()
+    sent = client.get(address)
+    assert b"".join(sent.streaming_content).decode() == script
+    assert sent.headers["Content-Type"].startswith("text/x-python")
+    assert sent.headers["X-Content-Type-Options"] == "nosniff"
+
+
 @pytest.mark.promise("catalogue.8")
 @pytest.mark.usefixtures("release")
 def test_a_dataset_page_answers_what_it_is_how_it_was_made_and_what_is_in_it(client: Client) -> None:
