@@ -9,6 +9,8 @@ from evaluation.definitions import DEFINITIONS
 from evaluation.results import Chart, ChartTable, MetricResult
 
 DRAWN = 30
+MATERIAL = 0.05
+"""How much further than held-out people a group's columns are before it is called served worse."""
 PREDICTED = ("target_auc", "target_r2", "target_concordance")
 
 
@@ -26,11 +28,18 @@ def subgroups(results: Sequence[MetricResult]) -> Chart | None:
         bars("Held-out people", labels, [v[1] for v in values[:DRAWN]], REAL, True),
         bars("Synthetic", labels, [v[0] for v in values[:DRAWN]], SYNTHETIC, True),
     ]
+    apart = f"{names[worst]}: its columns differ by {values[worst][0]:.2f}"
+    apart += "" if values[worst][1] is None else f", those of held-out people by {values[worst][1]:.2f}"
+    further = values[worst][0] - (values[worst][1] or 0.0)
+    title = (
+        f"The group served worst is {apart}"
+        if further > MATERIAL
+        else f"No group is served clearly worse than others; the least is {apart}"
+    )
     more = f" The first {DRAWN} are drawn; the table has all." if len(found) > DRAWN else ""
     return Chart(
         "subgroups",
-        f"The group served worst is {names[worst]}: its columns differ by {values[worst][0]:.2f}"
-        + ("" if values[worst][1] is None else f", those of held-out people by {values[worst][1]:.2f}"),
+        title,
         figure(traces, "mean difference of columns", labels, True, 40 * len(labels)),
         ChartTable(("Group", "Synthetic", "Held-out people"), tuple((name, *value) for name, value in zip(names, values, strict=True))),
         f"For {len(found)} groups of people, how far their columns are from the real ones; shorter bars are better. Groups of few people "

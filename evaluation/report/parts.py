@@ -7,8 +7,7 @@ from html import escape
 from typing import Any
 
 from evaluation.definitions import DEFINITIONS
-from evaluation.gates import written
-from evaluation.report.words import in_words
+from evaluation.report.words import in_words, shown
 from evaluation.results import Chart, MetricResult
 
 NO_VALUE = "–"
@@ -46,12 +45,12 @@ def row(r: MetricResult, name: str, meaning: bool = True) -> str:
     value = value_of(r)
     remarks = [x for x in (r.remark if r.value is not None else None, r.subsampled) if x]
     if r.interval is not None and r.value is not None:
-        remarks.insert(0, f"95% interval {written(r.metric, r.interval[0])} to {written(r.metric, r.interval[1])}")
+        remarks.insert(0, f"95% interval {shown(r.metric, r.interval[0])} to {shown(r.metric, r.interval[1])}")
     more = f'<span class="more">{escape(r.meaning)}</span>' if meaning else ""
     under = "".join(f'<span class="more">{escape(x)}</span>' for x in remarks)
     words = in_words(r)
     said = f'<span class="more">{escape(words)}</span>' if words else ""
-    twins = "".join(f'<td class="number">{NO_VALUE if x is None else escape(written(r.metric, x))}</td>' for x in (r.floor, r.ceiling))
+    twins = "".join(f'<td class="number">{NO_VALUE if x is None else escape(shown(r.metric, x))}</td>' for x in (r.floor, r.ceiling))
     return f'<tr><th scope="row">{escape(name)}{more}</th><td class="number">{escape(value)}{said}{under}</td>{twins}</tr>'
 
 
@@ -64,7 +63,7 @@ def title(r: MetricResult) -> str:
 def value_of(r: MetricResult) -> str:
     """The value as people read it, or why there is none."""
     if r.value is not None:
-        return written(r.metric, r.value)
+        return shown(r.metric, r.value)
     return r.remark or "" if r.failed is None else f"Not measured: {r.failed}"
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from evaluation.definitions import DEFINITIONS
-from evaluation.gates import written
-from evaluation.report.words import NOT_MEASURED, share
+from evaluation.report.words import NOT_MEASURED, share, shown
 from evaluation.results import Evaluation, MetricResult
 
 YES, ROUGHLY, NO, UNKNOWN = "yes", "roughly", "no", "unknown"
@@ -47,9 +46,9 @@ def _of(use: str, r: MetricResult, says: Callable[[MetricResult, float], tuple[s
         return UseLine(use, told[0].upper() + told[1:].rstrip(".") + ".", "", UNKNOWN)
     good, answer = says(r, r.value)
     definition = DEFINITIONS[r.metric]
-    figure = f"{definition.title}: {written(r.metric, r.value)}"
+    figure = f"{definition.title}: {shown(r.metric, r.value)}"
     if r.ceiling is not None:
-        figure += f" (real people: {written(r.metric, r.ceiling)})"
+        figure += f" (real people: {shown(r.metric, r.ceiling)})"
     return UseLine(use, answer, figure, good)
 
 
@@ -109,7 +108,7 @@ def _models(r: MetricResult, value: float) -> tuple[str, str]:
 
 
 def _conclusions(r: MetricResult, value: float) -> tuple[str, str]:
-    if value >= 0.75:
+    if value >= min(0.75, 1.0 if r.ceiling is None else r.ceiling - 0.05):
         return YES, "Mostly: a regression on these data comes to much the same conclusions. Check them on real data."
     if value >= 0.5:
         return ROUGHLY, "To try out an analysis: its conclusions differ in part. Check them on real data."

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from evaluation.definitions import DEFINITIONS
-from evaluation.gates import Outcome, Verdict
+from evaluation.gates import Outcome, Verdict, written
 from evaluation.results import Evaluation, MetricResult
 
 LEVELS = {"hard": "must be met", "soft": "to weigh", "advisory": "for information"}
@@ -122,7 +122,7 @@ def _told(question: _Question, outcomes: tuple[Outcome, ...], tier: str) -> tupl
     """The answer for the public: bands only."""
     unmet = [o for o in outcomes if not o.passed]
     if unmet:
-        return f"Perhaps: {_lower(unmet[0].public)}.", ""
+        return _doubt(unmet), ""
     if tier == "structural":
         return "No: nothing observed went into it.", ""
     attacked = [o for o in outcomes if o.metric not in CHECKS]
@@ -139,9 +139,10 @@ def _found(question: _Question, evaluation: Evaluation, outcomes: tuple[Outcome,
     findings = [f for metric in question.metrics for r in evaluation.of(metric) if (f := _finding(r)) is not None]
     worst = max(findings, key=lambda f: f.concern, default=None)
     if unmet:
-        named = [f for f in (_finding(r) for r in evaluation.of(unmet[0].metric)) if f is not None]
+        first = next((o for o in unmet if not _unknown(o)), unmet[0])
+        named = [f for f in (_finding(r) for r in evaluation.of(first.metric)) if f is not None]
         behind = max(named, key=lambda f: f.concern, default=None)
-        return f"Perhaps: {_lower(unmet[0].public)}.", behind.figure if behind else ""
+        return _doubt(unmet), behind.figure if behind else ""
     if worst is None:
         return {
             "structural": "No: nothing observed went into it.",
@@ -154,6 +155,17 @@ def _found(question: _Question, evaluation: Evaluation, outcomes: tuple[Outcome,
         question.fine if attacked else "Nothing rare of anybody appears in it; an attack on single people was not measured.",
         worst.figure,
     )
+
+
+def _unknown(o: Outcome) -> bool:
+    """Whether a condition is not met because nothing was measured."""
+    return o.public.endswith("measured)")
+
+
+def _doubt(unmet: list[Outcome]) -> str:
+    """The answer where a condition is not met."""
+    known = [o for o in unmet if not _unknown(o)]
+    return f"Perhaps: {_lower(known[0].public)}." if known else "Not known: something that must be measured was not."
 
 
 def _gate(outcomes: tuple[Outcome, ...]) -> str:
@@ -268,6 +280,13 @@ def share(value: float) -> str:
     if value < 0.2:
         return f"about 1 in {_two_digits(1 / value):,}"
     return "about half" if 0.48 <= value <= 0.52 else f"{min(value, 0.99):.0%}"
+
+
+def shown(metric: str, value: float) -> str:
+    """A figure as `written`, but one that was rounded without digits that say nothing."""
+    if value != round(value, 2) or DEFINITIONS[metric].form == "count":
+        return written(metric, value)
+    return f"{value:.0%}" if DEFINITIONS[metric].form == "share" else f"{value:.2f}"
 
 
 def _two_digits(number: float) -> int:

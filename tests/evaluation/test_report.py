@@ -137,7 +137,7 @@ def test_what_was_not_attacked_is_not_called_safe(third: Evaluation) -> None:
     nothing = replace(third, results=tuple(r for r in third.results if r.metric in ("rare_values", "structure")))
     lines = attack_lines(nothing, judge(nothing, "privately-sourced"))
     assert [line.answer.startswith("No:") for line in lines] == [False] * 4
-    assert lines[1].answer.startswith(("This was not measured", "Perhaps"))
+    assert lines[1].answer.startswith(("This was not measured", "Not known"))
 
 
 @pytest.mark.promise("report.1")
