@@ -147,6 +147,7 @@ def test_rare_phrases_are_those_a_plain_count_finds(seed: int) -> None:
 )
 def test_an_identifier_within_a_text_is_found(text: str, what: str) -> None:
     assert what in identified(text)
+    assert told._marked(pa.array([f"x {text.lower()}", text]))[0].tolist() == [True, True]
 
 
 @pytest.mark.promise("likeness.11")
@@ -170,7 +171,11 @@ def test_identifiers_are_counted_by_text_and_told_by_kind_without_their_value(tm
 
 @pytest.mark.promise("likeness.11")
 def test_the_public_is_told_of_texts_in_bands_only(tmp_path: Path) -> None:
-    files = (write(tmp_path, "t", [*notes(1), SECRET]), write(tmp_path, "h", notes(2, 300)), write(tmp_path, "s", [*notes(3), SECRET]))
+    files = (
+        write(tmp_path, "t", [*notes(1), SECRET]),
+        write(tmp_path, "h", notes(2, 300)),
+        write(tmp_path, "s", [*notes(3), *[SECRET] * 40]),
+    )
     only = {"rare_phrases", "text_identifiers", "text_vocabulary"}
     found = evaluate(*files, SCHEMA, policy=POLICY, only=only)
     shown = {r.metric: r for r in public(found).results}
