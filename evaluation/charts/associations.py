@@ -68,7 +68,7 @@ def difference_map(c: Comparison, sides: Mapping[str, Associations]) -> Chart | 
     values = [[gaps.get((i, j)) for i in shown[:-1]] for j in shown[:0:-1]]
     most = max(0.2, *(gaps[pair] for pair in drawn))
     rows = tuple(
-        (f"{real.names[i]} and {real.names[j]}", round(float(real.strength[i, j]), 2), round(float(made.strength[i, j]), 2), gaps[i, j])
+        (f"{real.names[i]} and {real.names[j]}", _told(real.strength[i, j]), _told(made.strength[i, j]), gaps[i, j])
         for i, j in sorted(drawn, key=lambda pair: (-gaps[pair], pair))
     )
     layout: dict[str, Any] = {
@@ -90,6 +90,11 @@ def difference_map(c: Comparison, sides: Mapping[str, Associations]) -> Chart | 
         f"A map of pairs of columns, darker where the strength of association differs more between real and synthetic rows. The largest "
         f"difference, {rows[0][3]:.2f}, is between {rows[0][0]}.{more}",
     )
+
+
+def _told(strength: float) -> float:
+    """To two decimals, and never minus nothing."""
+    return round(float(strength), 2) + 0.0
 
 
 def _names_of(labels: list[str], start: float) -> dict[str, Any]:
@@ -116,10 +121,7 @@ def association_differences(c: Comparison, sides: Mapping[str, Associations]) ->
     gaps = np.array([abs(real.strength[i, j] - made.strength[i, j]) for i, j in pairs])
     order = np.argsort(-gaps, kind="stable")[:SHOWN_PAIRS]
     chosen = [pairs[k] for k in order]
-    rows = tuple(
-        (f"{real.names[i]} and {real.names[j]}", round(float(real.strength[i, j]), 2), round(float(made.strength[i, j]), 2))
-        for i, j in chosen
-    )
+    rows = tuple((f"{real.names[i]} and {real.names[j]}", _told(real.strength[i, j]), _told(made.strength[i, j])) for i, j in chosen)
     # two lines: a telephone's screen has no room for both names beside each other
     labels = distinct([f"{short(real.names[i], 18)} ×<br>{short(real.names[j], 18)}" for i, j in chosen])
     traces = [

@@ -5,7 +5,13 @@
   const places = Array.from(document.querySelectorAll("[data-chart]"));
   /* what is left of A4 within its margins, in CSS pixels */
   const PAPER = 680;
+  const LONGEST = 880;
   let closed = [];
+
+  /* lower than on a screen, and never higher than a page */
+  function onPaper(place) {
+    return Math.min(LONGEST, Math.max(300, 0.75 * (figures[place.dataset.chart].layout.height || 450)));
+  }
 
   function draw(place) {
     if (place.dataset.drawn) {
@@ -58,7 +64,7 @@
     places.forEach(function (place) {
       place.dataset.printing = "yes";
       draw(place);
-      Plotly.relayout(place, { autosize: false, width: PAPER });
+      Plotly.relayout(place, { autosize: false, width: PAPER, height: onPaper(place) });
     });
   });
   window.addEventListener("afterprint", function () {
@@ -67,7 +73,7 @@
     });
     places.forEach(function (place) {
       delete place.dataset.printing;
-      Plotly.relayout(place, { autosize: true, width: null });
+      Plotly.relayout(place, { autosize: true, width: null, height: figures[place.dataset.chart].layout.height });
     });
   });
 })();
