@@ -15,12 +15,11 @@ from evaluation.gates import Gate, load, written
 from generators.errors import InputError
 from releases import permissions, policy
 from releases.models import MetricRecord, ReleaseRequest, SyntheticVersion
-from releases.templatetags.plain_words import counted
 from releases.views.gate_lines import gate_lines
 from releases.views.pages import SignedInRequest, page, visible
 
 LIKENESS = "pairwise_accuracy"
-SHOWN = (LIKENESS, "association_rmse", "tvd_mean", "discriminator_auc")
+SHOWN = (LIKENESS, "association_rmse", "tvd_mean")
 """The figures of the table, each with its twins."""
 BETTER_THAN_GUESSING = ("singling_out", "linkability", "inference")
 """Attacks of which the value is already what they gain over people held out."""
@@ -45,7 +44,7 @@ class Compared:
     likeness: float | None
     risk: float | None
     attack: str
-    figures: tuple[str, ...]
+    figures: tuple[tuple[str, str], ...]  # value, and its twins
     gates: str
     unmet: tuple[str, ...]
     passed: bool | None
@@ -135,13 +134,13 @@ def _worst(rows: Sequence[MetricRecord], metric: str) -> MetricRecord | None:
     return min(found, key=lambda r: (r.value or 0.0) * (1 if DEFINITIONS[metric].direction == "higher" else -1), default=None)
 
 
-def _figure(row: MetricRecord | None) -> str:
+def _figure(row: MetricRecord | None) -> tuple[str, str]:
     if row is None or row.value is None:
-        return "not measured"
+        return "not measured", ""
     twins = [
         f"{name} {written(row.metric, twin)}" for name, twin in (("shuffle", row.floor), ("held out", row.ceiling)) if twin is not None
     ]
-    return written(row.metric, row.value) + (f" ({', '.join(twins)})" if twins else "")
+    return written(row.metric, row.value), ", ".join(twins)
 
 
 def _chart(drawn: Sequence[Compared], asked: ReleaseRequest) -> dict[str, Any]:
@@ -175,14 +174,16 @@ def _chart(drawn: Sequence[Compared], asked: ReleaseRequest) -> dict[str, Any]:
     best = min(drawn, key=lambda c: (c.risk or 0.0, -(c.likeness or 0.0)))
     return {
         "id": "versions",
-        "title": f"Of {counted(len(drawn), 'version')}, version {best.version.number} gives an attacker least",
+        "title": f"Of {len(drawn)} versions, version {best.version.number} gives an attacker least"
+        if len(drawn) > 1
+        else f"Likeness and risk of version {best.version.number}",
         "figure": {
             "data": traces,
             "layout": {
                 "height": 420,
                 "showlegend": True,
                 "xaxis": {
-                    "title": {"text": "risk: what the best attack gains, %"},
+                    "title": {"text": "risk: best attack gains, %"},
                     "range": [-2, max([most, *(x for x, _ in across)]) * 1.15 + 3],
                 },
                 "yaxis": {

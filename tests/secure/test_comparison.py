@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from releases import files
+from evaluation.gates import load
+from releases import files, policy
 from releases.capsule.manifest import Manifest
 from releases.models import MetricRecord, ReleaseRequest, SyntheticVersion
 from releases.services import requests
@@ -97,8 +98,10 @@ def test_the_gates_of_the_requests_kind_of_data_are_lines(world: World) -> None:
     chart = shown(world, request).context["chart"]
     up = [s["y0"] for s in chart["figure"]["layout"]["shapes"] if s.get("xref") == "paper"]
     across = [s["x0"] for s in chart["figure"]["layout"]["shapes"] if s.get("yref") == "paper"]
-    assert up == [90.0]
-    assert across == [4.0]
+    gates = load(int(policy.release_policy().tiers["publicly-sourced"].gates)).of("publicly-sourced")
+    assert up == [100 * g.constant for g in gates if g.metric == "pairwise_accuracy"]
+    limits = [advantage(g.metric, g.constant + g.tolerance, None) for g in gates if g.compare == "no_better_than_guessing"]
+    assert across == [pytest.approx(100 * min(limits), abs=0.05)]
     assert "is a gate" in chart["alternative"]
 
 
