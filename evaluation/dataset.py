@@ -51,7 +51,8 @@ def evaluate(
         for name, files in zip(SIDES, (train, holdout, synthetic), strict=True):
             if table.name not in files:
                 raise InputError(f'table "{table.name}" is not among the {name} tables')
-        refuse_other(table.name, train[table.name], holdout[table.name], (learned_from or {}).get(table.name))
+        recorded = None if learned_from is None else learned_from.get(table.name, "")  # of a table not on record: from elsewhere
+        refuse_other(table.name, train[table.name], holdout[table.name], recorded)
     for target in targets:
         if not any(known(target, t) for t in measured):
             raise InputError(f'no table has a column "{target}" to predict')

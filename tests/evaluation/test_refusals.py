@@ -90,6 +90,8 @@ def test_a_version_that_learned_from_the_holdout_or_from_other_rows_is_refused(w
     sides = [{world.schema.name: world.path(name)} for name in ("train", "holdout", "third")]
     with pytest.raises(InputError, match="generated from other rows than this train"):
         dataset.evaluate(*sides, DatasetSchema((world.schema,)), policy=INTERNAL, learned_from={world.schema.name: "0" * 64})
+    with pytest.raises(InputError, match="generated from other rows than this train"):
+        dataset.evaluate(*sides, DatasetSchema((world.schema,)), policy=INTERNAL, learned_from={"another table": sha256(train)})
 
 
 def test_a_table_about_nobody_that_others_refer_to_may_be_whole_on_both_sides(tmp_path: Path) -> None:
