@@ -41,8 +41,8 @@ class Scope:
 
     @property
     def label(self) -> str:
-        """The scope in words: the column's name, "a and b" for a pair, "whole table" for a table."""
-        return " and ".join(self.names[1:]) or "whole table"
+        """The scope in words: the column's name, "a and b" for a pair, "sex, F" for a group, "whole table" for a table."""
+        return (", " if self.kind == "subgroup" else " and ").join(self.names[1:]) or "whole table"
 
 
 @dataclass(frozen=True)
