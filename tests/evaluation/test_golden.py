@@ -43,7 +43,7 @@ def test_a_shuffle_passes_as_single_columns_and_fails_as_learned_data(shuffled: 
 @pytest.mark.promise("evaluate.6")
 def test_a_copy_of_train_fails_in_every_tier_though_its_likeness_is_perfect(copied: Evaluation) -> None:
     for tier in ("structural", "publicly-sourced", "privately-sourced"):
-        assert [o.gate for o in judge(copied, tier).failed_hard] == ["collisions"]
+        assert "collisions" in [o.gate for o in judge(copied, tier).failed_hard]
     assert copied.find("tvd_mean").value == 0
     assert copied.find("collisions").value == 1
     assert copied.find("collisions").ceiling == 0
