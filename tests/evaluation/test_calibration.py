@@ -20,11 +20,10 @@ AREAS = ("membership_quasi_auc", "membership_distance_auc", "membership_density_
 def test_of_200_leak_free_pairs_intervals_cover_and_hardly_any_fails(tmp_path: Path) -> None:
     found = calibrate(200, 1, tmp_path)
     assert found.failed <= 16, found.alarms
-    covered = {metric: count for metric, count in found.covered.items() if metric.split(" of ")[0] in (*AREAS, *RISKS)}
-    assert len(covered) >= len(AREAS) + len(RISKS)
+    # with quasi-identifiers alone so many are equally suspicious that nobody is accused: there is no share to estimate
+    covered = {metric: count for metric, count in found.covered.items() if metric != "membership_quasi_caught"}
+    assert {metric.split(" of ")[0] for metric in covered} >= {*AREAS, *RISKS}
     assert {metric: count for metric, count in covered.items() if not 183 <= count <= 197} == {}
-    # of few people caught only a whole number can be: such intervals are wider than they need to be, never narrower
-    assert all(count >= 183 for metric, count in found.covered.items() if metric.startswith("membership_distance_caught"))
 
 
 @pytest.mark.slow
