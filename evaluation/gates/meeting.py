@@ -57,7 +57,7 @@ def _allowance(gate: Gate, r: MetricResult) -> float:
     if not gate.sigmas:
         return gate.tolerance
     pooled = (r.value * r.n + r.ceiling * r.n_ceiling + 1) / (r.n + r.n_ceiling + 2)
-    return gate.tolerance + gate.sigmas * math.sqrt(pooled * (1 - pooled) * (1 / r.n + 1 / r.n_ceiling))
+    return gate.tolerance + gate.sigmas * math.sqrt(max(0.0, pooled * (1 - pooled)) * (1 / r.n + 1 / r.n_ceiling))
 
 
 def allowed(gate: Gate, r: MetricResult) -> float:

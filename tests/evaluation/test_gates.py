@@ -17,7 +17,7 @@ WORST = {
     "at_most_or_near_ceiling": 1e6,
     "at_least": -1.0,
     "at_most_ceiling": 1.0,
-    "at_least_ceiling": -1.0,
+    "at_least_ceiling": 0.0,
     "no_better_than_guessing": 1.0,
 }
 FAULT = "could not be computed (ValueError)"
