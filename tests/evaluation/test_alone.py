@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from evaluation.basket import MEASURES
 from evaluation.definitions import DEFINITIONS
 from evaluation.results import Evaluation
 from evaluation.work import Measure
 from generators.errors import Cancelled, InputError
+from synthportal.cli.evaluate_command import command
 from synthportal.cli.judging import metric_list
-from tests.evaluation.small import Visits, sound
+from tests.evaluation.small import ROWS, Visits, sound
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,18 @@ def test_a_metric_nobody_knows_is_refused_by_name_before_anything_is_read(tmp_pa
 def test_the_command_line_names_every_metric() -> None:
     listed = [line.split("  ")[0] for line in metric_list().splitlines()]
     assert listed == sorted(DEFINITIONS)
+
+
+@pytest.mark.promise("metrics.24")
+def test_the_command_line_measures_one_metric_without_report_and_verdict(small: Visits, tmp_path: Path) -> None:
+    sides = [word for side in ROWS for word in (f"--{side}", str(small.folder / f"{side}.parquet"))]
+    done = CliRunner().invoke(command, [*sides, "--metric", "tvd_mean", "--out", str(tmp_path / "out")], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "tvd_mean (" in done.output
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["metrics.json"]
+    written = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
+    assert {r["metric"] for r in written["results"]} == {"tvd_mean"}
+    assert "verdict" not in written
 
 
 @pytest.mark.promise("metrics.25")
