@@ -29,7 +29,8 @@ def roc(c: Comparison, curves: Mapping[str, tuple[Floats, Floats]]) -> Chart | N
     caught = {level: values[ALARMS.index(0.01)] for level, values in read.items()}
     best = max(caught, key=lambda level: caught[level])
     traces = [
-        line(level, ALARMS, values, colour, dash)
+        # two lines: a telephone has no room for one
+        line(level.replace(", ", ",<br>", 1), ALARMS, values, colour, dash)
         for (level, values), colour, dash in zip(read.items(), PALETTE * 2, DASHES * 2, strict=False)
     ]
     traces.append(line("guessing", (0, 1), (0, 1), GUESSING, "dot"))
@@ -47,7 +48,7 @@ def roc(c: Comparison, curves: Mapping[str, tuple[Floats, Floats]]) -> Chart | N
         "attack-roc",
         f"Accusing 1 in 100 wrongly, the best attack finds {caught[best]:.0%} of the people whose records were used; guessing finds 1%",
         checked(traces, layout),
-        ChartTable(("Others wrongly accused", *(f"Found by {level}" for level in read)), rows),
+        ChartTable(("Others wrongly accused", *(f"Found with {level}" for level in read)), rows),
         f"A curve for each of {len(read)} attackers: the share of people found by the share of others accused. On the dotted line an "
         "attacker guesses; the further above it a curve is, the more it finds.",
     )
