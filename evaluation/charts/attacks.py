@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 import numpy as np
 
@@ -29,8 +30,8 @@ def roc(c: Comparison, curves: Mapping[str, tuple[Floats, Floats]]) -> Chart | N
     caught = {level: values[ALARMS.index(0.01)] for level, values in read.items()}
     best = max(caught, key=lambda level: caught[level])
     traces = [
-        # two lines: a telephone has no room for one
-        line(level.replace(", ", ",<br>", 1), ALARMS, values, colour, dash)
+        # in short lines: a telephone has no room for long ones
+        line("<br>".join(wrap(level, 28)), ALARMS, values, colour, dash)
         for (level, values), colour, dash in zip(read.items(), PALETTE * 2, DASHES * 2, strict=False)
     ]
     traces.append(line("guessing", (0, 1), (0, 1), GUESSING, "dot"))
