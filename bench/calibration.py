@@ -164,18 +164,19 @@ def planted(pair: Pair, share: float, seed: int) -> Pair:
     count = max(1, round(share * len(pair.synthetic)))
     rows = np.random.default_rng(seed).permutation(size)[:count]
     if share < 0:
-        rows = np.array([_loneliest(pair.train)])
+        rows = np.array([_loneliest(pair)])
     copies = pair.train.take(pa.array(rows))
     copies = copies.set_column(0, "patient_id", pa.array([f"copy-{i}" for i in range(count)]))
     return replace(pair, synthetic=pa.concat_tables([pair.synthetic.slice(count), copies]))
 
 
-def _loneliest(train: pa.Table) -> int:
-    """The row that agrees with any other person's in the fewest columns."""
+def _loneliest(pair: Pair) -> int:
+    """The row of train that agrees with any other person's in the fewest columns."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "train.parquet"
-        pq.write_table(train, path)
-        c = compare(path, path, path, table_schema(), POLICY, 0)
+        train, holdout = Path(folder) / "train.parquet", Path(folder) / "holdout.parquet"
+        pq.write_table(pair.train, train)
+        pq.write_table(pair.holdout, holdout)
+        c = compare(train, holdout, holdout, table_schema(), POLICY, 0)
         return int(Copies(c.train, c.usable, c.people, 0).known.best.argmin())
 
 
