@@ -22,8 +22,8 @@ from django.urls import get_resolver, reverse
 from generators.schema import DatasetSchema, Kind, Role
 from releases import files, permissions
 from releases.capsule.signing import PRIVATE_KEY, create_key, pin
-from releases.models import Account, ReleaseRequest, Run, Snapshot, SourceDataset, SummaryRecord, SyntheticVersion
-from releases.services import requests, runs, sources, summaries
+from releases.models import Account, Drill, ReleaseRequest, Run, Snapshot, SourceDataset, SummaryRecord, SyntheticVersion
+from releases.services import drills, reaudits, requests, runs, sources, summaries
 from tests.secure import world as build
 from tests.secure.canary.canaries import IDENTIFIERS, ORDINARY, VALUES, CanaryTable
 from tests.secure.world import People
@@ -41,7 +41,7 @@ STEWARDS_KINDS = {
 
 READERS = ("steward", "ig", "auditor", "administrator")
 
-SENT_ONLY = frozenset({"sign-out", "choose-version", "cancel-run", "retry-run", "verify-audit", "account-roles"})
+SENT_ONLY = frozenset({"sign-out", "choose-version", "cancel-run", "retry-run", "verify-audit", "account-roles", "reaudit", "end-drill"})
 """Addresses that nothing can be read at."""
 
 
@@ -130,6 +130,8 @@ class Road:
             "versions": SyntheticVersion.objects.filter(request__source__title__startswith="Canaries"),
             "runs": Run.objects.filter(source__title__startswith="Canaries"),
             "accounts": Account.objects.all()[:2],
+            "releases": ReleaseRequest.objects.filter(source__title__startswith="Canaries"),
+            "drills": Drill.objects.filter(request__source__title__startswith="Canaries"),
         }
         keys = {place: list(rows.values_list("pk", flat=True)) for place, rows in kept.items()}
         shown = 0
@@ -359,7 +361,7 @@ class Road:
                 assert not self.evaluated(self.generated(request, generator, 2, "succeeded", of)).evaluation.passed
             version = self.evaluated(self.generated(request, generator, 3, "succeeded", of))
             assert version.evaluation.passed, version.evaluation.verdict
-            ready.append(requests.choose_version(steward, request, version=version))
+            ready.append(build.answered(steward, requests.choose_version(steward, request, version=version)))
         for request in ready:
             self.post("steward", "submit", request.pk, confirm="yes")
             request.refresh_from_db()
@@ -376,6 +378,25 @@ class Road:
         damaged.write_bytes(whole)
         self.published()
         assert {r.state for r in ReleaseRequest.objects.filter(pk__in=[r.pk for r in ready])} == {"published"}
+
+    def walk_after(self, source: SourceDataset) -> None:
+        """A re-audit of a release, and a drill: real rows put into a version on purpose, judged, decided on, destroyed."""
+        released = source.requests.filter(state="published", tier="structural").get()
+        self.ended(reaudits.request_reaudit(self.people.sdat, released), "succeeded")
+        drill = drills.start_drill(
+            self.people.administrator,
+            origin=released.version,
+            kind=Drill.Kind.ROWS,
+            amount=20,
+            title="Canaries, once more",
+            despite_gates=True,
+        )
+        asked = ReleaseRequest.objects.filter(pk=drill.request_id)
+        until(lambda: asked.get().state == "submitted", "the drill is submitted")
+        self.read_everything("a drill under way", ("ig", "administrator"))
+        build.decide(self.people.ig, asked.get(), "reject")
+        drills.destroy_revealed()  # or the worker was quicker
+        assert Drill.objects.get(pk=drill.pk).destroyed_at is not None
 
     def walk_broken_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A page that fails with a value in its message and in its variables."""
