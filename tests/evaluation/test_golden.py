@@ -63,7 +63,8 @@ def test_the_discriminator_cannot_tell_real_from_real_and_tells_a_shuffle(third:
 @pytest.mark.promise("evaluate.1")
 def test_every_figure_of_the_whole_table_has_both_twins(third: Evaluation) -> None:
     for result in third.results:
-        if result.scope.kind == "table" and result.metric != "structure":
+        # the structure is the synthetic table's alone; the worst served group is already a difference from what real rows give
+        if result.scope.kind == "table" and result.metric not in ("structure", "subgroup_worst"):
             assert result.floor is not None, result.metric
             assert result.ceiling is not None, result.metric
             assert result.failed is None
