@@ -13,7 +13,9 @@ from generators.disclosure import POLICIES
 from generators.schema import DatasetSchema
 from releases import overrides, selection
 from releases.models import ReleaseRequest, Run
-from releases.release_policies import IN_FORCE, ReleasePolicy, release_policy
+from releases.release_policies import IN_FORCE as IN_FORCE
+from releases.release_policies import ReleasePolicy
+from releases.release_policies import release_policy as release_policy
 
 State = ReleaseRequest.State
 

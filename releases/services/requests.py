@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
@@ -277,7 +278,7 @@ def _targets(value: Any) -> list[str]:
     return list(dict.fromkeys(value))
 
 
-def _check_targets(request: ReleaseRequest, targets: list[str]) -> None:
+def _check_targets(request: ReleaseRequest, targets: Collection[str]) -> None:
     """InputError for a target that is no variable of the dataset, or none that can be predicted."""
     snapshot = request.source.current_snapshot
     known = selection.predictable(stored.working_schema(snapshot)) if targets and snapshot else {}

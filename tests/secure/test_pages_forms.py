@@ -160,7 +160,7 @@ def test_a_column_of_which_nothing_leaves_has_no_chart() -> None:
 
 
 @pytest.mark.promise("pages.35")
-@pytest.mark.parametrize(("value", "words"), [(0.0, "none"), (0.0025, "about 1 in 400"), (0.5, "50 %"), (1.0, "all")])
+@pytest.mark.parametrize(("value", "words"), [(0.0, "none"), (0.0025, "about 1 in 400"), (0.5, "about half"), (0.7, "70%"), (1.0, "all")])
 def test_a_share_reads_as_a_person_would_say_it(value: float, words: str) -> None:
     assert share(value) == words
 
