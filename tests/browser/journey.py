@@ -205,11 +205,20 @@ class Journey:
         self.inspect(page)
         self.inspect_absent(page, f"{self.sites.secure}/nowhere/")
         page = self.sign_in(ADMINISTRATOR)
-        for path in ("/accounts/", "/accounts/new/"):
+        for path in ("/accounts/", "/accounts/new/", "/drills/", "/drills/new/"):
             page.goto(f"{self.sites.secure}{path}")
             self.inspect(page)
         page.goto(f"{self.sites.secure}/accounts/")
         page.get_by_role("link", name="Ira Reviewer").first.click()
+        self.inspect(page)
+        page = self.sign_in(REVIEWER)
+        for path in ("/releases/", "/policy-check/?gates=2", "/drills/"):
+            page.goto(f"{self.sites.secure}{path}")
+            self.inspect(page)
+        page.goto(f"{self.sites.secure}/releases/")
+        page.get_by_role("link", name=title).first.click()
+        self.inspect(page)
+        page.get_by_role("link", name="Suspend this release").click()
         self.inspect(page)
         page = self.sign_in(AUDITOR)
         page.goto(f"{self.sites.secure}/audit/")
