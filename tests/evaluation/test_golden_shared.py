@@ -54,4 +54,5 @@ def test_a_third_sample_passes_and_copies_fail_on_the_reference_data(name: str, 
     assert failed(parts[2]) == set()
     assert failed(golden.copied(parts[0], schema, draw)) >= COPIED | {"collisions"}
     assert failed(golden.noisy(parts[0], schema, draw)) >= NEAR
-    assert failed(golden.leaf_one(parts[0], schema, draw)) >= NEAR
+    # in a wide table the trees mix rows, so that none is very near to a real one; who was learned from shows all the same
+    assert failed(golden.leaf_one(parts[0], schema, draw)) >= {"membership_distance", "membership_density"}
