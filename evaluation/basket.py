@@ -66,20 +66,25 @@ def evaluate(
     progress("reading the tables", 0.0)
     refuse_other(table.name, Path(train), Path(holdout), learned_from)
     c = compare(Path(train), Path(holdout), Path(synthetic), table, policy, seed, kept_whole=kept_whole)
-    work = Work(c, Asked(None if targets is None else tuple(targets), fit), progress)
+    return evaluated(c, Asked(None if targets is None else tuple(targets), fit), only, progress)
+
+
+def evaluated(c: Comparison, asked: Asked, only: Collection[str] | None = None, progress: Progress = silent) -> Evaluation:
+    """As `evaluate`, of tables that are open already."""
+    work = Work(c, asked, progress)
     results = measure(work, only)
     work.begin("drawing charts", 1 - DRAWING, DRAWING)
     charts = draw(work, results) if only is None else []
     progress("done", 1.0)
     return Evaluation(
-        table=table.name,
+        table=c.table.name,
         results=tuple(results),
         charts=tuple(charts),
         rows=_released_rows(c),
         persons=_released_persons(c),
         versions={name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
-        seed=seed,
-        policy=policy.as_dict(),
+        seed=c.seed,
+        policy=c.policy.as_dict(),
         notes=tuple(_notes(c) + work.notes),
     )
 

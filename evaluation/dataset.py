@@ -88,25 +88,10 @@ def _table(
     kept_whole: bool = False,
 ) -> Evaluation:
     train, holdout, synthetic = (files[table.name] for files in (sides.train, sides.holdout, sides.synthetic))
-    try:
-        c = compare(train, holdout, synthetic, table, policy, seed, kept_whole=kept_whole)
-        few = int(c.people.max()) + 1 < policy.minimum_table
-    except InputError:
-        few = False  # said by the basket, with its reason
-    if not few:
-        return basket.evaluate(
-            train,
-            holdout,
-            synthetic,
-            table,
-            policy=policy,
-            seed=seed,
-            targets=asked.targets,
-            only=only,
-            fit=asked.fit,
-            kept_whole=kept_whole,
-            progress=progress,
-        )
+    progress("reading the tables", 0.0)
+    c = compare(train, holdout, synthetic, table, policy, seed, kept_whole=kept_whole)
+    if int(c.people.max()) + 1 >= policy.minimum_table:
+        return basket.evaluated(c, asked, only, progress)
     note = (
         f"{table.name} is about too few people to be summarised: nothing of it was used, and only structure and rare values were checked."
     )

@@ -206,7 +206,7 @@ def test_the_report_has_a_part_for_each_table_and_the_json_reads_back(good: Eval
     page = html(good, judge(good, "publicly-sourced"))
     for name in good.names:
         assert f"<summary>{name}</summary>" in page
-    assert "keys between tables" in page
+    assert "Keys between tables" in page
     assert Evaluation.from_json(good.to_json()) == good
     assert public(good).to_json() == public(good).to_json()
 
