@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 IN_FORCE = "release-policy-3"
-_POLICIES = Path(__file__).parent / "policies"
+FOLDER = Path(__file__).parent / "policies"
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class ReleasePolicy:
 @cache
 def release_policy(identity: str = IN_FORCE) -> ReleasePolicy:
     """The release policy with that id. KeyError when the installation holds no such version."""
-    path = _POLICIES / f"{identity}.json"
-    if identity not in {p.stem for p in _POLICIES.glob("release-policy-*.json")}:
+    path = FOLDER / f"{identity}.json"
+    if identity not in {p.stem for p in FOLDER.glob("release-policy-*.json")}:
         raise KeyError(f"no release policy {identity}")
     raw = json.loads(path.read_text(encoding="utf-8"))
     tiers = {

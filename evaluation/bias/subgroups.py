@@ -56,10 +56,16 @@ def groupings(columns: Sequence[ColumnSchema], train: Rows) -> tuple[Grouping, .
             bands = (f"{a}–{b - 1}" for a, b in pairwise(edges))
             found.append(Grouping(column, (*bands, f"{edges[-1]} and over")))
         else:
-            values = sorted(categories(train.column(column))[1], key=str)
+            values = sorted(categories(train.column(column))[1], key=_in_order)
             if 2 <= len(values) <= MOST:
                 found.append(Grouping(column, tuple(str(v) for v in values), tuple(values)))
     return tuple(found)
+
+
+def _in_order(value: object) -> tuple[int, float, str]:
+    """Numbers by size, though they are written as text, before words by name."""
+    text = str(value)
+    return (0, float(text), "") if text.isdecimal() else (1, 0.0, text)
 
 
 def enough(groups: npt.NDArray[np.int64], people: npt.NDArray[np.int32], size: int, minimum: int) -> Bools:

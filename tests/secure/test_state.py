@@ -10,7 +10,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
-from releases import permissions, policy, state_diagram
+from evaluation.gates import versions
+from releases import permissions, policy, release_policies, state_diagram
 from releases.jobs import perform
 from releases.models import Account, AuditEvent, ReleaseRequest
 from releases.permissions import Refused
@@ -148,6 +149,13 @@ def test_the_release_policy_is_data_with_a_version_and_an_unknown_version_is_ref
     with pytest.raises(KeyError):
         policy.release_policy("release-policy-999")
     assert policy.release_policy().tier("no such tier") is None
+
+
+@pytest.mark.promise("gates.3")
+def test_no_release_policy_names_gates_that_are_a_draft() -> None:
+    issued = {str(gates.number) for gates in versions() if gates.status == "issued"}
+    for path in sorted(release_policies.FOLDER.glob("release-policy-*.json")):
+        assert {tier.gates for tier in policy.release_policy(path.stem).tiers.values()} <= issued
 
 
 GUARD_CASES = {
