@@ -110,7 +110,8 @@ def _sentences(tier: str, outcomes: tuple[Outcome, ...]) -> tuple[str, str]:
     hard = [o for o in outcomes if o.level == "hard"]
     failed = [o for o in hard if not o.passed]
     accepted = [o for o in outcomes if o.overridden]
-    weigh = [o for o in outcomes if o.level != "hard" and not o.passed and not o.overridden]
+    weigh = [o for o in outcomes if o.level == "soft" and not o.passed and not o.overridden]
+    noted = sum(o.level == "advisory" and not o.passed for o in outcomes)
     if failed:
         first = f"This version may not be released: {_listed([_lower(o.public) for o in failed])}."
     else:
@@ -119,10 +120,13 @@ def _sentences(tier: str, outcomes: tuple[Outcome, ...]) -> tuple[str, str]:
     if weigh:
         parts.append(f"To weigh: {_listed([_lower(o.public) for o in weigh])}")
     if accepted:
-        words = [f"{_lower(o.public)}, because {OVERRIDE_CODES[o.overridden or '']}" for o in accepted]
-        parts.append(f"Accepted although it is not met: {_listed(words)}")
+        words = [f"{_lower(o.public)}, because {OVERRIDE_CODES[o.overridden or '']}" for o in accepted[:2]]
+        more = f"; and {len(accepted) - 2} more" if len(accepted) > 2 else ""
+        parts.append(f"Accepted although not met: {'; '.join(words)}{more}")
     if not parts:
-        return first, "Nothing else needs weighing."
+        parts.append("Nothing else needs weighing")
+    if noted:
+        parts.append(f"{noted} {'finding is' if noted == 1 else 'findings are'} for information")
     return first, "; ".join(parts[:1] + [_lower(p) for p in parts[1:]]) + "."
 
 
