@@ -195,7 +195,10 @@ def _chart(drawn: Sequence[Compared], asked: ReleaseRequest) -> dict[str, Any]:
             },
         },
         "alternative": "One dot a version. Up is more alike, right is more risk: the best place is top left. "
-        + " ".join(f"The line at {value:g} % is a gate: {words}." for value, words in [*across, *up]),
+        + " ".join(
+            [f"Right of the line at {value:g} % an attack's gate fails where the gain is certain, too." for value, _ in across]
+            + [f"The line at {value:g} % is a gate: {words}." for value, words in up]
+        ),
         "table": {
             "columns": ["Version", "Likeness, %", "Best attack gains, %", "Which attack"],
             "rows": [[f"Version {c.version.number}", _percent(c.likeness), _percent(c.risk), c.attack] for c in drawn],
@@ -219,7 +222,7 @@ def _lines(asked: ReleaseRequest, tiers: set[str]) -> tuple[list[tuple[float, st
         return [], []
     risks = [(100 * _material(gate), gate) for gate in gates if gate.metric in ATTACKS and gate.compare == "no_better_than_guessing"]
     strictest = min(risks, key=lambda each: each[0], default=None)
-    across = [] if strictest is None else [(round(strictest[0], 1), f"{_level(strictest[1])}: attacks")]
+    across = [] if strictest is None else [(round(strictest[0], 1), "gains that matter")]
     alike = [g for g in gates if g.metric == LIKENESS and g.compare.startswith("at_least") and g.constant]
     return across, [(round(100 * g.constant, 1), f"{_level(g)}: likeness") for g in alike[:1]]
 
