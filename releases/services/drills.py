@@ -10,10 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from generators.errors import Cancelled, InputError
-from releases import audit, evidence, files, policy
+from releases import audit, evidence, files, policy, visibility
 from releases.capsule.publish import DRILL
 from releases.models import Account, DestructionRecord, Drill, EvaluationRecord, ReleaseRequest, Run, SignOff, SyntheticVersion
-from releases.permissions import Refused, drill_origins
+from releases.permissions import Refused
 from releases.release_policies import IN_FORCE
 from releases.services import runs
 from releases.services.recorded import locked, permit, recorded
@@ -41,7 +41,7 @@ def start_drill(
     with transaction.atomic():
         like = locked(origin.request)
         administrator = permit(actor, "start_drill")
-        if not drill_origins(administrator).filter(pk=origin.pk).exists():
+        if not visibility.drill_origins(administrator).filter(pk=origin.pk).exists():
             raise Refused("A drill is made of an evaluated version that a request chose.")
         missing = policy.described(like, {}) or policy.variables_justified(like, {})
         if missing is not None:

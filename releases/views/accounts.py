@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 
 from generators.errors import InputError
-from releases import permissions
+from releases import permissions, visibility
 from releases.forms import AccountForm, RoleForm
 from releases.models import REVIEWER_ROLES, Account, RoleGrant, RoleName
 from releases.permissions import Refused
@@ -26,7 +26,7 @@ CRUMB = "Accounts"
 def account_list(request: SignedInRequest) -> HttpResponse:
     """Every account with its roles."""
     sort, fields = ordering(request, SORTS)
-    rows = permissions.visible_accounts(request.user).prefetch_related("grants").order_by(*fields)
+    rows = visibility.visible_accounts(request.user).prefetch_related("grants").order_by(*fields)
     shown = paged(request, rows, 50)
     context = {
         "found": shown,
@@ -99,7 +99,7 @@ def roles(request: SignedInRequest, key: str) -> HttpResponse:
 
 
 def _found(request: SignedInRequest, key: str) -> Account:
-    found: Account = visible(permissions.visible_accounts(request.user), key)
+    found: Account = visible(visibility.visible_accounts(request.user), key)
     return found
 
 

@@ -15,7 +15,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from releases import permissions
+from releases import permissions, visibility
 from releases.forms import AuditFilterForm
 from releases.models import AuditEvent
 from releases.permissions import Refused
@@ -69,7 +69,7 @@ def _page(request: SignedInRequest, checked: Checked | None = None, at: datetime
 
 def _filtered(request: SignedInRequest) -> tuple[QuerySet[AuditEvent], AuditFilterForm]:
     """The events the address asks for; what cannot be read in it is shown beside its field and filters nothing."""
-    events = permissions.visible_events(request.user).select_related("actor")
+    events = visibility.visible_events(request.user).select_related("actor")
     actions = AuditEvent.objects.order_by("action").values_list("action", flat=True).distinct()
     form = AuditFilterForm(request.GET or None, actions=actions)
     form.is_valid()

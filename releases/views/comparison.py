@@ -13,7 +13,7 @@ from django.urls import reverse
 from evaluation.definitions import DEFINITIONS
 from evaluation.gates import Gate, load, written
 from generators.errors import InputError
-from releases import permissions, policy
+from releases import permissions, policy, visibility
 from releases.models import MetricRecord, ReleaseRequest, SyntheticVersion
 from releases.views.gate_lines import gate_lines
 from releases.views.pages import SignedInRequest, page, visible
@@ -60,7 +60,7 @@ class Compared:
 @page(role=READERS)
 def compare(request: SignedInRequest, key: str) -> HttpResponse:
     """Every version of a request, likeness against risk, with its gates and main figures."""
-    asked: ReleaseRequest = visible(permissions.visible_requests(request.user).select_related("source"), key)
+    asked: ReleaseRequest = visible(visibility.visible_requests(request.user).select_related("source"), key)
     versions = list(asked.versions.select_related("evaluation").order_by("number"))
     measured = _measured(asked)
     compared = [_compared(request, asked, version, measured.get(version.pk, [])) for version in versions]

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from generators.errors import InputError
-from releases import drill_rates, permissions
+from releases import drill_rates, permissions, visibility
 from releases.models import Drill, SyntheticVersion
 from releases.permissions import Refused
 from releases.services import drills as service
@@ -53,7 +53,7 @@ class DrillForm(forms.Form):
 def drill_list(request: SignedInRequest) -> HttpResponse:
     """How often leaks were caught, and the drills this person may know of."""
     me = request.user
-    rows = permissions.visible_drills(me).select_related("request").order_by("-started_at")
+    rows = visibility.visible_drills(me).select_related("request").order_by("-started_at")
     context = {
         "rates": [[f"{r.kind}, {r.who}", *_rate(r)] for r in drill_rates.rates()],
         "rate_columns": ["Leak, and who looked", "Caught", "Rate", "95 % interval"],
@@ -67,7 +67,7 @@ def drill_list(request: SignedInRequest) -> HttpResponse:
 def new(request: SignedInRequest) -> HttpResponse:
     """An administrator starts a drill."""
     form = DrillForm(sent(request))
-    origins = permissions.drill_origins(request.user).select_related("request__source", "request__author")
+    origins = visibility.drill_origins(request.user).select_related("request__source", "request__author")
     form.fields["origin"].queryset = origins.order_by("-made_at")  # type: ignore[attr-defined]
     context = {
         "form": form,
@@ -97,7 +97,7 @@ def drill(request: SignedInRequest, key: str) -> HttpResponse:
     found = _found(request, key)
     asked, planted = found.request, found.planted or {}
     last = asked.runs.order_by("-queued_at").first()
-    seen = permissions.visible_requests(request.user).filter(pk=asked.pk).exists()
+    seen = visibility.visible_requests(request.user).filter(pk=asked.pk).exists()
     facts = [
         ("Leak", EXPLAINED[Drill.Kind(found.kind)]),
         ("Modelled on", f"{found.origin.request.title}, version {found.origin.number}"),
@@ -134,7 +134,7 @@ def end(request: SignedInRequest, key: str) -> HttpResponse:
 
 
 def _found(request: SignedInRequest, key: str) -> Drill:
-    found: Drill = visible(permissions.visible_drills(request.user).select_related("request__source", "origin__request", "started_by"), key)
+    found: Drill = visible(visibility.visible_drills(request.user).select_related("request__source", "origin__request", "started_by"), key)
     return found
 
 

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from generators.errors import InputError
-from releases import overrides, permissions, stored
+from releases import overrides, permissions, stored, visibility
 from releases.models import SyntheticVersion
 from releases.permissions import Refused
 from releases.services import requests as service
@@ -39,7 +39,7 @@ def choose(request: SignedInRequest, key: str) -> HttpResponse:
 
 def _found(request: SignedInRequest, key: str) -> SyntheticVersion:
     related = ("request__source", "evaluation", "summary", "made_by", "snapshot")
-    found: SyntheticVersion = visible(permissions.visible_versions(request.user).select_related(*related), key)
+    found: SyntheticVersion = visible(visibility.visible_versions(request.user).select_related(*related), key)
     return found
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from releases import permissions, standing
+from releases import permissions, standing, visibility
 from releases.models import Account, Announcement, ReleaseRequest, RoleGrant, Run, SignOff, Snapshot
 from releases.templatetags.plain_words import age, day, number
 from releases.views.pages import SignedInRequest, page
@@ -66,7 +66,7 @@ def home(request: SignedInRequest) -> HttpResponse:
         Group("Drills under way", _drills(me)),
         Group("My drafts", _drafts(me)),
     )
-    decided = SignOff.objects.filter(request__in=permissions.visible_requests(me)).exclude(request__drill__revealed_at__isnull=False)
+    decided = SignOff.objects.filter(request__in=visibility.visible_requests(me)).exclude(request__drill__revealed_at__isnull=False)
     decisions = decided.select_related("request").order_by("-decided_at")[:5]
     context = {
         "groups": [group for group in candidates if group.cards],
@@ -78,9 +78,9 @@ def home(request: SignedInRequest) -> HttpResponse:
 
 
 def _to_review(me: Account) -> list[Card]:
-    if not me.roles & set(permissions.REVIEWERS):
+    if not me.roles & set(visibility.REVIEWERS):
         return []
-    waiting = permissions.visible_requests(me).filter(state=ReleaseRequest.State.SUBMITTED).order_by("submitted_at")
+    waiting = visibility.visible_requests(me).filter(state=ReleaseRequest.State.SUBMITTED).order_by("submitted_at")
     cards = []
     for asked in waiting.select_related("author", "version__summary", "source")[: 2 * MOST]:
         if permissions.explain(me, "sign_off", asked) is None:
@@ -102,7 +102,7 @@ def _watched(me: Account) -> list[Card]:
     if not me.roles & {"sdat", "ig"}:
         return []
     cards = []
-    for asked in permissions.visible_releases(me).prefetch_related("announcements", "reaudits", "runs").order_by("-changed_at"):
+    for asked in visibility.visible_releases(me).prefetch_related("announcements", "reaudits", "runs").order_by("-changed_at"):
         here = reverse("release", args=[asked.pk])
         last = standing.trouble(asked)
         if asked.state == ReleaseRequest.State.SUSPENDED:
@@ -117,7 +117,7 @@ def _watched(me: Account) -> list[Card]:
 def _drills(me: Account) -> list[Card]:
     if "administrator" not in me.roles:
         return []
-    under_way = permissions.secret_drills().select_related("request")
+    under_way = visibility.secret_drills().select_related("request")
     return [
         Card(
             drill.request.title,
@@ -132,7 +132,7 @@ def _drills(me: Account) -> list[Card]:
 
 
 def _mine(me: Account) -> QuerySet[ReleaseRequest]:
-    return permissions.visible_requests(me).filter(author=me).select_related("source")
+    return visibility.visible_requests(me).filter(author=me).select_related("source")
 
 
 def _returned(me: Account) -> list[Card]:
@@ -146,7 +146,7 @@ def _returned(me: Account) -> list[Card]:
 
 
 def _schemas(me: Account) -> list[Card]:
-    waiting = permissions.visible_snapshots(me).filter(state=Snapshot.State.PROFILED, source__stewards=me).select_related("source")
+    waiting = visibility.visible_snapshots(me).filter(state=Snapshot.State.PROFILED, source__stewards=me).select_related("source")
     return [
         Card(
             snapshot.source.title,
@@ -232,7 +232,7 @@ def _next_step(me: Account) -> NextStep:
         if me.sources.exists():
             return NextStep("You can ask for a release of one of your datasets.", reverse("sources"), "See your datasets")
         return NextStep("Begin by registering a dataset.", reverse("register-source"), "Register a dataset")
-    if me.roles & set(permissions.REVIEWERS):
+    if me.roles & set(visibility.REVIEWERS):
         return NextStep("New requests appear here when a steward submits one.", reverse("requests"), "See what was decided before")
     if "administrator" in me.roles:
         return NextStep("Accounts and roles are yours to look after.", reverse("accounts"), "See the accounts")

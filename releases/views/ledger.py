@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from generators.errors import InputError
-from releases import budget, permissions
+from releases import budget, permissions, visibility
 from releases.models import LedgerEntry, SourceDataset
 from releases.permissions import Refused
 from releases.services import ledger as service
@@ -39,7 +39,7 @@ class BudgetForm(forms.Form):
 @page(role=("steward", "sdat", "ig", "auditor"))
 def ledgers(request: SignedInRequest) -> HttpResponse:
     """The datasets whose ledger this person may read; those with a budget that waits first."""
-    sources = list(permissions.visible_ledgers(request.user).order_by("title"))
+    sources = list(visibility.visible_ledgers(request.user).order_by("title"))
     found = list(zip(sources, budget.standings(sources), strict=True))
     found.sort(key=lambda pair: pair[1].waiting is None)
     return render(request, "secure/ledgers.html", {"shown": paged(request, found, ENTRIES_A_PAGE)})
@@ -48,10 +48,10 @@ def ledgers(request: SignedInRequest) -> HttpResponse:
 @page()
 def ledger(request: SignedInRequest, key: str) -> HttpResponse:
     """One dataset's ledger, newest first, and its budget."""
-    source: SourceDataset = visible(permissions.visible_ledgers(request.user), key)
+    source: SourceDataset = visible(visibility.visible_ledgers(request.user), key)
     entries = source.ledger.select_related("actor", "proposed_by", "summary", "version", "run").order_by("-number")
     shown = paged(request, entries, ENTRIES_A_PAGE)
-    may_open = permissions.visible_summaries(request.user)
+    may_open = visibility.visible_summaries(request.user)
     opened = set(may_open.filter(ledger__in=[e.pk for e in shown.object_list]).values_list("pk", flat=True))
     now = budget.standing(source)
     me = request.user
@@ -77,7 +77,7 @@ def ledger(request: SignedInRequest, key: str) -> HttpResponse:
 @page("GET", "HEAD", "POST", role="steward")
 def propose(request: SignedInRequest, key: str) -> HttpResponse:
     """A steward proposes a budget."""
-    source: SourceDataset = visible(permissions.visible_sources(request.user), key)
+    source: SourceDataset = visible(visibility.visible_sources(request.user), key)
     now = budget.standing(source)
     form = BudgetForm(sent(request), initial=(now.budget.budget if now.budget else None) or {})
     context = {
@@ -105,7 +105,7 @@ def propose(request: SignedInRequest, key: str) -> HttpResponse:
 @page("POST")
 def set_budget(request: SignedInRequest, key: str) -> HttpResponse:
     """IG sets the proposal that the page showed."""
-    source: SourceDataset = visible(permissions.visible_ledgers(request.user), key)
+    source: SourceDataset = visible(visibility.visible_ledgers(request.user), key)
     proposal = request.POST.get("proposal", "")
     if not proposal.isdigit() and permissions.explain(request.user, "set_budget", source) is None:
         response = refused(request, InputError("say which proposal is meant: open the ledger and set it there"))

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from evaluation import gates
 from generators.errors import InputError
-from releases import permissions, standing
+from releases import permissions, standing, visibility
 from releases.models import Announcement, ReleaseRequest, Run
 from releases.permissions import Refused
 from releases.release_policies import IN_FORCE, release_policy
@@ -205,12 +205,12 @@ def export(request: SignedInRequest) -> HttpResponse:
 
 
 def _releases(request: SignedInRequest) -> Any:
-    related = permissions.visible_releases(request.user).select_related("source", "version__evaluation", "author")
+    related = visibility.visible_releases(request.user).select_related("source", "version__evaluation", "author")
     return related.prefetch_related("reaudits", "runs").order_by("title", "release_version")
 
 
 def _found(request: SignedInRequest, key: str) -> ReleaseRequest:
-    related = permissions.visible_releases(request.user).select_related("source", "author", "version__evaluation", "version__summary")
+    related = visibility.visible_releases(request.user).select_related("source", "author", "version__evaluation", "version__summary")
     found: ReleaseRequest = visible(related, key)
     return found
 

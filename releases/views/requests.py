@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from generators.errors import InputError
 from generators.registry import GENERATORS
-from releases import overrides, permissions, policy, selection, stored
+from releases import overrides, permissions, policy, selection, stored, visibility
 from releases.forms import ConfirmForm, GenerateForm, PurposeForm, ReasonForm, RequestForm, VariablesForm
 from releases.models import ReleaseRequest, SourceDataset
 from releases.permissions import Refused
@@ -33,7 +33,7 @@ def request_list(request: SignedInRequest) -> HttpResponse:
     """The requests this person may know of."""
     sort, fields = ordering(request, SORTS)
     state = request.GET.get("state", "")
-    rows = permissions.visible_requests(request.user).select_related("source", "author").order_by(*fields)
+    rows = visibility.visible_requests(request.user).select_related("source", "author").order_by(*fields)
     rows = rows.exclude(drill__revealed_at__isnull=False)  # those have a list of their own
     if state in ReleaseRequest.State.values:
         rows = rows.filter(state=state)
@@ -51,7 +51,7 @@ def request_list(request: SignedInRequest) -> HttpResponse:
 @page("GET", "HEAD", "POST", role="steward")
 def new(request: SignedInRequest, key: str) -> HttpResponse:
     """Begin a request for a release of a dataset."""
-    source: SourceDataset = visible(permissions.visible_sources(request.user), key)
+    source: SourceDataset = visible(visibility.visible_sources(request.user), key)
     context = {
         "caption": source.title,
         "heading": "Ask for a release",
@@ -88,7 +88,7 @@ def request_page(request: SignedInRequest, key: str) -> HttpResponse:
         "runs": runs,
         "signoffs": list(asked.signoffs.select_related("reviewer").order_by("-decided_at")),
         "facts": _facts(asked),
-        "may_review": asked.state == ReleaseRequest.State.SUBMITTED and bool(me.roles & set(permissions.REVIEWERS)),
+        "may_review": asked.state == ReleaseRequest.State.SUBMITTED and bool(me.roles & set(visibility.REVIEWERS)),
         "review_seen": asked.submitted_at is not None,
         "cancel_refusal": answers["cancel_request"],
         "revise_refusal": answers["revise"],
@@ -283,7 +283,7 @@ def _form_page(request: SignedInRequest, form: BaseForm, context: dict[str, Any]
 
 def _found(request: SignedInRequest, key: str) -> ReleaseRequest:
     related = ("source", "author", "submitted_by", "version__summary", "version__evaluation")
-    found: ReleaseRequest = visible(permissions.visible_requests(request.user).select_related(*related), key)
+    found: ReleaseRequest = visible(visibility.visible_requests(request.user).select_related(*related), key)
     return found
 
 

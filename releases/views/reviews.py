@@ -13,7 +13,7 @@ from django.urls import reverse
 from evaluation.results import Evaluation
 from generators.errors import InputError
 from releases import evidence as proof
-from releases import overrides, permissions, policy, stored
+from releases import overrides, permissions, policy, stored, visibility
 from releases.forms import DecisionForm
 from releases.models import ReleaseRequest, SignOff
 from releases.permissions import Refused
@@ -100,7 +100,7 @@ def confirm(request: SignedInRequest, key: str) -> HttpResponse:
 
 def _found(request: SignedInRequest, key: str) -> ReleaseRequest:
     related = ("source", "author", "submitted_by", "version__summary", "version__evaluation", "version__snapshot")
-    asked: ReleaseRequest = visible(permissions.visible_requests(request.user).select_related(*related), key)
+    asked: ReleaseRequest = visible(visibility.visible_requests(request.user).select_related(*related), key)
     if asked.submitted_at is None or asked.version is None:
         raise Refused("This request has not been submitted; there is nothing to review yet.")
     return asked

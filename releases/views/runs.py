@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from generators.errors import InputError
-from releases import permissions
+from releases import permissions, visibility
 from releases.models import Run
 from releases.permissions import Refused
 from releases.services import runs as service
@@ -98,7 +98,7 @@ def retry(request: SignedInRequest, key: str) -> HttpResponse:
 
 def _found(request: SignedInRequest, key: str) -> Run:
     related = ("source", "request", "snapshot", "version", "started_by", "cancel_requested_by")
-    found: Run = visible(permissions.visible_runs(request.user).select_related(*related), key)
+    found: Run = visible(visibility.visible_runs(request.user).select_related(*related), key)
     return found
 
 

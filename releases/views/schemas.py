@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from generators.errors import InputError
 from generators.schema import DatasetSchema
-from releases import permissions
+from releases import permissions, visibility
 from releases.models import Snapshot
 from releases.permissions import Refused
 from releases.services import sources as service
@@ -23,7 +23,7 @@ from releases.views.schema_form import SchemaForm
 @page("GET", "HEAD", "POST")
 def schema(request: SignedInRequest, key: str) -> HttpResponse:
     """A row per column to check and correct; read-only once confirmed."""
-    snapshot: Snapshot = visible(permissions.visible_snapshots(request.user).select_related("source"), key)
+    snapshot: Snapshot = visible(visibility.visible_snapshots(request.user).select_related("source"), key)
     raw = snapshot.confirmed_schema or snapshot.proposed_schema
     refusal = permissions.explain(request.user, "confirm_schema", snapshot)
     source = snapshot.source

@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from generators.errors import InputError
 from generators.schema import DatasetSchema
-from releases import permissions
+from releases import permissions, visibility
 from releases.forms import PointForm, SourceForm, StewardForm, UploadForm
 from releases.incoming import Incoming, is_archive
 from releases.models import Account, DestructionRecord, Publication, Run, Snapshot, SourceDataset, SummaryRecord, SyntheticVersion
@@ -48,7 +48,7 @@ class LedgerEntry:
 def source_list(request: SignedInRequest) -> HttpResponse:
     """The datasets this person may know of."""
     sort, fields = ordering(request, SORTS)
-    rows = permissions.visible_sources(request.user).annotate(
+    rows = visibility.visible_sources(request.user).annotate(
         snapshot_count=Count("snapshots", distinct=True),
         request_count=Count("requests", filter=Q(requests__drill__isnull=True), distinct=True),
     )
@@ -84,7 +84,7 @@ def register(request: SignedInRequest) -> HttpResponse:
 def source(request: SignedInRequest, key: str) -> HttpResponse:
     """One dataset: description, columns, snapshots, requests, the disclosure ledger, and the one thing to do next."""
     me = request.user
-    found: SourceDataset = visible(permissions.visible_sources(me), key)
+    found: SourceDataset = visible(visibility.visible_sources(me), key)
     snapshots = list(
         found.snapshots.select_related("received_by", "confirmed_by").prefetch_related("destructions", "runs").order_by("-number")
     )
@@ -103,7 +103,7 @@ def source(request: SignedInRequest, key: str) -> HttpResponse:
         "tables": schema.tables if schema else (),
         "confirmed": bool(shown and shown.confirmed_schema),
         "snapshots": [_snapshot_row(s, _steward(me, found)) for s in snapshots],
-        "requests": list(permissions.visible_requests(request.user).filter(source=found).select_related("author").order_by("-changed_at")),
+        "requests": list(visibility.visible_requests(request.user).filter(source=found).select_related("author").order_by("-changed_at")),
         "ledger": _ledger(found, snapshots),
         "facts": [
             ("Data controller", found.controller),
@@ -123,7 +123,7 @@ def source(request: SignedInRequest, key: str) -> HttpResponse:
 @page("GET", "HEAD", "POST", role="steward")
 def data(request: SignedInRequest, key: str) -> HttpResponse:
     """Send a file, or point at one. Whether this person may is asked before a byte of it is read."""
-    found: SourceDataset = visible(permissions.visible_sources(request.user), key)
+    found: SourceDataset = visible(visibility.visible_sources(request.user), key)
     refusal = permissions.explain(request.user, "receive_upload", found)
     if request.method == "POST" and refusal:
         refuse(request.user, "receive_upload", found, refusal)
@@ -175,7 +175,7 @@ def _received(steward: Account, found: SourceDataset, sent: list[UploadedFile[An
 @page("GET", "HEAD", "POST", role="steward")
 def stewards(request: SignedInRequest, key: str) -> HttpResponse:
     """Give a dataset another steward."""
-    found: SourceDataset = visible(permissions.visible_sources(request.user), key)
+    found: SourceDataset = visible(visibility.visible_sources(request.user), key)
     people = Account.objects.filter(is_active=True, groups__name="steward").exclude(sources=found).order_by("full_name")
     form = StewardForm(sent(request), people=people)
     context = {

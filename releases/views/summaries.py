@@ -19,7 +19,7 @@ from generators.summarising.exposure import TOGETHER
 from generators.summary import ColumnSummary, MetadataSummary
 from generators.summary_difference import Change, difference
 from generators.summary_words import describe
-from releases import budget, permissions, stored
+from releases import budget, permissions, stored, visibility
 from releases.models import Account, LedgerEntry, SourceDataset, SummaryRecord
 from releases.permissions import Refused
 from releases.services import summaries as service
@@ -36,7 +36,7 @@ CHANGES_SHOWN = 200
 @page("GET", "HEAD", "POST", role="steward")
 def new(request: SignedInRequest, key: str) -> HttpResponse:
     """Ask for a summary under a disclosure policy."""
-    source: SourceDataset = visible(permissions.visible_sources(request.user), key)
+    source: SourceDataset = visible(visibility.visible_sources(request.user), key)
     form = SummaryForm(sent(request), initial={"without": _in_the_way(source)})
     context = {
         "form": form,
@@ -76,7 +76,7 @@ def summary(request: SignedInRequest, key: str) -> HttpResponse:
     for place, part in enumerate(shown.object_list):
         part.draw(f"chart-{shown.start_index() + place}")
     checks = assertions(read, stored.summarised_schema(record))
-    seen_source = permissions.visible_sources(request.user).filter(pk=record.source_id).exists()
+    seen_source = visibility.visible_sources(request.user).filter(pk=record.source_id).exists()
     context = {
         "record": record,
         "policy": read.policy,
@@ -97,7 +97,7 @@ def summary(request: SignedInRequest, key: str) -> HttpResponse:
         "before": before,
         "changed": len(changes),
         "gone": [c for c in changes if c.what == "gone" and not any(c in p.changes for p in every)][:CHANGES_SHOWN],
-        "may_see_ledger": permissions.visible_ledgers(request.user).filter(pk=record.source_id).exists(),
+        "may_see_ledger": visibility.visible_ledgers(request.user).filter(pk=record.source_id).exists(),
         "crumbs": [("Datasets", reverse("sources")), (record.source.title, reverse("source", args=[record.source_id]))]
         if seen_source
         else [("Requests", reverse("requests"))],
@@ -118,7 +118,7 @@ def download(request: SignedInRequest, key: str) -> HttpResponse:
 
 def _visible(actor: Account, key: str) -> SummaryRecord:
     found: SummaryRecord = visible(
-        permissions.visible_summaries(actor).select_related("source", "snapshot__working_copy", "requested_by"), key
+        visibility.visible_summaries(actor).select_related("source", "snapshot__working_copy", "requested_by"), key
     )
     return found
 

@@ -35,9 +35,8 @@ SYNTHPORTAL_REAUDIT_AT = environment.text("SYNTHPORTAL_SECURE_REAUDIT_AT", "30 2
 
 # Mail: alerts to SDAT and IG, without a figure in them. Without a server they stand on the home pages alone.
 SYNTHPORTAL_MAIL_FROM = environment.text("SYNTHPORTAL_SECURE_MAIL_FROM")
-EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = environment.mail_server(
-    "SYNTHPORTAL_SECURE_MAIL"
-)
+_MAIL = environment.mail_server("SYNTHPORTAL_SECURE_MAIL")
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL
 EMAIL_TIMEOUT = 5
 
 FILE_UPLOAD_TEMP_DIR = str(environment.private_folder(SYNTHPORTAL_SECURE_FILES / "uploads"))

@@ -172,7 +172,7 @@ def test_every_example_of_the_reference_page_is_a_rule():
 def test_the_evaluation_counts_rows_that_are_alike_though_they_stand_far_apart(tmp_path, monkeypatch):
     import pyarrow.parquet as pq
 
-    monkeypatch.setattr("evaluation.rules.CHUNK", 10)
+    monkeypatch.setattr("evaluation.fidelity.rule_breaks.CHUNK", 10)
     columns = (ColumnSchema("person", Kind.IDENTIFIER, "string"), ColumnSchema("n", Kind.INTEGER, "int64"))
     table = TableSchema("t", columns, person_key="person")
     rows = pa.table({"person": [f"P{i % 40}" for i in range(41)], "n": pa.array([1] * 41)})

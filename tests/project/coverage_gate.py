@@ -14,6 +14,7 @@ MINIMUM = 95
 GATED = (
     "releases/policy.py",
     "releases/permissions.py",
+    "releases/visibility.py",
     "releases/audit.py",
     "releases/services/*",
     "releases/capsule/*",

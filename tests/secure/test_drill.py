@@ -14,7 +14,7 @@ from django.utils import timezone
 from evaluation.intervals import wilson
 from generators.errors import Cancelled, InputError
 from generators.schema import DatasetSchema
-from releases import audit, drill_rates, evidence, files, permissions, policy, stored
+from releases import audit, drill_rates, evidence, files, permissions, policy, stored, visibility
 from releases.capsule.attestation import Attestation, SignedOff
 from releases.capsule.layout import CapsuleRefused
 from releases.capsule.publish import DRILL, publish
@@ -140,9 +140,9 @@ def test_an_administrator_starts_a_drill_that_looks_like_its_authors_and_says_so
     event = AuditEvent.objects.get(action="start_drill")
     assert (event.actor, event.target_id) == (world.people.administrator, str(asked.pk))
     for name in ("steward", "sdat", "ig", "ppi", "nobody"):
-        assert not permissions.visible_drills(getattr(world.people, name)).exists()
+        assert not visibility.visible_drills(getattr(world.people, name)).exists()
     for name in ("administrator", "auditor"):
-        assert permissions.visible_drills(getattr(world.people, name)).exists()
+        assert visibility.visible_drills(getattr(world.people, name)).exists()
     version = planted(drill)
     assert (version.made_by, version.rows, version.seed) == (like.author, like.version.rows, like.version.seed)
     assert Drill.objects.get().planted["rows"] == 30
@@ -193,9 +193,9 @@ def test_two_clicks_at_once_start_one_drill(committed_world: World) -> None:
 def test_reviewers_see_a_request_like_any_other_and_the_steward_sees_nothing(world: World) -> None:
     drill = submitted(world)
     asked = drill.request
-    assert permissions.visible_requests(world.people.ig).filter(pk=asked.pk).exists()
-    assert not permissions.visible_requests(world.people.steward).filter(pk=asked.pk).exists()
-    assert not permissions.visible_runs(world.people.steward).filter(request=asked).exists()
+    assert visibility.visible_requests(world.people.ig).filter(pk=asked.pk).exists()
+    assert not visibility.visible_requests(world.people.steward).filter(pk=asked.pk).exists()
+    assert not visibility.visible_runs(world.people.steward).filter(request=asked).exists()
     page = client(world, "ig").get(reverse("review", args=[asked.pk]))
     assert page.status_code == 200
     assert "drill" not in page.content.decode().replace("/drills/", "").replace(">Drills<", "").lower()

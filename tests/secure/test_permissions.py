@@ -7,7 +7,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from releases import permissions
+from releases import permissions, visibility
 from releases.models import Account, ReleaseRequest, SignOff, SyntheticVersion
 from releases.permissions import Refused
 from releases.services import accounts, requests, sources
@@ -20,17 +20,17 @@ PEOPLE = ("administrator", "steward", "outsider", "sdat", "ig", "other_ig", "ppi
 @pytest.mark.promise("permissions.4")
 def test_a_steward_sees_only_the_datasets_they_steward(world: World) -> None:
     people = world.people
-    assert list(permissions.visible_sources(people.steward)) == [world.source]
-    assert not permissions.visible_sources(people.outsider).exists()
+    assert list(visibility.visible_sources(people.steward)) == [world.source]
+    assert not visibility.visible_sources(people.outsider).exists()
     sources.add_steward(people.steward, world.source, person=people.outsider)
-    assert list(permissions.visible_sources(people.outsider)) == [world.source]
-    assert set(permissions.visible_requests(people.outsider)) == {world.ready, world.ready_marginal}
+    assert list(visibility.visible_sources(people.outsider)) == [world.source]
+    assert set(visibility.visible_requests(people.outsider)) == {world.ready, world.ready_marginal}
 
 
 @pytest.mark.promise("permissions.4")
 def test_a_steward_whose_role_was_withdrawn_sees_nothing(world: World) -> None:
     accounts.remove_role(world.people.administrator, world.people.steward, role="steward")
-    assert not permissions.visible_sources(world.people.steward).exists()
+    assert not visibility.visible_sources(world.people.steward).exists()
     assert permissions.explain(world.people.steward, "create_request", world.source) is not None
 
 
@@ -38,27 +38,27 @@ def test_a_steward_whose_role_was_withdrawn_sees_nothing(world: World) -> None:
 def test_reviewers_see_a_request_once_it_is_submitted_with_all_its_attempts_and_the_summary_behind_it(world: World) -> None:
     people = world.people
     for reviewer in (people.ig, people.sdat, people.ppi):
-        assert not permissions.visible_requests(reviewer).exists()
-        assert not permissions.visible_summaries(reviewer).exists()
-        assert not permissions.visible_sources(reviewer).exists()
+        assert not visibility.visible_requests(reviewer).exists()
+        assert not visibility.visible_summaries(reviewer).exists()
+        assert not visibility.visible_sources(reviewer).exists()
     requests.submit(people.steward, world.ready_marginal)
     for reviewer in (people.ig, people.sdat, people.ppi):
-        assert list(permissions.visible_requests(reviewer)) == [world.ready_marginal]
-        assert list(permissions.visible_versions(reviewer)) == [world.ready_marginal.version]
-        assert list(permissions.visible_evaluations(reviewer)) == [world.ready_marginal.version.evaluation]
-        assert list(permissions.visible_summaries(reviewer)) == [world.summary]
-        assert not permissions.visible_runs(reviewer).exists()
-        assert not permissions.visible_snapshots(reviewer).exists()
+        assert list(visibility.visible_requests(reviewer)) == [world.ready_marginal]
+        assert list(visibility.visible_versions(reviewer)) == [world.ready_marginal.version]
+        assert list(visibility.visible_evaluations(reviewer)) == [world.ready_marginal.version.evaluation]
+        assert list(visibility.visible_summaries(reviewer)) == [world.summary]
+        assert not visibility.visible_runs(reviewer).exists()
+        assert not visibility.visible_snapshots(reviewer).exists()
 
 
 @pytest.mark.promise("permissions.6")
 def test_an_auditor_reads_everything_and_may_do_nothing(world: World) -> None:
     auditor = world.people.auditor
-    assert permissions.visible_sources(auditor).exists()
-    assert permissions.visible_requests(auditor).count() == ReleaseRequest.objects.count()
-    assert permissions.visible_versions(auditor).count() == SyntheticVersion.objects.count()
-    assert permissions.visible_events(auditor).exists()
-    assert permissions.visible_accounts(auditor).exists()
+    assert visibility.visible_sources(auditor).exists()
+    assert visibility.visible_requests(auditor).count() == ReleaseRequest.objects.count()
+    assert visibility.visible_versions(auditor).count() == SyntheticVersion.objects.count()
+    assert visibility.visible_events(auditor).exists()
+    assert visibility.visible_accounts(auditor).exists()
     targets = {
         "confirm_schema": world.source.latest_snapshot,
         "cancel_run": world.source.runs.first(),
@@ -77,18 +77,18 @@ def test_an_auditor_reads_everything_and_may_do_nothing(world: World) -> None:
 def test_administrators_and_people_without_a_role_see_no_data_at_all(world: World, who: str) -> None:
     requests.submit(world.people.steward, world.ready)
     person = getattr(world.people, who)
-    for visible in (permissions.visible_sources, permissions.visible_requests, permissions.visible_runs, permissions.visible_versions):
+    for visible in (visibility.visible_sources, visibility.visible_requests, visibility.visible_runs, visibility.visible_versions):
         assert not visible(person).exists()
-    assert permissions.visible_accounts(person).exists() == (who == "administrator")
-    assert not permissions.visible_events(person).exists()
+    assert visibility.visible_accounts(person).exists() == (who == "administrator")
+    assert not visibility.visible_events(person).exists()
 
 
 @pytest.mark.promise("permissions.1")
 def test_nobody_signed_out_or_deactivated_may_do_or_see_anything(world: World) -> None:
     Account.objects.filter(pk=world.people.steward.pk).update(is_active=False)
     for actor in (None, AnonymousUser(), world.people.steward):
-        assert not permissions.visible_sources(actor).exists()
-        assert not permissions.visible_requests(actor).exists()
+        assert not visibility.visible_sources(actor).exists()
+        assert not visibility.visible_requests(actor).exists()
         for action in permissions.ACTIONS:
             assert permissions.explain(actor, action, world.ready) == "Sign in first."
     assert world.people.steward.roles == frozenset()
