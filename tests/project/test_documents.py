@@ -10,7 +10,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-_READ = re.compile(r"""(?:environment\.(?:text|flag|integer|listed|path|mail_server)|environ(?:\.get)?[\[(]|_port)\(?["'](?P<name>[A-Z_]+)["']""")
+_READ = re.compile(
+    r"""(?:environment\.(?:text|flag|integer|listed|path|mail_server)|environ(?:\.get)?[\[(]|_port)\(?["'](?P<name>[A-Z_]+)["']"""
+)
 _OURS = {"SYNTHPORTAL_TEST_VAR", "SYNTHPORTAL_START"}
 """Not settings: how the tests' processes and a start's processes know each other."""
 
