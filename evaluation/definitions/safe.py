@@ -238,10 +238,11 @@ SAFE: dict[str, Definition] = {
         "lower",
         "share",
         "band",
-        "The 100 people learned from whose values are rarest are attacked one by one by somebody who knows everybody else: share of them "
-        "near whom a released row lies more strikingly than near people never seen, at one false alarm in a hundred. 1% or 2% is chance.",
-        "ratio of densities by nearest rows (B. van Breugel and others, DOMIAS, 2023) at 1% false positives of as many most exposed people "
-        "held out; interval: Wilson 1927, and of the threshold",
+        "The people learned from whose values are rarest, 100 at least, are attacked one by one by somebody who knows everybody else: "
+        "share of them near whom a released row lies more strikingly than near as rare people never seen, at one false alarm in a hundred (in "
+        "fifty, of fewer). 1% or 2% is chance.",
+        "ratio of densities by nearest rows (B. van Breugel and others, DOMIAS, 2023) at 1% false positives of the same share of most "
+        "exposed people held out; interval: Wilson 1927, and of the threshold",
     ),
     "membership_shadow_auc": Definition(
         "Membership inference of the most exposed people by shadow models",
@@ -249,8 +250,8 @@ SAFE: dict[str, Definition] = {
         "half",
         "score",
         "withheld",
-        "How well an attacker who also has the method, and fits it again to other real people with and without somebody, tells the 100 "
-        "most exposed people learned from from as many held out: 0.5 guessing, 1 always.",
+        "How well an attacker who also has the method, and fits it again to other real people with and without somebody, tells "
+        "the most exposed people learned from, 100 at least, from those held out: 0.5 guessing, 1 always.",
         "likelihood ratio against shadow models (N. Carlini and others 2022, section VI-D); interval: Hanley and McNeil 1982",
     ),
     "membership_shadow_caught": Definition(
@@ -259,7 +260,7 @@ SAFE: dict[str, Definition] = {
         "lower",
         "share",
         "band",
-        "Share of the 100 most exposed people learned from whom that attacker finds, with one false alarm in a hundred of as many people "
+        "Share of the most exposed people learned from, 100 at least, whom that attacker finds, with one false alarm in a hundred of those "
         "held out. 1% or 2% is chance.",
         "true-positive rate at 1% false positives (N. Carlini and others 2022); interval: Wilson 1927, and of the threshold",
     ),

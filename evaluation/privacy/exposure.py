@@ -1,12 +1,14 @@
-"""The 100 most exposed people, attacked one by one, beside as many who were held out: how many could be recognised, without showing them.
+"""The most exposed people, a hundred at least, attacked one by one beside the same share of those held out: how many could be recognised,
+without showing them.
 
 Somebody is exposed whose values are rare among real people. Whoever knows all other people the generator learned from asks of each of the
 hundred: does a released row lie nearer than anybody else does? Where the generator kept nothing of single people, the most exposed of those
-held out look just the same; they set the threshold, one false alarm in a hundred of them.
+held out look just the same; they set the threshold, one false alarm in a hundred of them, or beyond all of them where they are fewer.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +26,7 @@ from evaluation.tables.nearness import Distances, nearest
 from evaluation.work import Work
 
 MOST = 100
-"""People attacked on each side."""
+"""People learned from who are attacked, at least."""
 FEWEST = 50
 """With fewer people on a side there is no attack worth the name."""
 SEARCHED = 200_000
@@ -40,9 +42,13 @@ class Exposed:
     def __init__(self, w: Work) -> None:
         self.c, self.a = c, a = w.c, w.shared(Attacked)
         train, holdout = surprise(w.shared(Coded), c)
-        learned = _most(train, c.people, np.arange(c.train.rows))
-        held = _most(holdout, c.held_out, np.flatnonzero(a.dealt != FRESH))
+        learned = _ordered(train, c.people, np.arange(c.train.rows))
+        held = _ordered(holdout, c.held_out, np.flatnonzero(a.dealt != FRESH))
         least = max(FEWEST, c.policy.minimum)
+        # The same share of either side: the hundred rarest of eight hundred people are rarer than the hundred rarest of two hundred, and
+        # who is rarer is recognised more easily among rows that nobody was learned from, too.
+        share = max(MOST / max(1, len(learned)), least / max(1, len(held)))
+        learned, held = (side[: math.ceil(share * len(side) - 1e-9)] for side in (learned, held))
         if min(len(learned), len(held)) < least:
             raise Incomputable(f"fewer than {least} people to attack")
         self.learned = ChosenRows(c.train, learned, "train", c.people[learned])
@@ -81,11 +87,10 @@ def surprise(coded: Coded, c: Comparison) -> tuple[Floats, Floats]:
     return found
 
 
-def _most(surprising: Floats, people: npt.NDArray[np.int32], places: Ints) -> Ints:
-    """Of the rows at `places`, the most surprising row of each of the most surprising persons, most surprising first."""
+def _ordered(surprising: Floats, people: npt.NDArray[np.int32], places: Ints) -> Ints:
+    """Of the rows at `places`, the most surprising row of each person, most surprising first."""
     order = places[np.argsort(-surprising[places], kind="stable")]
-    first = np.sort(np.unique(people[order], return_index=True)[1])[:MOST]
-    return order[first]
+    return order[np.sort(np.unique(people[order], return_index=True)[1])]
 
 
 def recognised(w: Work) -> list[MetricResult]:
@@ -99,7 +104,8 @@ def recognised(w: Work) -> list[MetricResult]:
     def share(rows: Rows) -> float:
         released = a.fresh if rows is c.holdout else SampledRows(rows, SEARCHED, c.seed)
         scores = [membership.ratio(mine, known) for mine, known in zip(exposed.away(released), others, strict=True)]
-        made[rows.name] = membership.caught(scores[0], scores[1])
+        # of fewer than a hundred there is no hundredth part: the threshold is the most striking of them
+        made[rows.name] = membership.caught(scores[0], scores[1], max(membership.FALSE_POSITIVES, 1 / (len(scores[1]) + 1)))
         return made[rows.name][0]
 
     attacked, controls = len(exposed.learned.who), len(exposed.held.who)

@@ -230,7 +230,7 @@ def _caught(r: MetricResult, value: float) -> _Finding:
     low = r.interval[0] if r.interval else value
     if value <= ALARMS or low <= ALARMS * 2:
         return _Finding(NONE, "", f"no better than guessing ({share(value)} found; by guessing, about 1 in 100)")
-    whom = "the 100 most exposed people" if r.metric.startswith(("exposed", "membership_shadow")) else "the people whose records were used"
+    whom = "the most exposed people" if r.metric.startswith(("exposed", "membership_shadow")) else "the people whose records were used"
     words = f"{_often(value)}: {share(value)} of {whom} would be found, at one false alarm in a hundred."
     return _Finding(value, words, f"{share(value)}{_interval(r)}; by guessing, about 1 in 100")
 

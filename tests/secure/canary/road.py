@@ -20,7 +20,7 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 
 from generators.schema import DatasetSchema, Kind, Role
-from releases import files, permissions
+from releases import files, permissions, visibility
 from releases.capsule.signing import PRIVATE_KEY, create_key, pin
 from releases.models import Account, Drill, ReleaseRequest, Run, Snapshot, SourceDataset, SummaryRecord, SyntheticVersion
 from releases.services import drills, reaudits, requests, runs, sources, summaries
@@ -407,7 +407,7 @@ class Road:
             raise RuntimeError(f"cannot show {local}")
 
         with monkeypatch.context() as patched:
-            patched.setattr(permissions, "visible_sources", fails)
+            patched.setattr(visibility, "visible_sources", fails)
             for persona in ("steward", "auditor"):
                 response = self.answered("a page that fails", self.client(persona).get(reverse("sources")))
                 assert response.status_code == 500
