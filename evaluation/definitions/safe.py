@@ -239,8 +239,8 @@ SAFE: dict[str, Definition] = {
         "share",
         "band",
         "The people learned from whose values are rarest, 100 at least, are attacked one by one by somebody who knows everybody else: "
-        "share of them near whom a released row lies more strikingly than near as rare people never seen, at one false alarm in a hundred (in "
-        "fifty, of fewer). 1% or 2% is chance.",
+        "share of them near whom a released row lies more strikingly than near as rare people never seen, at one false alarm in a hundred "
+        "(in fifty, of fewer). 1% or 2% is chance.",
         "ratio of densities by nearest rows (B. van Breugel and others, DOMIAS, 2023) at 1% false positives of the same share of most "
         "exposed people held out; interval: Wilson 1927, and of the threshold",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from evaluation.comparison import compare
 from evaluation.privacy import exposure, membership, shadows
 from evaluation.privacy.attacked import FRESH
 from evaluation.results import Incomputable, MetricResult
 from evaluation.work import Asked, Fit, Work
 from generators.errors import Cancelled, InputError
-from tests.evaluation.conftest import World
+from generators.simulated import emergency_department
+from tests.evaluation.conftest import INTERNAL, World
 
 
 def recognised(world: World, name: str) -> MetricResult:
@@ -62,6 +65,27 @@ def test_those_attacked_are_the_people_with_the_rarest_values_one_row_each(world
     assert train[exposed.learned.chosen].min() >= train[rest].max()
 
 
+@pytest.mark.promise("attacks.5")
+def test_rarer_people_on_the_larger_side_are_not_accused_for_being_rare(world: World, tmp_path: Path) -> None:
+    """A tenth of the people held out, four tenths learned from: of a shuffle, nobody was learned from as a person."""
+    kept = [c for c in world.schema.columns if c.name in ("patient_id", "sex", "age", "arrival_mode", "disposition", "wait_minutes")]
+    schema = replace(world.schema, columns=tuple(kept), rules=())
+    table = emergency_department(rows=4000, seed=5).select([c.name for c in kept])
+    codes = np.asarray(table["patient_id"].combine_chunks().dictionary_encode().indices)
+    failed = []
+    for seed in range(8):
+        draw = np.random.default_rng(seed)
+        side = draw.random(int(codes.max()) + 1)[codes]
+        train, holdout = (table.filter(pa.array((side >= a) & (side < b))) for a, b in ((0.0, 0.5), (0.5, 0.65)))
+        mixed = pa.table({n: train[n].take(pa.array(draw.permutation(len(train)))) for n in train.column_names})
+        for name, rows in (("train", train), ("holdout", holdout), ("mixed", mixed)):
+            pq.write_table(rows, tmp_path / f"{name}.parquet")
+        c = compare(tmp_path / "train.parquet", tmp_path / "holdout.parquet", tmp_path / "mixed.parquet", schema, INTERNAL, seed)
+        (found,) = exposure.recognised(Work(c))
+        failed.append(found.value > 0.1)
+    assert sum(failed) <= 1
+
+
 @pytest.mark.promise("attacks.6")
 def test_no_key_place_or_value_of_anybody_attacked_is_told(world: World, exposed: exposure.Exposed) -> None:
     found = repr(recognised(world, "copy"))
@@ -72,9 +96,6 @@ def test_no_key_place_or_value_of_anybody_attacked_is_told(world: World, exposed
 def test_too_few_people_are_not_attacked(world: World) -> None:
     few = world.table("holdout").slice(0, 60)
     pq.write_table(few, world.path("few"))
-    from evaluation.comparison import compare
-    from tests.evaluation.conftest import INTERNAL
-
     c = compare(world.path("train"), world.path("few"), world.path("third"), world.schema, INTERNAL, 3)
     with pytest.raises(Incomputable, match="fewer than 50 people"):
         exposure.Exposed(Work(c))
