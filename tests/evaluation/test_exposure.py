@@ -68,22 +68,26 @@ def test_those_attacked_are_the_people_with_the_rarest_values_one_row_each(world
 @pytest.mark.promise("attacks.5")
 def test_rarer_people_on_the_larger_side_are_not_accused_for_being_rare(world: World, tmp_path: Path) -> None:
     """A tenth of the people held out, four tenths learned from: of a shuffle, nobody was learned from as a person."""
-    kept = [c for c in world.schema.columns if c.name in ("patient_id", "sex", "age", "arrival_mode", "disposition", "wait_minutes")]
+    kept = [
+        c
+        for c in world.schema.columns
+        if c.name in ("patient_id", "sex", "age", "arrival_mode", "disposition", "triage_category", "wait_minutes")
+    ]
     schema = replace(world.schema, columns=tuple(kept), rules=())
-    table = emergency_department(rows=4000, seed=5).select([c.name for c in kept])
+    table = emergency_department(rows=6000, seed=5).select([c.name for c in kept])
     codes = np.asarray(table["patient_id"].combine_chunks().dictionary_encode().indices)
-    failed = []
-    for seed in range(8):
+    shares = []
+    for seed in range(12):
         draw = np.random.default_rng(seed)
         side = draw.random(int(codes.max()) + 1)[codes]
-        train, holdout = (table.filter(pa.array((side >= a) & (side < b))) for a, b in ((0.0, 0.5), (0.5, 0.65)))
+        train, holdout = (table.filter(pa.array((side >= a) & (side < b))) for a, b in ((0.0, 0.4), (0.4, 0.5)))
         mixed = pa.table({n: train[n].take(pa.array(draw.permutation(len(train)))) for n in train.column_names})
         for name, rows in (("train", train), ("holdout", holdout), ("mixed", mixed)):
             pq.write_table(rows, tmp_path / f"{name}.parquet")
         c = compare(tmp_path / "train.parquet", tmp_path / "holdout.parquet", tmp_path / "mixed.parquet", schema, INTERNAL, seed)
         (found,) = exposure.recognised(Work(c))
-        failed.append(found.value > 0.1)
-    assert sum(failed) <= 1
+        shares.append(found.value)
+    assert np.mean(shares) < 0.03
 
 
 @pytest.mark.promise("attacks.6")
