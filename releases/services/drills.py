@@ -117,16 +117,7 @@ def planted(run: Run, token: str, *, told: dict[str, Any], produced: list[dict[s
         request.save()
         drill.planted = told
         drill.save()
-        evaluating = runs.begin(
-            run.started_by,
-            Run.Kind.EVALUATE,
-            run.source,
-            request=request,
-            snapshot=run.snapshot,
-            version=version,
-            summary=run.summary,
-            parameters={"targets": request.targets},
-        )
+        evaluating = runs.begin_on(version, Run.Kind.EVALUATE, run.started_by)
         audit.record(None, "plant_drill", version, drill=drill.pk, run=run.pk, next=evaluating.pk)
     return version
 
@@ -146,15 +137,7 @@ def judged(record: EvaluationRecord) -> Drill | None:
     audit.record(None, "judge_drill", request, drill=drill.pk, caught=drill.gates_caught, gates=record.gates_version)
     if drill.gates_caught and not drill.despite_gates:
         return _reveal(request, drill, "The gates caught it.")
-    runs.begin(
-        drill.started_by,
-        Run.Kind.DRILL,
-        request.source,
-        request=request,
-        snapshot=record.version.snapshot,
-        version=record.version,
-        summary=record.version.summary,
-    )
+    runs.begin_on(record.version, Run.Kind.DRILL, drill.started_by)
     return drill
 
 
@@ -252,7 +235,7 @@ def _sentence(drill: Drill) -> str:
         for who, caught in (("gates", drill.gates_caught), ("reviewers", drill.reviewers_caught))
         if words[caught]
     ]
-    return " ".join((*parts, "Nothing of it was ever published, and its files are destroyed."))
+    return " ".join((*parts, "Nothing of it was ever published, and its files are being destroyed."))
 
 
 def _under_way(request: ReleaseRequest) -> Drill:

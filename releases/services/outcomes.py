@@ -246,16 +246,7 @@ def generated(
             made_at=timezone.now(),
             run=run,
         )
-        evaluating = runs.begin(
-            run.started_by,
-            Run.Kind.EVALUATE,
-            run.source,
-            request=request,
-            snapshot=run.snapshot,
-            version=version,
-            summary=run.summary,
-            parameters={"targets": request.targets},
-        )
+        evaluating = runs.begin_on(version, Run.Kind.EVALUATE, run.started_by)
         ledger.enter(
             locked(run.source),
             LedgerEntry.What.GENERATION,

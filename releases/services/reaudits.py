@@ -75,16 +75,7 @@ def _begun(actor: Account | None, request: ReleaseRequest) -> Run:
     version = request.version
     if version is None:
         raise ValueError("a release without a version")
-    return runs.begin(
-        actor,
-        Run.Kind.REAUDIT,
-        request.source,
-        request=request,
-        snapshot=version.snapshot,
-        version=version,
-        summary=version.summary,
-        parameters={"targets": request.targets},
-    )
+    return runs.begin_on(version, Run.Kind.REAUDIT, actor)
 
 
 def _recorded(run: Run, outcome: str, **values: object) -> ReauditRecord:

@@ -22,7 +22,7 @@ from rq.job import Job
 
 from generators.errors import Cancelled
 from releases import audit, files
-from releases.models import Account, Run, WorkingCopy
+from releases.models import Account, Run, SyntheticVersion, WorkingCopy
 from releases.services.recorded import locked, permit, recorded
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,21 @@ def begin(actor: Account | None, kind: str, source: Any, **links: Any) -> Run:
     run = Run.objects.create(kind=kind, source=source, started_by=actor, token=secrets.token_hex(16), queued_at=timezone.now(), **links)
     transaction.on_commit(lambda: enqueue(run))
     return run
+
+
+def begin_on(version: SyntheticVersion, kind: str, actor: Account | None) -> Run:
+    """As `begin`, work on a version: with everything it was made from, and what its request would have predicted."""
+    request = version.request
+    return begin(
+        actor,
+        kind,
+        request.source,
+        request=request,
+        snapshot=version.snapshot,
+        version=version,
+        summary=version.summary,
+        parameters={"targets": request.targets},
+    )
 
 
 def enqueue(run: Run) -> bool:
