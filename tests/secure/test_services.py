@@ -31,6 +31,7 @@ WITHOUT_A_RECORD = {
     "recorded.locked": "reads a row",
     "sources.raw_data": "finds a file",
     "runs.begin": "part of the service that starts the run, which records it",
+    "runs.begin_on": "as `runs.begin`",
     "runs.enqueue": "tells the queue; the row is the truth",
     "runs.finish": "part of the service that stores the outcome; writes its event itself",
     "runs.report": "progress is not a state",
