@@ -66,8 +66,23 @@ def test_nothing_unpickles() -> None:
     assert wrong == []
 
 
-def test_the_web_processes_do_not_load_the_learning_library() -> None:
-    assert [str(file) for file in modules(*PACKAGES) for name in imported(file) if name.split(".")[0] == "torch"] == []
+LEARNING_LIBRARIES = ("torch", "opacus")
+
+
+def test_only_models_know_the_learning_library() -> None:
+    found = {file for file in modules(*PACKAGES) for name in imported(file) if name.split(".")[0] in LEARNING_LIBRARIES}
+
+    assert {file.relative_to(ROOT).parts[:2] for file in found} <= {("generators", "models")}
+
+
+def test_nothing_loads_the_learning_library_before_it_is_used() -> None:
+    program = (
+        "import sys, generators.registry, generators.fitting.fitted, generators.fitting.estimator, evaluation.dataset, synthportal.cli; "
+        "print([m for m in sys.modules if m.partition('.')[0] in ('torch', 'opacus')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_every_module_fits_on_a_few_screens() -> None:

@@ -1,0 +1,1 @@
+"""Tables as small whole numbers, and back: what every learned generator learns."""

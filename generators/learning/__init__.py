@@ -1,0 +1,1 @@
+"""From records to a saved model: the one shape of all learned generators."""

@@ -1,0 +1,1 @@
+"""The family: what learns the joint distribution of coded rows."""
