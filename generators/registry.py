@@ -15,6 +15,7 @@ from generators.errors import InputError
 from generators.generating import aggregates, marginal, structural
 from generators.generating.plan import PARTITION, Plan, Vocabulary, plan
 from generators.generating.production import GeneratedFile, copy_public, produce, vocabulary_of
+from generators.learning.known import learned_generators
 from generators.mechanism import Mechanism, mechanism
 from generators.progress import Progress, silent
 from generators.schema import DatasetSchema
@@ -28,15 +29,21 @@ MANY_ROWS = 1_000_000
 
 @dataclass(frozen=True)
 class GeneratorInfo:
-    """A generator as people choose it. needs: "schema", "summary" or "data"; good_for and risk are plain words."""
+    """A generator as people choose it. needs: "schema", "summary" or "data"; the other texts are plain words.
+
+    installed: False where a package is missing without which it cannot be fitted.
+    """
 
     name: str
     version: str
     title: str
     tier: str
     needs: str
+    fidelity: str
     good_for: str
     risk: str
+    cost: str = "Seconds."
+    installed: bool = True
 
 
 GENERATORS: dict[str, GeneratorInfo] = {
@@ -48,6 +55,7 @@ GENERATORS: dict[str, GeneratorInfo] = {
             title="Structural",
             tier="structural",
             needs="schema",
+            fidelity="None: only names, kinds and keys are right.",
             good_for="Writing code and testing systems: the right tables, columns, types and keys, filled with placeholders.",
             risk="None: nothing observed in any record is used.",
         ),
@@ -57,6 +65,7 @@ GENERATORS: dict[str, GeneratorInfo] = {
             title="Aggregates, each column by itself",
             tier="publicly-sourced",
             needs="summary",
+            fidelity="Low: each column by itself.",
             good_for="Teaching, dashboards and discovery: each column looks right by itself. Relations between columns are not kept.",
             risk="None beyond the approved summary, which is all the generator sees.",
         ),
@@ -66,8 +75,24 @@ GENERATORS: dict[str, GeneratorInfo] = {
             title="Aggregates, with approved cross-tabulations",
             tier="publicly-sourced",
             needs="summary",
+            fidelity="Low to fair: approved columns together.",
             good_for="As the one above, and columns of an approved cross-tabulation vary together as the approved counts say.",
             risk="None beyond the approved summary with its cross-tabulations, which is all the generator sees.",
+        ),
+        *(
+            GeneratorInfo(
+                name=each.name,
+                version=each.version,
+                title=each.title,
+                tier="privately-sourced",
+                needs="data",
+                fidelity=each.fidelity,
+                good_for=each.choose_when,
+                risk=each.privacy,
+                cost=each.cost,
+                installed=each.installed,
+            )
+            for each in learned_generators().values()
         ),
     )
 }

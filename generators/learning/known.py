@@ -61,7 +61,7 @@ OURS = (
         version="1",
         title="Noisy tables (differentially private)",
         fidelity="Fair: pairs of columns chosen and counted with noise; further dependence follows from those.",
-        privacy="Differential privacy for each person, with the budget you set: what is released is nearly the same without any one of them.",
+        privacy="Differential privacy for each person, with the budget you set: what is released is nearly the same without any one.",
         cost="Seconds.",
         choose_when="A guarantee is needed that holds against every attack.",
         learner="generators.models.dp_marginals.learner:DpMarginals",
@@ -111,24 +111,44 @@ OURS = (
 )
 
 
+@dataclass(frozen=True)
+class Known:
+    """The generators by name, and what is wrong with installed ones that cannot be used, in sentences."""
+
+    generators: dict[str, LearnedGenerator]
+    refused: tuple[str, ...]
+
+
 @cache
-def learned_generators() -> dict[str, LearnedGenerator]:
-    """By name: ours, then those of other packages. InputError for one that takes a name that is taken, or is no `LearnedGenerator`."""
-    found = {each.name: each for each in OURS}
+def known() -> Known:
+    """Ours, then those of other packages. One that cannot be loaded, is no `LearnedGenerator` or takes a name that is taken is refused."""
+    found, refused = {each.name: each for each in OURS}, []
     for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
-        each = point.load()
+        try:
+            each = point.load()
+        except Exception as error:
+            refused.append(f'the installed generator "{point.name}" cannot be loaded: {type(error).__name__} in {point.module}')
+            continue
         if not isinstance(each, LearnedGenerator) or each.name in found:
-            raise InputError(f'the installed generator "{point.name}" cannot be used: it needs a name of its own and to be a LearnedGenerator')
-        found[each.name] = each
-    return found
+            refused.append(
+                f'the installed generator "{point.name}" cannot be used: it needs its own name and to be a LearnedGenerator'
+            )
+        else:
+            found[each.name] = each
+    return Known(found, tuple(refused))
+
+
+def learned_generators() -> dict[str, LearnedGenerator]:
+    """See `known`."""
+    return known().generators
 
 
 def learner_of(name: str) -> type[Learner]:
     """What fits the generator `name`; InputError when there is none, or what it needs is not installed."""
-    known = learned_generators()
-    if name not in known:
-        raise InputError(f'there is no generator "{name}" that learns from records; there are: {", ".join(known)}')
-    info = known[name]
+    there = learned_generators()
+    if name not in there:
+        raise InputError(f'there is no generator "{name}" that learns from records; there are: {", ".join(there)}')
+    info = there[name]
     if not info.installed:
         raise InputError(f'the generator "{name}" needs the package "{info.library}": install synthportal with the extra "learned"')
     module, _, attribute = info.learner.partition(":")
