@@ -18,7 +18,7 @@ from django.conf import settings
 from generators.errors import InputError
 
 CHUNK = 1 << 20
-FOLDERS = ("uploads", "working", "summaries", "exposures", "runs", "capsules")
+FOLDERS = ("uploads", "working", "summaries", "exposures", "models", "checkpoints", "runs", "capsules")
 
 
 def folder(name: str) -> Path:
@@ -126,7 +126,7 @@ def attempt_folder(area: str, run: object, attempt: int) -> Iterator[tuple[Path,
 
 def discard_attempts(run: object, *, keep: int | None = None) -> None:
     """Remove what attempts of a run left behind, in every area; `keep` the one that counts."""
-    for area in ("working", "summaries", "exposures", "runs"):
+    for area in ("working", "summaries", "exposures", "models", "runs"):
         root = folder(area) / str(run)
         if root.is_dir():
             for child in root.iterdir():

@@ -9,6 +9,7 @@ from releases.models.requests import Publication, ReleaseRequest, SignOff
 from releases.models.runs import Run
 from releases.models.sources import DestructionRecord, Snapshot, SourceDataset, SplitRecord, WorkingCopy
 from releases.models.summaries import SummaryRecord
+from releases.models.trained import TrainedModel
 from releases.models.versions import EvaluationRecord, MetricRecord, SyntheticVersion
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "SplitRecord",
     "SummaryRecord",
     "SyntheticVersion",
+    "TrainedModel",
     "WorkingCopy",
 ]

@@ -19,6 +19,7 @@ class LedgerEntry(Keyed):
     class What(models.TextChoices):
         SUMMARY = "summary", "Summary released"
         REFUSED = "refused", "Summary refused"
+        LEARNED = "learned", "Model learned"
         ATTEMPT = "attempt", "Generation asked for"
         GENERATION = "generation", "Version generated"
         PROPOSED = "proposed", "Budget proposed"

@@ -19,6 +19,7 @@ class Run(Keyed):
         PROFILE = "profile", "Reading the file"
         PREPARE = "prepare", "Preparing the working copy"
         SUMMARISE = "summarise", "Summarising"
+        FIT = "fit", "Learning from the records"
         GENERATE = "generate", "Generating"
         EVALUATE = "evaluate", "Evaluating"
         REAUDIT = "reaudit", "Re-auditing"
@@ -40,6 +41,8 @@ class Run(Keyed):
     request = models.ForeignKey("releases.ReleaseRequest", on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
     summary = models.ForeignKey("releases.SummaryRecord", on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
     version = models.ForeignKey("releases.SyntheticVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
+    trained = models.ForeignKey("releases.TrainedModel", on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
+    rounds = models.JSONField(null=True, blank=True)  # of learning: [what was learned, number of the round, most rounds, loss]
     parameters = models.JSONField(default=dict, blank=True)  # names, numbers, seeds; never data
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"

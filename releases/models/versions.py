@@ -20,6 +20,7 @@ class SyntheticVersion(Keyed):
     mechanism = models.JSONField()
     mechanism_digest = models.CharField(max_length=64)
     summary = models.ForeignKey("releases.SummaryRecord", on_delete=models.PROTECT, null=True, blank=True, related_name="versions")
+    trained = models.ForeignKey("releases.TrainedModel", on_delete=models.PROTECT, null=True, blank=True, related_name="versions")
     snapshot = models.ForeignKey("releases.Snapshot", on_delete=models.PROTECT, related_name="versions")
     rows = models.BigIntegerField()
     seed = models.BigIntegerField()
