@@ -10,10 +10,11 @@ SECURE := DJANGO_SETTINGS_MODULE=synthportal.settings.test_secure
 PUBLIC := DJANGO_SETTINGS_MODULE=synthportal.settings.test_public
 PIP := $(RUN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check format tests tests-plain tests-secure tests-public promises lock docs clean
+.PHONY: help demo learned test check format tests tests-plain tests-secure tests-public promises lock docs clean
 
 help:
 	@echo "make demo    the demonstration: both sites, filled, on http://localhost:8000 and http://localhost:8001"
+	@echo "make learned the libraries of generators that are networks (torch, some hundred megabytes); the others need none"
 	@echo "make test    format, linter, types, import contracts, templates, migrations, all tests, promises"
 	@echo "make format  format code"
 	@echo "make docs    write the generated pages of docs/ again"
@@ -41,6 +42,10 @@ $(VENV)/.test: requirements-test.lock $(VENV)/.runtime
 # --- the demonstration -------------------------------------------------------------------------------------------------------
 demo: $(VENV)/.runtime
 	@exec $(RUN)/synthportal demo
+
+learned: $(VENV)/.runtime
+	@echo "Installing torch and what trains with differential privacy"
+	@$(PIP) install --constraint requirements-test.lock torch opacus
 
 # --- the checks --------------------------------------------------------------------------------------------------------------
 test: $(VENV)/.test
