@@ -4,9 +4,9 @@
 
 SHARED is the folder of the reference data: `data/NAME.parquet` with `NAME.json` beside it, and `bench/score.py`, an independent scorer
 whose split (80 : 20 by row, seed 7) and figures are used. For each generator and table: fit on train, as many rows as train, scored;
-medians over the seeds. Each fit is a process of its own on one thread: `fit` is processor seconds of learning from canonical files, `peak` the most
-memory that process had until then, `rows/s` how fast `--rows` rows come into Arrow tables, of processor seconds too. The lines of the best
-public tools, as written in `bench/peers.md`, follow each table.
+medians over the seeds. Each fit is a process of its own on one thread: `fit` is processor seconds of learning from canonical files,
+`peak` the most memory that process had until then, `rows/s` how fast `--rows` rows come into Arrow tables, of processor seconds too. The
+lines of the best public tools, as written in `bench/peers.md`, follow each table.
 """
 
 from __future__ import annotations
