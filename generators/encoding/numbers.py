@@ -1,0 +1,371 @@
+"""Numbers as codes: frequent values exactly, the others by a coarse and a fine bin, out of which they are drawn again.
+
+The coarse code of a value is that of a *spike* (a value enough persons share, and often) or that of a bin between quantiles; the fine code
+says where in the bin. Both come in the order of the values. Inside a fine bin values follow a smoothed quantile function
+(`generators.encoding.quantiles`). Sentinels and "missing" have codes of their own behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from generators.disclosure import DisclosurePolicy
+from generators.encoding import stored_form as form
+from generators.encoding.coded import Part
+from generators.encoding.people import People
+from generators.encoding.quantiles import NONE, Cells, cells
+
+Values = npt.NDArray[Any]
+"""(rows,) int64 or float64."""
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Truths = npt.NDArray[np.bool_]
+
+_MOST_EXACT = 200
+"""Most values that are all coded exactly."""
+_COVERED = 0.98
+"""Share of rows that exact values must cover for there to be no bins but for the rest."""
+_SPIKE = 0.01
+"""Share of rows from which on a value is coded by itself although the column has bins."""
+_FEWEST_BINNED = 50
+_COARSE, _FINE = 24, 16
+_ROWS_A_COARSE, _ROWS_A_FINE = 20, 8
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """How the numbers of one column, or of one part of a moment, are coded.
+
+    spikes: rising; cells: of all other values; fine: the first cell of each fine bin, and at the end the number of cells; coarse: the
+    first fine bin of each coarse bin, and at the end the number of fine bins; sentinels: values with codes of their own; missing: whether
+    there is a code for it; step: the values in the cells are multiples of it, None: any.
+    """
+
+    spikes: Values
+    cells: Cells
+    fine: Ints
+    coarse: Ints
+    sentinels: Values
+    missing: bool
+    decimals: int | None = None
+    step: float | None = None
+    column: str = field(default="", compare=False)
+
+    # --- codes
+
+    @property
+    def _bins(self) -> int:
+        return len(self.coarse) - 1
+
+    @cached_property
+    def _values(self) -> int:
+        """How many codes stand for values that are no sentinels."""
+        return len(self.spikes) + self._bins
+
+    @property
+    def size(self) -> int:
+        """Codes of the first part."""
+        return self._values + len(self.sentinels) + self.missing
+
+    @cached_property
+    def fine_size(self) -> int:
+        """Codes of the fine part; 1: there is no such part."""
+        return int(np.diff(self.coarse).max(initial=1))
+
+    @property
+    def missing_code(self) -> int:
+        """The code for missing, where there is one."""
+        return self.size - 1
+
+    def parts(self, column: str, first: int, what: str = "") -> list[Part]:
+        """Its parts, the first of which is part number `first` of the row. what: of a moment: "day", "time"."""
+        ordered = (0, self._values)
+        two = self.fine_size > 1
+        name = what or ("coarse" if two else "value")
+        parts = [Part(column, name, self.size, ordered=self._values > 1, ordered_codes=ordered if self._values > 1 else None)]
+        if two:
+            parts.append(Part(column, f"{what} fine".strip(), self.fine_size, ordered=True, of=first, within=ordered))
+        return parts
+
+    @cached_property
+    def _order(self) -> tuple[Ints, Ints]:
+        """(code of each spike, code of each coarse bin): by value."""
+        low = self.cells.low[self.fine[self.coarse[:-1]]] if self._bins else np.zeros(0)
+        high = self.cells.high[self.fine[self.coarse[1:]] - 1] if self._bins else np.zeros(0)
+        middle = np.concatenate([self.spikes.astype(np.float64), (low + high) / 2])
+        code = np.empty(len(middle), np.int64)
+        code[np.argsort(middle, kind="stable")] = np.arange(len(middle))
+        return code[: len(self.spikes)], code[len(self.spikes) :]
+
+    @cached_property
+    def _starts(self) -> Floats:
+        """The lowest value of each fine bin but the first."""
+        at = self.fine[1:-1]
+        starts = self.cells.low[at].copy()
+        # a stretch that begins at an atom of the bin before does not hold that value itself
+        after = (self.cells.high[at - 1] == starts) & (self.cells.low[at - 1] == self.cells.high[at - 1])
+        after &= self.cells.high[at] > starts
+        starts[after] = np.nextafter(starts[after], np.inf)
+        return starts
+
+    def encode(self, values: Values, null: Truths | None, rng: np.random.Generator) -> list[npt.NDArray[np.int32]]:
+        """(rows,) values → the codes of each part. null: which are missing, and have any value. What has no code gets a random one."""
+        spike_codes, bin_codes = self._order
+        first = np.full(len(values), -1, np.int32)
+        fine = np.zeros(len(values), np.int32)
+        if len(self.spikes):
+            place = np.searchsorted(self.spikes, values)
+            np.minimum(place, len(self.spikes) - 1, out=place)
+            if not self._bins:
+                before = np.maximum(place - 1, 0)
+                nearer = values - self.spikes[before].astype(np.float64) < self.spikes[place].astype(np.float64) - values
+                first[:] = spike_codes[np.where(nearer, before, place)]
+            else:
+                met = self.spikes[place] == values
+                first[met] = spike_codes[place[met]]
+        if self._bins:
+            rest = np.flatnonzero(first < 0)
+            flat = np.searchsorted(self._starts, values[rest].astype(np.float64), side="right")
+            coarse = np.searchsorted(self.coarse[1:-1], flat, side="right")
+            first[rest] = bin_codes[coarse]
+            fine[rest] = flat - self.coarse[coarse]
+        for number, sentinel in enumerate(self.sentinels):
+            first[values == sentinel] = self._values + number
+        unknown = first < 0
+        if null is not None:
+            first[null] = self.missing_code if self.missing else -1
+            fine[null] = 0
+            unknown = first < 0
+        if unknown.any():
+            self._at_random(first, fine, np.flatnonzero(unknown), rng)
+        return [first, fine] if self.fine_size > 1 else [first]
+
+    def _at_random(self, first: npt.NDArray[np.int32], fine: npt.NDArray[np.int32], which: Ints, rng: np.random.Generator) -> None:
+        """Too few to have a code of their own: they get those of other rows."""
+        known = np.flatnonzero(first >= 0)
+        if len(known):
+            like = rng.choice(known, len(which))
+            first[which], fine[which] = first[like], fine[like]
+        else:
+            first[which] = 0
+
+    def decode(
+        self, codes: npt.NDArray[np.int32], rng: np.random.Generator, bounds: tuple[float, float] | None = None
+    ) -> tuple[Values, Truths | None]:
+        """(rows, parts) codes → ((rows,) values, which are missing or None). bounds: values drawn from a bin lie within, both included."""
+        first = codes[:, 0]
+        missing = first == self.missing_code if self.missing else None
+        values = self._exact[np.minimum(first, len(self._exact) - 1)]
+        if self._bins:
+            coarse = self._coarse_of[np.minimum(first, len(self._coarse_of) - 1)]
+            rows = np.flatnonzero(coarse >= 0)
+            coarse = coarse[rows]
+            flat = self.coarse[coarse]
+            if self.fine_size > 1:
+                flat = np.minimum(flat + codes[rows, 1], self.coarse[coarse + 1] - 1)
+            start, width = self._places if bounds is None else self._cut(bounds)
+            drawn = self.cells.at(start[flat] + rng.random(len(rows)) * width[flat])
+            values[rows] = self._on_grid(drawn, bounds)
+        return values, missing
+
+    @cached_property
+    def _exact(self) -> Values:
+        """The value of each code that stands for one, 0 elsewhere."""
+        values = np.zeros(max(1, self.size), dtype=self.spikes.dtype)
+        values[self._order[0]] = self.spikes
+        values[self._values : self._values + len(self.sentinels)] = self.sentinels
+        return values
+
+    @cached_property
+    def _coarse_of(self) -> Ints:
+        """The coarse bin of each code, −1 for codes that are no bin."""
+        bins = np.full(max(1, self.size), -1, np.int64)
+        bins[self._order[1]] = np.arange(self._bins)
+        return bins
+
+    @cached_property
+    def _places(self) -> tuple[Floats, Floats]:
+        """(where each fine bin begins in the weight of the cells, how far it goes)."""
+        at = self.cells.total[self.fine]
+        return at[:-1], np.diff(at)
+
+    def _cut(self, bounds: tuple[float, float]) -> tuple[Floats, Floats]:
+        """As `_places`, of what lies within bounds; a bin that has nothing there gives its nearest end."""
+        low, high = self.cells.place(bounds[0], after=False), self.cells.place(bounds[1], after=True)
+        start, width = self._places
+        begin, end = np.clip(start, low, high), np.clip(start + width, low, high)
+        return begin, end - begin
+
+    def _on_grid(self, drawn: Floats, bounds: tuple[float, float] | None) -> Values:
+        if self.step is not None:
+            drawn = np.rint(drawn / self.step) * self.step
+        if self.spikes.dtype == np.int64:
+            drawn = np.clip(np.rint(drawn), -(2.0**62), 2.0**62)
+        elif self.decimals is not None:
+            drawn = np.round(drawn, self.decimals)
+        if bounds is not None:
+            drawn = np.clip(drawn, *bounds)
+        return drawn.astype(self.spikes.dtype) + 0
+
+    # --- conditions
+
+    def within(self, low: float, high: float) -> Truths:
+        """(codes of the first part,): which may hold a value from `low` to `high`."""
+        allowed = np.zeros(self.size, np.bool_)
+        spike_codes, bin_codes = self._order
+        allowed[spike_codes] = (self.spikes >= low) & (self.spikes <= high)
+        if self._bins:
+            least = self.cells.low[self.fine[self.coarse[:-1]]]
+            most = self.cells.high[self.fine[self.coarse[1:]] - 1]
+            allowed[bin_codes] = (most >= low) & (least <= high)
+        return allowed
+
+    # --- stored form
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "whole": self.spikes.dtype == np.int64,
+            "spikes": self.spikes.tolist(),
+            "low": self.cells.low.tolist(),
+            "high": self.cells.high.tolist(),
+            "weight": self.cells.weight.tolist(),
+            "fine": self.fine.tolist(),
+            "coarse": self.coarse.tolist(),
+            "sentinels": self.sentinels.tolist(),
+            "missing": self.missing,
+            "decimals": self.decimals,
+            "step": self.step,
+        }
+
+    @staticmethod
+    def from_dict(raw: Any, column: str) -> Numbers:
+        """What `as_dict` gave; InputError names the column and what is wrong."""
+        if not isinstance(raw, Mapping):
+            raise form.refused(column, "it is no object")
+        dtype = np.int64 if form.field(raw, "whole", bool, column) else np.float64
+        low, high, weight = (form.numbers(raw, name, np.float64, column) for name in ("low", "high", "weight"))
+        fine, coarse = (form.numbers(raw, name, np.int64, column) for name in ("fine", "coarse"))
+        spikes = form.numbers(raw, "spikes", dtype, column)
+        form.rising(spikes, "spikes", column)
+        if not len(low) == len(high) == len(weight) or (high < low).any() or (weight <= 0).any() or (low[1:] < high[:-1]).any():
+            raise form.refused(column, "its bins do not fit together")
+        for name, array, end in (("fine", fine, len(low)), ("coarse", coarse, len(fine) - 1)):
+            form.rising(array, name, column)
+            if not len(array) or array[0] != 0 or array[-1] != end:
+                raise form.refused(column, f'"{name}" does not fit the bins')
+        decimals = None if raw.get("decimals") is None else form.field(raw, "decimals", int, column)
+        step = None if raw.get("step") is None else float(form.field(raw, "step", (int, float), column))
+        if (step is not None and step <= 0) or (decimals is not None and not 0 <= decimals <= 30):
+            raise form.refused(column, '"step" or "decimals" is out of range')
+        sentinels = form.numbers(raw, "sentinels", dtype, column)
+        missing = form.field(raw, "missing", bool, column)
+        read = Numbers(spikes, Cells(low, high, weight), fine, coarse, sentinels, missing, decimals, step, column)
+        if not read.size:
+            raise form.refused(column, "it has no values")
+        return read
+
+
+def learn(
+    values: Values,
+    null: Truths | None,
+    persons: People,
+    policy: DisclosurePolicy,
+    *,
+    column: str,
+    decimals: int | None = None,
+    sentinels: Values | None = None,
+    placeholder: float = 0,
+) -> Numbers:
+    """How to code (rows,) values. sentinels: those that may have codes of their own. placeholder: what a column of no value holds."""
+    there = np.isfinite(values) if values.dtype == np.float64 else np.ones(len(values), np.bool_)
+    missing = False
+    if null is not None:
+        missing = persons.of(null).count >= policy.minimum
+        there &= ~null
+    own: list[Any] = []
+    for sentinel in () if sentinels is None else sentinels:
+        at = there & (values == sentinel)
+        if persons.of(at).count >= policy.minimum:
+            own.append(sentinel)
+        there &= ~at
+    kept, whose = values[there], persons.of(there)
+    spikes, made, fine, coarse, step = _binned(kept, whose, policy)
+    read_sentinels = np.array(own, dtype=values.dtype)
+    if not len(spikes) and len(coarse) < 2 and not own and not missing:
+        spikes = np.array([placeholder], dtype=values.dtype)
+    return Numbers(spikes, made, fine, coarse, read_sentinels, missing, decimals, step, column)
+
+
+def _binned(values: Values, persons: People, policy: DisclosurePolicy) -> tuple[Values, Cells, Ints, Ints, float | None]:
+    """(spikes, cells, fine, coarse, step)."""
+    found, place, counts = _distinct(values)
+    safe = persons.by_code(place, len(found)) >= policy.minimum
+    rows = len(values)
+    exact = int(safe.sum()) <= _MOST_EXACT and counts[safe].sum() >= _COVERED * rows
+    spiky = safe if exact else safe & (counts >= max(policy.minimum, _SPIKE * rows))
+    loose = np.flatnonzero(~safe[place])
+    binned = int(counts[~spiky].sum())
+    if binned < _FEWEST_BINNED and spiky.any():
+        return found[spiky], NONE, np.zeros(1, np.int64), np.zeros(1, np.int64), None
+    order = np.argsort(place[loose], kind="stable")
+    loose = loose[order]
+    atoms = safe & ~spiky
+    made = cells(found[atoms].astype(np.float64), counts[atoms], values[loose].astype(np.float64), persons.of(loose), policy)
+    fine, coarse = _bounds(made, binned)
+    return found[spiky], made, fine, coarse, _step(values, found[safe])
+
+
+def _distinct(values: Values) -> tuple[Values, Ints, Ints]:
+    """(different values, rising; the place of each row's among them; how many rows each has)."""
+    if values.dtype == np.int64 and len(values):
+        least, most = int(values.min()), int(values.max())
+        if most - least < 4 * len(values) + 1000:
+            counts = np.bincount(values - least)
+            there = np.flatnonzero(counts)
+            rank = np.cumsum(counts > 0) - 1
+            return there + least, rank[values - least], counts[there]
+    found, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return found, place, counts
+
+
+def _bounds(made: Cells, rows: int) -> tuple[Ints, Ints]:
+    """(first cell of each fine bin, first fine bin of each coarse bin), with the end of each: about equal weights."""
+    if not len(made):
+        return np.zeros(1, np.int64), np.zeros(1, np.int64)
+    bins = max(1, min(_COARSE, rows // _ROWS_A_COARSE))
+    parts = max(1, min(_FINE, rows // bins // _ROWS_A_FINE))
+    ends = _cuts(made.total, 0, len(made), bins)
+    fine, coarse = [0], [0]
+    for first, last in zip(ends[:-1], ends[1:], strict=True):
+        fine += _cuts(made.total, first, last, parts)[1:]
+        coarse.append(len(fine) - 1)
+    return np.array(fine, np.int64), np.array(coarse, np.int64)
+
+
+def _cuts(total: Floats, first: int, last: int, pieces: int) -> list[int]:
+    """Cells first … last cut into at most `pieces` runs of about equal weight."""
+    wanted = np.linspace(total[first], total[last], pieces + 1)[1:-1]
+    at = np.searchsorted(total, wanted)
+    nearer = wanted - total[np.maximum(at - 1, 0)] < total[at] - wanted
+    inner = np.unique(at - nearer)
+    return [first, *(int(i) for i in inner if first < i < last), last]
+
+
+def _step(values: Values, safe: Values) -> float | None:
+    """The grid the values lie on, where it is told by values that enough persons share; None: none that is coarser than the decimals."""
+    if len(safe) < 3 or len(values) < _FEWEST_BINNED:
+        return None
+    gaps = np.diff(safe.astype(np.float64))
+    least = float(gaps.min())
+    if values.dtype == np.int64:
+        step = float(np.gcd.reduce(np.diff(safe)))
+        return step if step > 1 and (np.abs(values) % np.int64(step) == 0).mean() >= 0.995 else None
+    ratio = values / least
+    return least if (np.abs(ratio - np.rint(ratio)) < 1e-6 * np.maximum(1, np.abs(ratio))).mean() >= 0.995 else None

@@ -1,0 +1,148 @@
+"""Tables as codes and back: how each column is coded, learned from records under a disclosure policy.
+
+What an encoding holds (vocabularies, bins, bounds) rests on the minimum of persons of the policy, or on a released summary. It holds no
+value that fewer persons have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from generators.counts.sentinels import sentinel_values
+from generators.disclosure import DisclosurePolicy
+from generators.encoding import categories, numbers
+from generators.encoding.categories import Categories
+from generators.encoding.clocks import ClockColumn, ticks
+from generators.encoding.coded import Codes, Part
+from generators.encoding.columns import MICROSECONDS, ColumnEncoding, MomentColumn, NumberColumn, moments, plain
+from generators.encoding.people import People
+from generators.errors import InputError
+from generators.schema import ColumnSchema, Kind, TableSchema
+
+FORMAT = 1
+"""Version of the stored form; a reader refuses a newer one."""
+
+_KINDS = {"categories": Categories, "numbers": NumberColumn, "moments": MomentColumn, "clock": ClockColumn}
+
+
+@dataclass(frozen=True)
+class TableEncoding:
+    """How the columns of one table are coded, in their order; keys and identifiers have no codes."""
+
+    table: str
+    columns: tuple[ColumnEncoding, ...]
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of a coded row."""
+        parts: list[Part] = []
+        for column in self.columns:
+            parts += column.parts(len(parts))
+        return tuple(parts)
+
+    @cached_property
+    def places(self) -> dict[str, tuple[int, int]]:
+        """By column: the number of its first part, and one more than that of its last."""
+        found: dict[str, tuple[int, int]] = {}
+        at = 0
+        for column in self.columns:
+            number = len(column.parts(at))
+            found[column.column] = (at, at + number)
+            at += number
+        return found
+
+    def encode(self, rows: pa.Table) -> Codes:
+        """(rows of a canonical table, with at least the coded columns) → (rows, parts). The same table gives the same codes."""
+        codes = np.empty((rows.num_rows, len(self.parts)), np.int32, order="F")
+        for number, column in enumerate(self.columns):
+            if column.column not in rows.column_names:
+                raise InputError(f'table "{self.table}" has no column "{column.column}", which the encoding needs')
+            first, _ = self.places[column.column]
+            for offset, part in enumerate(column.encode(rows.column(column.column), np.random.default_rng([number, 5]))):
+                codes[:, first + offset] = part
+        return codes
+
+    def decode(self, codes: Codes, rng: np.random.Generator, within: Mapping[str, tuple[float, float]] | None = None) -> pa.Table:
+        """(rows, parts) → the coded columns as canonical Arrow; text is dictionary-encoded.
+
+        within: by column the least and the most that values drawn from a bin may be (numbers; microseconds since 1970; ticks of the clock).
+        """
+        arrays = {}
+        for column in self.columns:
+            first, last = self.places[column.column]
+            arrays[column.column] = column.decode(codes[:, first:last], rng, (within or {}).get(column.column))
+        return pa.table(arrays)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        columns = [{"column": c.column, "kind": c.kind, **c.as_dict()} for c in self.columns]
+        return {"format": FORMAT, "table": self.table, "columns": columns}
+
+    @staticmethod
+    def from_dict(raw: Any) -> TableEncoding:
+        """What `as_dict` gave; InputError for a newer format and for anything that does not fit together."""
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("columns"), list):
+            raise InputError('a stored encoding must be an object with a list "columns"; use the file as it was saved')
+        if raw.get("format") != FORMAT:
+            raise InputError(f"the stored encoding has format {raw.get('format')!r}; this program reads format {FORMAT}")
+        columns: list[ColumnEncoding] = []
+        for each in raw["columns"]:
+            if not isinstance(each, Mapping) or not isinstance(each.get("column"), str) or each.get("kind") not in _KINDS:
+                raise InputError("a column of the stored encoding lacks its name or kind; use the file as it was saved")
+            columns.append(_KINDS[each["kind"]].from_dict(each, each["column"]))
+        if len({c.column for c in columns}) != len(columns):
+            raise InputError("the stored encoding names a column twice; use the file as it was saved")
+        return TableEncoding(str(raw.get("table", "")), tuple(columns))
+
+
+def learn(
+    rows: pa.Table, table: TableSchema, policy: DisclosurePolicy, persons: npt.NDArray[Any], *, leave_out: Collection[str] = ()
+) -> TableEncoding:
+    """How to code `rows`, a canonical table. persons: (rows,) the number of each row's person; leave_out: columns to leave out.
+
+    Keys, identifiers and columns the table lacks are left out by themselves. InputError where there are no rows.
+    """
+    if not rows.num_rows:
+        raise InputError(f'table "{table.name}" has no rows to learn from')
+    people = People(persons)
+    columns = [_learned(rows.column(c.name), c, table.name, people, policy) for c in coded_columns(table, rows.column_names, leave_out)]
+    return TableEncoding(table.name, tuple(columns))
+
+
+def coded_columns(table: TableSchema, there: Collection[str], leave_out: Collection[str] = ()) -> list[ColumnSchema]:
+    """The columns of a table that are coded: those `there`, without keys, identifiers and what is left out."""
+    issued = {table.person_key, *table.primary_key, *(name for key in table.foreign_keys for name in key.columns), *leave_out}
+    return [c for c in table.columns if c.name in there and c.name not in issued and c.kind is not Kind.IDENTIFIER]
+
+
+def _learned(array: pa.ChunkedArray, column: ColumnSchema, table: str, people: People, policy: DisclosurePolicy) -> ColumnEncoding:
+    own = sentinel_values(column, table)
+    if column.kind in (Kind.INTEGER, Kind.REAL) and column.storage in ("int64", "float64"):
+        values, null = plain(array, column.storage)
+        sentinels = None if own is None else plain(own, column.storage)[0]
+        coded = numbers.learn(values, null, people, policy, column=column.name, decimals=column.decimals, sentinels=sentinels)
+        return NumberColumn(column.name, column.storage, coded)
+    if column.kind in (Kind.DATE, Kind.DATETIME) and column.storage in ("date32", "timestamp[us]"):
+        values, null = moments(array)
+        days = np.floor_divide(values, MICROSECONDS)
+        sentinels = None if own is None else np.floor_divide(moments(own)[0], MICROSECONDS)
+        coded = numbers.learn(days, null, people, policy, column=column.name, sentinels=sentinels, placeholder=10_957)
+        there = np.ones(len(values), np.bool_) if null is None else ~null
+        clock = (values - days * MICROSECONDS)[there]
+        unit = next((u for u in (MICROSECONDS, 60_000_000, 1_000_000, 1_000) if not (clock % u).any()), 1)
+        if unit == MICROSECONDS:
+            return MomentColumn(column.name, column.storage, coded, None, unit)
+        times = numbers.learn(clock // unit, None, people.of(there), policy, column=column.name)
+        return MomentColumn(column.name, column.storage, coded, times, unit)
+    if column.kind is Kind.TIME and column.storage == "string":
+        pattern = column.format or "%H:%M"
+        values, null = ticks(array, pattern)
+        return ClockColumn(column.name, pattern, numbers.learn(values, null, people, policy, column=column.name))
+    return categories.learn(array, column, people, policy)
