@@ -13,11 +13,13 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
 from generators.errors import Cancelled, InputError
+from generators.learning.watch import round_told
 from releases.models import Run
 from releases.permissions import Refused
 from releases.services import runs
@@ -34,13 +36,17 @@ class Reporter:
     def __init__(self, run_id: str, token: str) -> None:
         self.run_id, self.token = run_id, token
         self._last, self._stage = 0.0, ""
+        self._rounds: list[list[Any]] = []
 
     def __call__(self, stage: str, fraction: float, rows: int | None = None, total: int | None = None) -> None:
         now = time.monotonic()
         if stage == self._stage and now - self._last < BETWEEN_REPORTS:
             return
         self._last, self._stage = now, stage
-        runs.report(self.run_id, self.token, stage, fraction, rows, total)
+        told = round_told(stage)
+        if told is not None:
+            self._rounds.append(list(told))
+        runs.report(self.run_id, self.token, stage, fraction, rows, total, self._rounds)
 
 
 def perform(run_id: str, token: str, *, beating: bool = True) -> None:

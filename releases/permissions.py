@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from releases import budget, policy
+from releases import budget, policy, retention
 from releases.models import (
     REVIEWER_ROLES,
     Account,
@@ -17,6 +17,7 @@ from releases.models import (
     Run,
     Snapshot,
     SourceDataset,
+    TrainedModel,
 )
 
 
@@ -36,6 +37,7 @@ _STEWARD = "Only a data steward of this dataset can do that; a steward of it can
 _SOURCE_ACTIONS = ("receive_upload", "point_at_file", "add_steward", "request_summary", "create_request", "propose_budget")
 _REQUEST_ACTIONS = ("describe_request", "request_generation", "choose_version", "answer_gates", "submit", "cancel_request", "revise")
 _RUN_ACTIONS = ("cancel_run", "retry_run")
+_MODEL_ACTIONS = ("destroy_model",)
 _ACCOUNT_ACTIONS = ("create_account", "propose_role", "confirm_role", "remove_role")
 _RELEASE_ACTIONS = ("reaudit", "suspend", "resume")
 _DRILL_ACTIONS = ("start_drill", "end_drill")
@@ -50,6 +52,7 @@ ACTIONS = (
     "sign_off",
     "set_budget",
     *_RUN_ACTIONS,
+    *_MODEL_ACTIONS,
     *_ACCOUNT_ACTIONS,
     *_RELEASE_ACTIONS,
     *_DRILL_ACTIONS,
@@ -61,7 +64,7 @@ ACTIONS = (
 def explain(actor: Any, action: str, target: Any = None, **context: Any) -> str | None:
     """Why `actor` may not do `action` to `target` now, as one sentence, or None when they may.
 
-    target: the source, snapshot, request, run or role grant; for `propose_role` and `remove_role` the account.
+    target: the source, snapshot, request, run, model or role grant; for `propose_role` and `remove_role` the account.
     context: `capacity`, `decision`, `version`, `summary`, `role`, `policy`, `person`, where the action has them.
     """
     if not isinstance(actor, Account) or not actor.is_active:
@@ -82,6 +85,8 @@ def explain(actor: Any, action: str, target: Any = None, **context: Any) -> str 
         return may_sign(actor, target, **context)
     if action in _RUN_ACTIONS:
         return runs_keeper(actor, target) or run_open(target, action)
+    if action in _MODEL_ACTIONS:
+        return steward_of(actor, target.source) or model_kept(target)
     if action in _RELEASE_ACTIONS:
         return keeps_releases(actor, target, action) or release_open(target, action)
     if action in _DRILL_ACTIONS:
@@ -206,6 +211,12 @@ def run_open(run: Run, action: str) -> str | None:
     return None
 
 
+def model_kept(trained: TrainedModel) -> str | None:
+    if trained.destroyed_at is not None:
+        return "This model is destroyed already."
+    return "Data are being generated from this model; wait until that is done, or stop it first." if retention.in_use(trained) else None
+
+
 def may_sign(
     actor: Account, request: ReleaseRequest, *, capacity: str | None = None, decision: str = "approve", **context: Any
 ) -> str | None:
@@ -241,6 +252,8 @@ def _made_by(request: ReleaseRequest) -> set[Any]:
         makers.add(request.version.made_by_id)
         if request.version.summary:
             makers.add(request.version.summary.requested_by_id)
+        if request.version.trained:
+            makers.add(request.version.trained.requested_by_id)
     if hasattr(request, "drill"):
         makers.add(request.drill.started_by_id)
     return makers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -31,10 +32,12 @@ from generators.working_copy.deidentify import deidentify_dataset
 from generators.working_copy.relations import check_keys
 from generators.working_copy.split import split
 from releases import evidence, files, naming, policy, proposing, selection, shadow, stored
-from releases.models import Run, Snapshot, SyntheticVersion
+from releases.learning import Learning
+from releases.models import Run, Snapshot, SyntheticVersion, TrainedModel
 from releases.planting import plant
-from releases.services import drills, outcomes, reaudits, sources
+from releases.services import drills, outcomes, reaudits, sources, trained
 
+log = logging.getLogger(__name__)
 Stage = Callable[[Run, str, Progress], Any]
 
 
@@ -118,10 +121,54 @@ def summarise(run: Run, token: str, progress: Progress) -> None:
     outcomes.summarised(run, token, summary=summary, exposure=exposure, compared=compared, failed=failed, **written)
 
 
+def fit(run: Run, token: str, progress: Progress) -> None:
+    """Learn from train in a process of its own. What it keeps on its way outlives a worker that dies, and is destroyed when the run ends."""
+    from generators.fitting.own_process import FitFault, fit_in_own_process  # not before it is needed
+
+    snapshot, wanted = _snapshot(run), run.parameters
+    learning, name = Learning.from_dict(wanted["learning"]), str(wanted["generation"]["generator"])
+    info = GENERATORS[name]
+    schema = selection.selected(stored.working_schema(snapshot), wanted["generation"]["columns"])
+    train = {table: path for table, path in stored.side(snapshot, "train").items() if table in {t.name for t in schema.tables}}
+    kept = files.folder("checkpoints") / str(run.pk)
+    with files.attempt_folder("models", run.pk, run.attempt) as (part, final):
+        try:
+            made = fit_in_own_process(
+                name,
+                train,
+                schema,
+                part,
+                policy=POLICIES["internal"],
+                seed=learning.seed,
+                progress=progress,
+                budget=learning.budget,
+                options=learning.options,
+                controls=learning.controls,
+                checkpoint=kept,
+            )
+        except FitFault as fault:
+            log.error("run %s: %s", run.pk, fault)
+            raise
+        produced = [{**_recorded(path, part, final, "models"), "size": path.stat().st_size} for path in made.files]
+    trained.fitted(
+        run,
+        token,
+        version=info.version,
+        tier=info.tier,
+        schema=schema.as_dict(),
+        digest=made.digest,
+        report=made.report,
+        produced=produced,
+    )
+
+
 def generate(run: Run, token: str, progress: Progress) -> None:
     """Generate a version in a process that cannot open the source."""
     snapshot, wanted = _snapshot(run), run.parameters
     info = GENERATORS[wanted["generator"]]
+    if run.trained is not None:
+        _generate_learned(run, run.trained, token, progress)
+        return
     whole = stored.summarised_schema(run.summary) if run.summary else stored.working_schema(snapshot)
     schema = selection.selected(whole, wanted["columns"])
     summary = selection.selected_summary(stored.summary(run.summary), whole, schema) if run.summary else None
@@ -141,6 +188,36 @@ def generate(run: Run, token: str, progress: Progress) -> None:
         produced = [{"table": f.table, "rows": f.rows, "size": f.bytes, **_recorded(f.path, part, final, "runs")} for f in confined.files]
     outcomes.generated(
         run, token, mechanism=mechanism, tier=info.tier, schema=schema, produced=produced, confinement="; ".join(confined.confinement)
+    )
+
+
+def _generate_learned(run: Run, learned: TrainedModel, token: str, progress: Progress) -> None:
+    """The same from a model, whose bytes the confined process is handed."""
+    snapshot, wanted = _snapshot(run), run.parameters
+    fitted = stored.model(learned)
+    mechanism = fitted.mechanism(allowed_uses=tuple(wanted["uses"]))
+    with files.attempt_folder("runs", run.pk, run.attempt) as (part, final):
+        confined = generate_confined(
+            mechanism,
+            fitted.schema,
+            None,
+            wanted.get("rows"),
+            wanted["seed"],
+            part,
+            progress=progress,
+            scale=wanted.get("scale"),
+            public=stored.vocabularies(snapshot, fitted.schema),
+            model=fitted,
+        )
+        produced = [{"table": f.table, "rows": f.rows, "size": f.bytes, **_recorded(f.path, part, final, "runs")} for f in confined.files]
+    outcomes.generated(
+        run,
+        token,
+        mechanism=mechanism,
+        tier=learned.tier,
+        schema=fitted.schema,
+        produced=produced,
+        confinement="; ".join(confined.confinement),
     )
 
 
@@ -198,6 +275,7 @@ STAGES: dict[str, Stage] = {
     Run.Kind.PROFILE: profile,
     Run.Kind.PREPARE: prepare,
     Run.Kind.SUMMARISE: summarise,
+    Run.Kind.FIT: fit,
     Run.Kind.GENERATE: generate,
     Run.Kind.EVALUATE: evaluate,
     Run.Kind.REAUDIT: reaudit,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evaluation.results import Evaluation
 from generators.errors import InputError
@@ -10,8 +11,11 @@ from generators.schema import DatasetSchema
 from generators.summarising.exposure import Exposure
 from generators.summary import MetadataSummary
 from releases import files
-from releases.models import EvaluationRecord, Snapshot, SummaryRecord, SyntheticVersion
+from releases.models import EvaluationRecord, Snapshot, SummaryRecord, SyntheticVersion, TrainedModel
 from releases.selection import lessened
+
+if TYPE_CHECKING:
+    from generators.fitting.fitted import FittedModel
 
 
 def checked(area: str, path: str, sha256: str) -> Path:
@@ -63,6 +67,19 @@ def exposure(record: SummaryRecord) -> Exposure | None:
 def evaluation(record: EvaluationRecord) -> Evaluation:
     """The evaluation itself, as reviewers may see it."""
     return Evaluation.from_json(checked("runs", record.path, record.sha256).read_text(encoding="utf-8"))
+
+
+def model(trained: TrainedModel) -> FittedModel:
+    """The model itself. InputError when it was destroyed, or its files are not those that were recorded."""
+    from generators.fitting.files import load  # not before it is needed
+
+    if trained.destroyed_at is not None:
+        raise InputError("the model was destroyed; generate with the same choices again, and it is learned anew")
+    paths = [checked("models", each["path"], each["sha256"]) for each in trained.files]
+    fitted = load(paths[0].parent)
+    if fitted.digest != trained.digest:
+        raise InputError("a model this needs is not the one that was recorded; ask an administrator")
+    return fitted
 
 
 def data(version: SyntheticVersion) -> dict[str, Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -107,6 +108,15 @@ class Watch:
             raise InputError("no checkpoints are kept")
         safe = "".join(c if c.isalnum() else "-" for c in self.stage)
         return self.folder / f"{safe}.safetensors"
+
+
+_ROUND = re.compile(r"(?P<what>.*): round (?P<number>\d+) of at most (?P<most>\d+), loss (?P<loss>-?[\d.]+), about .+ left")
+
+
+def round_told(stage: str) -> tuple[str, int, int, float] | None:
+    """What is learned, number of the round, most rounds and loss, of a stage that `Watch.epoch` told; None for any other."""
+    found = _ROUND.fullmatch(stage)
+    return None if found is None else (found["what"], int(found["number"]), int(found["most"]), float(found["loss"]))
 
 
 class LossLost(ArithmeticError):

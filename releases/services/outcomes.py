@@ -237,6 +237,7 @@ def generated(
             mechanism=mechanism.as_dict(),
             mechanism_digest=mechanism.digest,
             summary=run.summary,
+            trained=run.trained,
             snapshot=run.snapshot,
             rows=sum(file["rows"] for file in produced),
             seed=run.parameters["seed"],

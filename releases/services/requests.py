@@ -7,13 +7,15 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from evaluation.gates import OVERRIDE_CODES
 from generators.errors import InputError
-from generators.registry import GENERATORS
-from releases import audit, evidence, files, overrides, policy, selection, stored
-from releases.models import Account, LedgerEntry, ReleaseRequest, Run, SourceDataset, SummaryRecord, SyntheticVersion
+from generators.registry import GENERATORS, GeneratorInfo
+from releases import audit, budget, evidence, files, overrides, policy, selection, stored
+from releases.learning import Learning, choices, reusable
+from releases.models import Account, LedgerEntry, ReleaseRequest, Run, Snapshot, SourceDataset, SummaryRecord, SyntheticVersion
 from releases.permissions import Refused
 from releases.services import ledger, runs
 from releases.services.recorded import locked, permit, recorded
@@ -75,30 +77,24 @@ def request_generation(
     seed: int,
     summary: SummaryRecord | None = None,
     scale: float | None = None,
+    learning: Learning | None = None,
 ) -> Run:
     """Have a version generated, and evaluated when that is done. `summary`: what a generator of aggregates works from.
 
     rows: of every table that refers to no other, persons first of all; the others follow. scale: instead, how many times the numbers of
-    the summary.
+    the source. learning: how a generator that learns from records is to learn; the model is learned first, unless this request has one
+    of the very same choices. Returns the run that begins.
     """
     info = GENERATORS.get(generator)
-    if info is None or info.needs not in ("schema", "summary"):
-        offered = ", ".join(name for name, each in GENERATORS.items() if each.needs in ("schema", "summary"))
-        raise InputError(f"there is no such generator; the generators are: {offered}")
-    if (rows is None) == (scale is None):
-        raise InputError("say either how many rows, or how large beside the source")
-    if rows is not None and not 1 <= rows <= MAX_ROWS:
-        raise InputError(f"rows must be from 1 to {MAX_ROWS:,}")
-    if scale is not None and not 0 < scale <= MAX_SCALE:
-        raise InputError(f"the size must be more than 0 and at most {MAX_SCALE:,} times the source")
-    if scale is not None and info.needs == "schema":
-        raise InputError(f"the generator {generator} knows no numbers of the source; say how many rows")
-    if not 0 <= seed <= MAX_SEED:
-        raise InputError(f"the seed must be from 0 to {MAX_SEED}")
+    if info is None:
+        raise InputError(f"there is no such generator; the generators are: {', '.join(GENERATORS)}")
+    _check_size(info, rows, scale, seed)
     if info.needs == "summary" and summary is None:
         raise InputError(f"the generator {generator} works from a summary; choose one")
-    if info.needs == "schema":
+    if info.needs != "summary":
         summary = None
+    if info.needs == "data":
+        learning = (learning or Learning()).checked(generator)
     with transaction.atomic():
         request = locked(request)
         steward = permit(actor, "request_generation", request, summary=summary)
@@ -111,18 +107,59 @@ def request_generation(
             "uses": [request.purpose] if request.purpose else [],
         }
         snapshot = summary.snapshot if summary else request.source.current_snapshot
-        same = request.runs.filter(kind=Run.Kind.GENERATE, snapshot=snapshot, parameters=parameters)
-        if same.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists():
-            raise Refused("A version with exactly these choices is being generated already.")
-        if same.filter(state=Run.State.SUCCEEDED).exists():
-            raise Refused("There is a version with exactly these choices already; another seed gives another one.")
-        run = runs.begin(
-            steward, Run.Kind.GENERATE, request.source, request=request, snapshot=snapshot, summary=summary, parameters=parameters
-        )
+        if info.needs == "data":
+            run = _learned(steward, request, snapshot, info.version, parameters, learning)
+        else:
+            _only_once(request.runs.filter(kind=Run.Kind.GENERATE, snapshot=snapshot, parameters=parameters))
+            run = runs.begin(
+                steward, Run.Kind.GENERATE, request.source, request=request, snapshot=snapshot, summary=summary, parameters=parameters
+            )
         told = {"generator": generator, "rows": rows, "scale": scale, "seed": seed, "title": request.title}
         ledger.enter(locked(request.source), LedgerEntry.What.ATTEMPT, steward, run=run, summary=summary, detail=told)
-        audit.record(steward, "request_generation", request, run=run.pk, parameters=parameters)
+        audit.record(steward, "request_generation", request, run=run.pk, parameters=run.parameters)
     return run
+
+
+def _check_size(info: GeneratorInfo, rows: int | None, scale: float | None, seed: int) -> None:
+    if (rows is None) == (scale is None):
+        raise InputError("say either how many rows, or how large beside the source")
+    if rows is not None and not 1 <= rows <= MAX_ROWS:
+        raise InputError(f"rows must be from 1 to {MAX_ROWS:,}")
+    if scale is not None and not 0 < scale <= MAX_SCALE:
+        raise InputError(f"the size must be more than 0 and at most {MAX_SCALE:,} times the source")
+    if scale is not None and info.needs == "schema":
+        raise InputError(f"the generator {info.name} knows no numbers of the source; say how many rows")
+    if not 0 <= seed <= MAX_SEED:
+        raise InputError(f"the seed must be from 0 to {MAX_SEED}")
+
+
+def _only_once(same: QuerySet[Run]) -> None:
+    """Refused when a run of exactly these choices goes on or has succeeded."""
+    if same.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists():
+        raise Refused("A version with exactly these choices is being generated already.")
+    if same.filter(state=Run.State.SUCCEEDED).exists():
+        raise Refused("There is a version with exactly these choices already; another seed gives another one.")
+
+
+def _learned(
+    steward: Account, request: ReleaseRequest, snapshot: Snapshot, version: str, parameters: dict[str, Any], learning: Learning
+) -> Run:
+    """Generate from the model of these choices, or learn it first."""
+    source = locked(request.source)
+    asked, digest = choices(request, snapshot, parameters["generator"], version, learning)
+    trained = reusable(request, digest)
+    if trained is not None:
+        _only_once(request.runs.filter(kind=Run.Kind.GENERATE, trained=trained, parameters=parameters))
+        return runs.begin(steward, Run.Kind.GENERATE, source, request=request, snapshot=snapshot, trained=trained, parameters=parameters)
+    going = request.runs.filter(kind=Run.Kind.FIT, state__in=(Run.State.QUEUED, Run.State.RUNNING), parameters__choices_digest=digest)
+    if going.exists():
+        raise Refused("A model with exactly these choices is being learned already; wait until it is done, then generate from it.")
+    sentence = budget.refusal_to_learn(source, learning.budget)
+    if sentence is not None:
+        raise Refused(sentence)
+    links = {"request": request, "snapshot": snapshot}
+    fit = {"generation": parameters, "learning": learning.as_dict(), "choices": asked, "choices_digest": digest}
+    return runs.begin(steward, Run.Kind.FIT, source, parameters=fit, **links)
 
 
 @recorded("choose_version")

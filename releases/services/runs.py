@@ -23,6 +23,7 @@ from rq.job import Job
 from generators.errors import Cancelled
 from releases import audit, files
 from releases.models import Account, Run, SyntheticVersion, WorkingCopy
+from releases.services import checkpoints
 from releases.services.recorded import locked, permit, recorded
 
 log = logging.getLogger(__name__)
@@ -110,15 +111,23 @@ def claim(run_id: str, token: str) -> Run | None:
 
 
 def report(
-    run_id: str, token: str, stage: str | None = None, fraction: float = 0.0, rows: int | None = None, total: int | None = None
+    run_id: str,
+    token: str,
+    stage: str | None = None,
+    fraction: float = 0.0,
+    rows: int | None = None,
+    total: int | None = None,
+    rounds: list[list[Any]] | None = None,
 ) -> None:
     """Sign of life, and how far the work is. Cancelled when somebody asked to stop, or this attempt no longer counts.
 
-    The one thing here that is not audited: it changes no state. Without a stage it is a heartbeat alone.
+    The one thing here that is not audited: it changes no state. Without a stage it is a heartbeat alone. rounds: of learning, all so far.
     """
     changes: dict[str, Any] = {"heartbeat_at": timezone.now()}
     if stage is not None:
         changes |= {"stage": stage[:200], "fraction": min(1.0, max(0.0, fraction)), "rows": rows, "total": total}
+    if rounds:
+        changes["rounds"] = rounds
     mine = Run.objects.filter(pk=run_id, token=token, state=Run.State.RUNNING)
     if not mine.filter(cancel_requested_at__isnull=True).update(**changes):
         raise Cancelled
@@ -175,6 +184,8 @@ def tidy(run: Run) -> None:
         files.discard_attempts(run.pk, keep=int(copy.tables[0]["path"].split("/")[1]))
     else:
         files.discard_attempts(run.pk, keep=run.attempt if run.state == Run.State.SUCCEEDED else None)
+    if run.kind == Run.Kind.FIT and run.finished:
+        checkpoints.destroy_checkpoints(run)
 
 
 def reconcile(*, lost_after: float | None = None) -> list[Run]:
@@ -228,6 +239,6 @@ def _end(run: Run, state: str, reason: str) -> None:
 def _again(run: Run) -> None:
     run.state, run.attempt, run.token = Run.State.QUEUED, run.attempt + 1, secrets.token_hex(16)
     run.queued_at, run.finished_at, run.reason, run.stage, run.fraction = timezone.now(), None, "", "", 0.0
-    run.rows = run.total = run.claimed_at = run.heartbeat_at = run.cancel_requested_by = run.cancel_requested_at = None
+    run.rounds = run.rows = run.total = run.claimed_at = run.heartbeat_at = run.cancel_requested_by = run.cancel_requested_at = None
     run.save()
     transaction.on_commit(lambda: enqueue(run))

@@ -128,6 +128,7 @@ def _limits(now: budget.Standing) -> list[tuple[str, str]]:
             rows.append((title, f"{spent:g} spent, no limit"))
         else:
             rows.append((title, f"{spent:g} of {limit:g} spent, {now.left(name):g} left"))
+    rows.append(("Models learned from records", number(now.models)))
     rows.append(("Generations", f"{counted(now.attempts, 'attempt')}, {counted(now.versions, 'version')}"))
     return rows
 
@@ -149,6 +150,8 @@ def _row(entry: LedgerEntry, open_to: bool) -> dict[str, Any]:
         places = [f"{table}.{column}" if column else str(table) for table, column in detail["places"]]
         shown = ", ".join(places[:10]) + (f" and {len(places) - 10} more" if len(places) > 10 else "")
         text = f"Under the {detail['policy']} policy it conflicts with an earlier summary: {shown}"
+    elif entry.what == What.LEARNED:
+        text = f"{detail['generator']}, learned from the records of snapshot {detail['snapshot']}"
     elif entry.what in (What.ATTEMPT, What.GENERATION):
         size = f"{number(detail['rows'])} rows" if detail.get("rows") else f"{detail.get('scale', 1):g} times the source"
         text = f"{detail['generator']}, {size}, seed {detail['seed']}"

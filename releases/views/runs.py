@@ -28,6 +28,7 @@ ROAD: dict[str, tuple[str, ...]] = {
         "The raw upload is destroyed; ready",
     ),
     Run.Kind.SUMMARISE: ("The summary was asked for", "Counting people and suppressing small numbers", "You look at what would leave"),
+    Run.Kind.FIT: ("Data were asked for", "Learning from the records", "Generating", "Evaluating", "You look at the evidence"),
     Run.Kind.GENERATE: ("Data were asked for", "Generating", "Evaluating", "You look at the evidence"),
     Run.Kind.EVALUATE: ("Data were asked for", "Generating", "Evaluating", "You look at the evidence"),
     Run.Kind.REAUDIT: ("The release was due, or somebody asked", "Evaluating it again", "It is announced, or suspended"),

@@ -30,6 +30,10 @@ SYNTHPORTAL_RUN_LOST_AFTER = environment.integer("SYNTHPORTAL_SECURE_RUN_LOST_AF
 """Seconds without a heartbeat after which a run's worker counts as dead."""
 SYNTHPORTAL_REAUDIT_AFTER_DAYS = environment.integer("SYNTHPORTAL_SECURE_REAUDIT_AFTER_DAYS", 90, minimum=1)
 """Days after its last evaluation at which a published release is re-audited."""
+SYNTHPORTAL_MODEL_DAYS = environment.integer("SYNTHPORTAL_SECURE_MODEL_DAYS", 90, minimum=1)
+"""Days after which a model learned from records is destroyed, whatever its request."""
+SYNTHPORTAL_MODEL_DAYS_AFTER_RELEASE = environment.integer("SYNTHPORTAL_SECURE_MODEL_DAYS_AFTER_RELEASE", 14, minimum=0)
+"""Days after the publication of its request at which a model is destroyed."""
 SYNTHPORTAL_REAUDIT_AT = environment.text("SYNTHPORTAL_SECURE_REAUDIT_AT", "30 2 * * *")
 """When the releases that are due are looked for: a cron expression, in local time."""
 
