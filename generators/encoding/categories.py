@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from generators.code_systems import CODE_SYSTEMS
 from generators.disclosure import DisclosurePolicy
 from generators.encoding import stored_form as form
 from generators.encoding.coded import Part
+from generators.encoding.conditions import Restriction, Wanted, spans, unmet
 from generators.encoding.people import People
 from generators.schema import ColumnSchema, Kind
 
@@ -49,7 +50,7 @@ class Categories:
     rolled: tuple[tuple[str, str, int], ...] = ()
     kept_out: int = 0
 
-    kind = "categories"
+    kind: ClassVar[str] = "categories"
 
     @property
     def size(self) -> int:
@@ -112,6 +113,25 @@ class Categories:
             return pa.DictionaryArray.from_arrays(pa.array(first, pa.int32(), mask=null), self._known)
         return pc.take(self._known, pa.array(first, pa.int32(), mask=null))
 
+    def restricted(self, wanted: Wanted) -> Restriction:
+        """What a condition leaves of its codes; rare values that are pooled have none of their own."""
+        allowed = np.zeros(self.size, np.bool_)
+        where = {_spelled(value): number for number, value in enumerate(self.values)}
+        if self.storage in ("int64", "float64"):
+            values = np.array(self.values, dtype=np.float64)
+            for low, high in spans(wanted, self.column, float, float):
+                allowed[: len(values)] |= (values >= low) & (values <= high)
+        elif wanted.ranges:
+            raise unmet(self.column, "..", "a range needs a column of numbers, dates or times")
+        else:
+            for word in wanted.values:
+                if word not in where:
+                    raise unmet(self.column, word, "this value is not generated: too few persons have it, or nobody")
+                allowed[where[word]] = True
+        if wanted.missing and self.missing:
+            allowed[self.missing_code] = True
+        return Restriction(allowed)
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         return {
@@ -170,6 +190,10 @@ class Categories:
         return read
 
 
+def _spelled(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def coded(array: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> tuple[npt.NDArray[np.int32], pa.Array, Truths | None]:
     """((rows,) places, different values, which rows are missing or None): each row's value is values[place]; 0 where it is missing."""
     whole = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
@@ -198,7 +222,7 @@ def learn(array: pa.Array, column: ColumnSchema, persons: People, policy: Disclo
     rolled: dict[str, tuple[str, str, int]] = {}
     rare = ~safe & (people > 0)
     if column.code_system in CODE_SYSTEMS and column.storage == "string" and rare.any():
-        rolled, rare = _rolled(column, values.to_pylist(), place[rows], whose, rare, {v for v, _ in frequent}, policy)
+        rolled, rare = _rolled(column, values.to_pylist(), place[rows], whose, rare, policy)
         frequent += [(code, n) for code, (_, _, n) in rolled.items() if code not in {v for v, _ in frequent}]
     ordered = column.storage in ("int64", "float64", "bool")
     frequent.sort(key=(lambda each: each[0]) if ordered else (lambda each: (-each[1], each[0])))
@@ -223,7 +247,12 @@ def learn(array: pa.Array, column: ColumnSchema, persons: People, policy: Disclo
 
 
 def _rolled(
-    column: ColumnSchema, values: Sequence[str], place: Ints, persons: People, rare: Truths, frequent: set[str], policy: DisclosurePolicy
+    column: ColumnSchema,
+    values: Sequence[str],
+    place: npt.NDArray[np.int32],
+    persons: People,
+    rare: Truths,
+    policy: DisclosurePolicy,
 ) -> tuple[dict[str, tuple[str, str, int]], Truths]:
     """(by the public code that stands for it: level, group and rows of each group that rare codes were rolled up to; what stays rare).
 
@@ -233,7 +262,7 @@ def _rolled(
     left = rare.copy()
     hidden = {value for value, is_rare in zip(values, rare, strict=True) if is_rare}
     for level in CODE_SYSTEMS[column.code_system or ""].levels:
-        groups = {i: level.of(values[i]) for i in np.flatnonzero(left)}
+        groups = {i: level.of(values[i]) for i in np.flatnonzero(left).tolist()}
         for group in sorted({g for g in groups.values() if g}):
             stand_in = level.stand_in(group)
             if stand_in in hidden or stand_in in found or (column.codes is not None and stand_in not in column.codes):

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from generators.encoding import stored_form as form
 from generators.encoding.categories import coded
 from generators.encoding.coded import Part
+from generators.encoding.conditions import Restriction, Wanted, spans
 from generators.encoding.numbers import Numbers
 
 Codes = npt.NDArray[np.int32]
@@ -46,6 +47,15 @@ class ClockColumn:
         values, missing = self.numbers.decode(codes, rng, bounds)
         place = np.clip(values, 0, len(self._labels) - 1).astype(np.int32)
         return pa.DictionaryArray.from_arrays(pa.array(place, mask=missing), self._labels)
+
+    def restricted(self, wanted: Wanted) -> Restriction:
+        return self.numbers.restricted(spans(wanted, self.column, self._tick, self._tick), wanted.missing)
+
+    def _tick(self, word: str) -> float:
+        place = self._labels.index(word).as_py()
+        if place < 0:
+            raise ValueError
+        return float(place)
 
     def as_dict(self) -> dict[str, Any]:
         return {"pattern": self.pattern, "numbers": self.numbers.as_dict()}

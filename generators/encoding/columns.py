@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 
 from generators.encoding import stored_form as form
 from generators.encoding.coded import Part
+from generators.encoding.conditions import Restriction, Wanted, spans
 from generators.encoding.numbers import Numbers
 
 Codes = npt.NDArray[np.int32]
@@ -21,6 +23,8 @@ Bounds = tuple[float, float] | None
 
 MICROSECONDS = 86_400_000_000
 """Of a day."""
+
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1), timedelta(microseconds=1)
 
 
 class ColumnEncoding(Protocol):
@@ -31,13 +35,25 @@ class ColumnEncoding(Protocol):
     @property
     def column(self) -> str: ...
 
-    def parts(self, first: int) -> list[Part]: ...
+    def parts(self, first: int) -> list[Part]:
+        """Its parts, the first of which is part number `first` of the row."""
+        ...
 
-    def encode(self, array: pa.Array, rng: np.random.Generator) -> list[Codes]: ...
+    def encode(self, array: pa.Array, rng: np.random.Generator) -> list[Codes]:
+        """(rows,) values → the codes of each part."""
+        ...
 
-    def decode(self, codes: Codes, rng: np.random.Generator, bounds: Bounds = None) -> pa.Array: ...
+    def decode(self, codes: Codes, rng: np.random.Generator, bounds: Bounds = None) -> pa.Array:
+        """(rows, parts) → (rows,) values in the column's storage. bounds: of numbers drawn from a bin."""
+        ...
 
-    def as_dict(self) -> dict[str, Any]: ...
+    def restricted(self, wanted: Wanted) -> Restriction:
+        """What a condition leaves of the codes of the first part; InputError for words that are no values of its kind."""
+        ...
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -60,6 +76,9 @@ class NumberColumn:
     def decode(self, codes: Codes, rng: np.random.Generator, bounds: Bounds = None) -> pa.Array:
         values, missing = self.numbers.decode(codes, rng, bounds)
         return pa.array(values, mask=missing)
+
+    def restricted(self, wanted: Wanted) -> Restriction:
+        return self.numbers.restricted(spans(wanted, self.column, float, float), wanted.missing)
 
     def as_dict(self) -> dict[str, Any]:
         return {"storage": self.storage, "numbers": self.numbers.as_dict()}
@@ -122,6 +141,12 @@ class MomentColumn:
             values += np.clip(self.clock.decode(codes[:, own:], rng)[0], 0, MICROSECONDS // self.unit - 1) * self.unit
         return pc.cast(pa.array(values, mask=missing), pa.timestamp("us"))
 
+    def restricted(self, wanted: Wanted) -> Restriction:
+        typed = spans(wanted, self.column, _first_moment, _last_moment)
+        found = self.days.restricted([(low // MICROSECONDS, high // MICROSECONDS) for low, high in typed], wanted.missing)
+        whole = all(low % MICROSECONDS == 0 and (high + 1) % MICROSECONDS == 0 for low, high in typed)
+        return Restriction(found.codes, typed[0] if len(typed) == 1 else None, found.exact and (whole or self.clock is None))
+
     def as_dict(self) -> dict[str, Any]:
         clock = None if self.clock is None else self.clock.as_dict()
         return {"storage": self.storage, "days": self.days.as_dict(), "clock": clock, "unit": self.unit}
@@ -160,6 +185,16 @@ def moments(array: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], T
     null = whole.is_null().to_numpy(zero_copy_only=False) if whole.null_count else None
     stamps = pc.cast(whole, pa.timestamp("us"))
     return pc.fill_null(pc.cast(stamps, pa.int64()), 0).to_numpy(zero_copy_only=False), null
+
+
+def _first_moment(word: str) -> float:
+    """Microseconds since 1970 of a date or moment."""
+    return float((datetime.fromisoformat(word) - _EPOCH) // _MICROSECOND)
+
+
+def _last_moment(word: str) -> float:
+    """The same, or the last one of the day where no time of day is said."""
+    return _first_moment(word) + (MICROSECONDS - 1 if len(word) == len("2022-01-31") else 0)
 
 
 def _whole(array: pa.Array | pa.ChunkedArray) -> pa.Array:

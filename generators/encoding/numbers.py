@@ -7,9 +7,10 @@ says where in the bin. Both come in the order of the values. Inside a fine bin v
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from generators.disclosure import DisclosurePolicy
 from generators.encoding import stored_form as form
 from generators.encoding.coded import Part
+from generators.encoding.conditions import Restriction
 from generators.encoding.people import People
 from generators.encoding.quantiles import NONE, Cells, cells
 
@@ -215,16 +217,23 @@ class Numbers:
 
     # --- conditions
 
-    def within(self, low: float, high: float) -> Truths:
-        """(codes of the first part,): which may hold a value from `low` to `high`."""
-        allowed = np.zeros(self.size, np.bool_)
+    def restricted(self, spans: Sequence[tuple[float, float]], missing: bool) -> Restriction:
+        """What is left where a value must be in one of `spans` (both ends included), or be missing."""
+        allowed, exact = np.zeros(self.size, np.bool_), True
         spike_codes, bin_codes = self._order
-        allowed[spike_codes] = (self.spikes >= low) & (self.spikes <= high)
-        if self._bins:
-            least = self.cells.low[self.fine[self.coarse[:-1]]]
-            most = self.cells.high[self.fine[self.coarse[1:]] - 1]
-            allowed[bin_codes] = (most >= low) & (least <= high)
-        return allowed
+        own = self._values + np.arange(len(self.sentinels))
+        for low, high in spans:
+            allowed[spike_codes] |= (self.spikes >= low) & (self.spikes <= high)
+            allowed[own] |= (self.sentinels >= low) & (self.sentinels <= high)
+            if self._bins:
+                least = self.cells.low[self.fine[self.coarse[:-1]]]
+                most = self.cells.high[self.fine[self.coarse[1:]] - 1]
+                meets = (most >= low) & (least <= high)
+                allowed[bin_codes] |= meets
+                exact = exact and bool((least[meets] >= low).all() and (most[meets] <= high).all())
+        if missing and self.missing:
+            allowed[self.missing_code] = True
+        return Restriction(allowed, spans[0] if len(spans) == 1 else None, exact)
 
     # --- stored form
 
@@ -343,7 +352,7 @@ def _bounds(made: Cells, rows: int) -> tuple[Ints, Ints]:
     parts = max(1, min(_FINE, rows // bins // _ROWS_A_FINE))
     ends = _cuts(made.total, 0, len(made), bins)
     fine, coarse = [0], [0]
-    for first, last in zip(ends[:-1], ends[1:], strict=True):
+    for first, last in pairwise(ends):
         fine += _cuts(made.total, first, last, parts)[1:]
         coarse.append(len(fine) - 1)
     return np.array(fine, np.int64), np.array(coarse, np.int64)

@@ -35,7 +35,7 @@ def numbers(raw: Mapping[str, Any], name: str, dtype: type, column: str) -> npt.
     if not all(isinstance(v, plain) and not isinstance(v, bool) for v in values):
         raise refused(column, f'"{name}" holds something else than numbers')
     try:
-        array = np.array(values, dtype=dtype)
+        array: npt.NDArray[Any] = np.array(values, dtype=dtype)
     except (OverflowError, ValueError):
         raise refused(column, f'"{name}" holds a number that is too large') from None
     if not np.isfinite(array).all():

@@ -22,6 +22,7 @@ from generators.encoding.categories import Categories
 from generators.encoding.clocks import ClockColumn, ticks
 from generators.encoding.coded import Codes, Part
 from generators.encoding.columns import MICROSECONDS, ColumnEncoding, MomentColumn, NumberColumn, moments, plain
+from generators.encoding.conditions import Restriction, Wanted, unmet
 from generators.encoding.people import People
 from generators.errors import InputError
 from generators.schema import ColumnSchema, Kind, TableSchema
@@ -29,7 +30,14 @@ from generators.schema import ColumnSchema, Kind, TableSchema
 FORMAT = 1
 """Version of the stored form; a reader refuses a newer one."""
 
-_KINDS = {"categories": Categories, "numbers": NumberColumn, "moments": MomentColumn, "clock": ClockColumn}
+_KINDS: dict[str, type[Categories | NumberColumn | MomentColumn | ClockColumn]] = {
+    each.kind: each for each in (Categories, NumberColumn, MomentColumn, ClockColumn)
+}
+    "categories": Categories,
+    "numbers": NumberColumn,
+    "moments": MomentColumn,
+    "clock": ClockColumn,
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,31 @@ class TableEncoding:
             first, last = self.places[column.column]
             arrays[column.column] = column.decode(codes[:, first:last], rng, (within or {}).get(column.column))
         return pa.table(arrays)
+
+    def restrictions(self, conditions: Mapping[str, str]) -> dict[str, Restriction]:
+        """What conditions leave of the columns, by column. conditions: by column, as typed: ``F|M``, ``65..80``, nothing for missing.
+
+        InputError where a column has no codes, a value is not in its vocabulary, or no row can meet the condition; `CannotRestrict` for
+        columns that are worked out from others.
+        """
+        columns = {c.column: c for c in self.columns}
+        found = {}
+        for name, typed in conditions.items():
+            if name not in columns:
+                raise InputError(
+                    f'there is no column "{name}" to set a condition on in table "{self.table}"; there are: {", ".join(columns)}'
+                )
+            found[name] = columns[name].restricted(Wanted.parse(typed))
+            if not found[name].codes.any():
+                raise unmet(name, typed, "no row can meet it")
+        return found
+
+    def allowed(self, conditions: Mapping[str, str]) -> dict[int, npt.NDArray[np.bool_]]:
+        """By number of the first part of each column: the codes that may meet its condition; see `restrictions`.
+
+        Where a restriction is not `exact`, rows of a bin at its edge may miss it: rows that do are to be drawn again.
+        """
+        return {self.places[name][0]: each.codes for name, each in self.restrictions(conditions).items()}
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
