@@ -33,11 +33,6 @@ FORMAT = 1
 _KINDS: dict[str, type[Categories | NumberColumn | MomentColumn | ClockColumn]] = {
     each.kind: each for each in (Categories, NumberColumn, MomentColumn, ClockColumn)
 }
-    "categories": Categories,
-    "numbers": NumberColumn,
-    "moments": MomentColumn,
-    "clock": ClockColumn,
-}
 
 
 @dataclass(frozen=True)
