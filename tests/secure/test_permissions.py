@@ -8,7 +8,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from releases import permissions, visibility
-from releases.models import Account, ReleaseRequest, SignOff, SyntheticVersion
+from releases.models import Account, ReleaseRequest, SignOff, SyntheticVersion, TrainedModel
 from releases.permissions import Refused
 from releases.services import accounts, requests, sources
 from tests.secure import world as build
@@ -63,6 +63,7 @@ def test_an_auditor_reads_everything_and_may_do_nothing(world: World) -> None:
         "confirm_schema": world.source.latest_snapshot,
         "cancel_run": world.source.runs.first(),
         "retry_run": world.source.runs.first(),
+        "destroy_model": TrainedModel(source=world.source),
     }
     for action in permissions.ACTIONS:
         if action.startswith("view_") or action in ("verify_audit", "change_password"):

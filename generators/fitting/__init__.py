@@ -1,0 +1,1 @@
+"""From the tables of train to one saved thing that makes rows."""
