@@ -74,7 +74,7 @@ OURS = (
         privacy="Learns one number for each pair of columns: hardly able to remember anybody.",
         cost="Seconds.",
         choose_when="A quick first look, or few records.",
-        learner="generators.models.copula:Copula",
+        learner="generators.models.copula.learner:Copula",
     ),
     LearnedGenerator(
         name="cart",
@@ -84,7 +84,7 @@ OURS = (
         privacy="Trees with small leaves repeat records, which the gates find and stop. Keep the least leaf as large as it is.",
         cost="Seconds.",
         choose_when="You come from synthpop and need the same method.",
-        learner="generators.models.cart:Cart",
+        learner="generators.models.cart.learner:Cart",
     ),
     LearnedGenerator(
         name="synthvae",
@@ -130,9 +130,7 @@ def known() -> Known:
             refused.append(f'the installed generator "{point.name}" cannot be loaded: {type(error).__name__} in {point.module}')
             continue
         if not isinstance(each, LearnedGenerator) or each.name in found:
-            refused.append(
-                f'the installed generator "{point.name}" cannot be used: it needs its own name and to be a LearnedGenerator'
-            )
+            refused.append(f'the installed generator "{point.name}" cannot be used: it needs its own name and to be a LearnedGenerator')
         else:
             found[each.name] = each
     return Known(found, tuple(refused))
