@@ -26,7 +26,7 @@ Truths = npt.NDArray[np.bool_]
 TYPES = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
 """Arrow types of categories, by storage."""
 
-_PLAIN: dict[str, Any] = {"string": "Other", "int64": 0, "float64": 0.0, "bool": False}
+PLAIN: dict[str, Any] = {"string": "Other", "int64": 0, "float64": 0.0, "bool": False}
 """What a column holds of which no value may be told and none may be missing."""
 
 
@@ -116,7 +116,7 @@ class Categories:
     def restricted(self, wanted: Wanted) -> Restriction:
         """What a condition leaves of its codes; rare values that are pooled have none of their own."""
         allowed = np.zeros(self.size, np.bool_)
-        where = {_spelled(value): number for number, value in enumerate(self.values)}
+        where = {spelled(value): number for number, value in enumerate(self.values)}
         if self.storage in ("int64", "float64"):
             values = np.array(self.values, dtype=np.float64)
             for low, high in spans(wanted, self.column, float, float):
@@ -152,15 +152,7 @@ class Categories:
         storage = form.field(raw, "storage", str, column)
         if storage not in TYPES:
             raise form.refused(column, '"storage" is none of categories')
-        values = form.field(raw, "values", list, column)
-        kind: tuple[type, ...] = {"string": (str,), "int64": (int,), "float64": (float, int), "bool": (bool,)}[storage]
-        fitting = all(isinstance(v, kind) and (storage == "bool" or not isinstance(v, bool)) for v in values)
-        if not fitting or len(set(values)) != len(values):
-            raise form.refused(column, '"values" are not different values of its storage')
-        if storage == "float64":
-            values = form.numbers(raw, "values", np.float64, column).tolist()
-        elif storage == "int64":
-            values = form.numbers(raw, "values", np.int64, column).tolist()
+        values = form.values(raw, "values", storage, column)
         weights = form.numbers(raw, "weights", np.int64, column)
         if len(weights) != len(values) or (weights < 0).any():
             raise form.refused(column, '"weights" do not fit the values')
@@ -190,7 +182,8 @@ class Categories:
         return read
 
 
-def _spelled(value: Any) -> str:
+def spelled(value: Any) -> str:
+    """A category as somebody types it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -230,7 +223,7 @@ def learn(array: pa.Array, column: ColumnSchema, persons: People, policy: Disclo
     pooled = rare[place[rows]] if len(values) else np.zeros(0, np.bool_)
     other = bool(vocabulary) and whose.of(pooled).count >= policy.minimum
     if not vocabulary and not missing:
-        vocabulary, frequent = (_PLAIN[column.storage],), [(_PLAIN[column.storage], 1)]
+        vocabulary, frequent = (PLAIN[column.storage],), [(PLAIN[column.storage], 1)]
     where = {value: number for number, value in enumerate(vocabulary)}
     return Categories(
         column.name,

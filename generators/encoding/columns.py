@@ -142,7 +142,7 @@ class MomentColumn:
         return pc.cast(pa.array(values, mask=missing), pa.timestamp("us"))
 
     def restricted(self, wanted: Wanted) -> Restriction:
-        typed = spans(wanted, self.column, _first_moment, _last_moment)
+        typed = spans(wanted, self.column, first_moment, last_moment)
         found = self.days.restricted([(low // MICROSECONDS, high // MICROSECONDS) for low, high in typed], wanted.missing)
         whole = all(low % MICROSECONDS == 0 and (high + 1) % MICROSECONDS == 0 for low, high in typed)
         return Restriction(found.codes, typed[0] if len(typed) == 1 else None, found.exact and (whole or self.clock is None))
@@ -187,14 +187,14 @@ def moments(array: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], T
     return pc.fill_null(pc.cast(stamps, pa.int64()), 0).to_numpy(zero_copy_only=False), null
 
 
-def _first_moment(word: str) -> float:
+def first_moment(word: str) -> float:
     """Microseconds since 1970 of a date or moment."""
     return float((datetime.fromisoformat(word) - _EPOCH) // _MICROSECOND)
 
 
-def _last_moment(word: str) -> float:
+def last_moment(word: str) -> float:
     """The same, or the last one of the day where no time of day is said."""
-    return _first_moment(word) + (MICROSECONDS - 1 if len(word) == len("2022-01-31") else 0)
+    return first_moment(word) + (MICROSECONDS - 1 if len(word) == len("2022-01-31") else 0)
 
 
 def _whole(array: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -48,3 +48,15 @@ def rising(array: npt.NDArray[Any], name: str, column: str, *, strictly: bool = 
     steps = array[1:] > array[:-1] if strictly else array[1:] >= array[:-1]
     if not steps.all():
         raise refused(column, f'"{name}" is not in order')
+
+
+def values(raw: Mapping[str, Any], name: str, storage: str, column: str) -> list[Any]:
+    """`raw[name]` as different values of that storage."""
+    found = field(raw, name, list, column)
+    if storage in ("int64", "float64"):
+        found = numbers(raw, name, np.int64 if storage == "int64" else np.float64, column).tolist()
+    elif not all(isinstance(v, bool if storage == "bool" else str) for v in found):
+        raise refused(column, f'"{name}" holds values of another type')
+    if len(set(found)) != len(found):
+        raise refused(column, f'"{name}" holds a value twice')
+    return list(found)

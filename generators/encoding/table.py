@@ -6,7 +6,7 @@ value that fewer persons have.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,14 +24,16 @@ from generators.encoding.coded import Codes, Part
 from generators.encoding.columns import MICROSECONDS, ColumnEncoding, MomentColumn, NumberColumn, moments, plain
 from generators.encoding.conditions import Restriction, Wanted, unmet
 from generators.encoding.people import People
+from generators.encoding.released import ReleasedCategories, ReleasedSteps, Untold, released_columns
 from generators.errors import InputError
 from generators.schema import ColumnSchema, Kind, TableSchema
+from generators.summary_parts import TableSummary
 
 FORMAT = 1
 """Version of the stored form; a reader refuses a newer one."""
 
-_KINDS: dict[str, type[Categories | NumberColumn | MomentColumn | ClockColumn]] = {
-    each.kind: each for each in (Categories, NumberColumn, MomentColumn, ClockColumn)
+_KINDS: dict[str, Callable[[Mapping[str, Any], str], ColumnEncoding]] = {
+    each.kind: each.from_dict for each in (Categories, NumberColumn, MomentColumn, ClockColumn, ReleasedCategories, ReleasedSteps, Untold)
 }
 
 
@@ -124,7 +126,7 @@ class TableEncoding:
         for each in raw["columns"]:
             if not isinstance(each, Mapping) or not isinstance(each.get("column"), str) or each.get("kind") not in _KINDS:
                 raise InputError("a column of the stored encoding lacks its name or kind; use the file as it was saved")
-            columns.append(_KINDS[each["kind"]].from_dict(each, each["column"]))
+            columns.append(_KINDS[each["kind"]](each, each["column"]))
         if len({c.column for c in columns}) != len(columns):
             raise InputError("the stored encoding names a column twice; use the file as it was saved")
         return TableEncoding(str(raw.get("table", "")), tuple(columns))
@@ -142,6 +144,12 @@ def learn(
     people = People(persons)
     columns = [_learned(rows.column(c.name), c, table.name, people, policy) for c in coded_columns(table, rows.column_names, leave_out)]
     return TableEncoding(table.name, tuple(columns))
+
+
+def from_summary(summary: TableSummary, table: TableSchema, *, leave_out: Collection[str] = ()) -> TableEncoding:
+    """How to code a table of which only a released summary is known (`generators.encoding.released`): no record is looked at."""
+    names = [c.name for c in coded_columns(table, table.names, leave_out)]
+    return TableEncoding(table.name, tuple(released_columns(summary, table, names)))
 
 
 def coded_columns(table: TableSchema, there: Collection[str], leave_out: Collection[str] = ()) -> list[ColumnSchema]:
