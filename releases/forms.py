@@ -7,12 +7,10 @@ from typing import Any
 
 from django import forms
 
-from generators.registry import GENERATORS
 from generators.schema import DatasetSchema, TableSchema
 from releases import selection
-from releases.models import Account, ReleaseRequest, RoleName, SignOff, SummaryRecord
+from releases.models import Account, ReleaseRequest, RoleName, SignOff
 
-MAXIMUM_ROWS = 1_000_000_000
 REASON_LENGTH = 500
 
 
@@ -111,15 +109,19 @@ class PurposeForm(forms.Form):
         choices=[
             (ReleaseRequest.Tier.STRUCTURAL, "Structural: names, kinds and formats only; nothing observed"),
             (ReleaseRequest.Tier.PUBLICLY_SOURCED, "Publicly-sourced: made from a metadata summary, each column by itself"),
+            (ReleaseRequest.Tier.PRIVATELY_SOURCED, "Privately-sourced: learned from the records themselves"),
         ],
         widget=forms.RadioSelect,
     )
     access_level = forms.ChoiceField(
         label="Who may have it?",
-        choices=[(ReleaseRequest.AccessLevel.OPEN, "Open: anybody, no account")],
+        choices=[
+            (ReleaseRequest.AccessLevel.OPEN, "Open: anybody, no account"),
+            (ReleaseRequest.AccessLevel.SAFEGUARDED, "Safeguarded: registered users who signed for it"),
+        ],
         initial=ReleaseRequest.AccessLevel.OPEN,
         widget=forms.RadioSelect,
-        help_text="Open access needs the public disclosure policy, or structural data.",
+        help_text="Open access needs the public disclosure policy, or structural data; data learned from records are safeguarded.",
     )
     licence = forms.ChoiceField(label="Licence", choices=ReleaseRequest.Licence.choices, initial=ReleaseRequest.Licence.OGL)
 
@@ -175,75 +177,6 @@ class VariablesForm:
         if not self.variables:
             self.errors.append(("every", "Choose at least one variable."))
         return not self.errors
-
-
-class GenerateForm(forms.Form):
-    """Which generator, how many rows, which seed, from which summary."""
-
-    generator = forms.ChoiceField(label="Which method?", widget=forms.RadioSelect)
-    summary = forms.ModelChoiceField(
-        label="Made from which summary?",
-        queryset=SummaryRecord.objects.none(),
-        required=False,
-        empty_label="No summary (structural data)",
-        help_text="The marginal method sees this summary and nothing else.",
-    )
-    rows = forms.IntegerField(
-        label="How many rows?", min_value=1, max_value=MAXIMUM_ROWS, initial=1000, widget=forms.TextInput(attrs={"inputmode": "numeric"})
-    )
-    seed = forms.IntegerField(
-        label="Seed",
-        min_value=0,
-        max_value=2**53,
-        initial=1,
-        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
-        help_text="Any whole number. The same seed gives the same data again.",
-    )
-
-    size = forms.FloatField(
-        label="How large, in per cent of the source?",
-        min_value=0.001,
-        max_value=100_000,
-        required=False,
-        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
-        help_text="100 is about as many people as were summarised, and as many rows in every table. Only for methods that see a summary.",
-    )
-
-    def __init__(self, *args: Any, generators: Sequence[str], summaries: Any, several: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if several:
-            self.fields["rows"].label = "How many people?"
-            self.fields["rows"].help_text = "So many rows, too, in every table that refers to no other. Leave this or the next empty."
-            self.fields["rows"].required = False
-            self.order_fields(["generator", "summary", "rows", "size", "seed"])
-        else:
-            del self.fields["size"]
-        self.several = several
-        method, summary = self.fields["generator"], self.fields["summary"]
-        assert isinstance(method, forms.ChoiceField)  # noqa: S101 - narrows the type
-        assert isinstance(summary, forms.ModelChoiceField)  # noqa: S101
-        method.choices = [(name, GENERATORS[name].title) for name in generators]
-        summary.queryset = summaries
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        info = GENERATORS.get(str(cleaned.get("generator")))
-        if info is not None and info.needs == "summary" and "summary" in cleaned and cleaned["summary"] is None:
-            self.add_error("summary", "Choose the summary the data are made from; this method needs one.")
-        if info is not None and info.needs == "schema":
-            cleaned["summary"] = None
-        if self.several and not {"rows", "size"} & set(self.errors):
-            self._sized(cleaned, info is not None and info.needs == "schema")
-        return cleaned
-
-    def _sized(self, cleaned: dict[str, Any], numberless: bool) -> None:
-        """Either a number of people or a size beside the source, as `scale`."""
-        size = cleaned.pop("size", None)
-        if (cleaned.get("rows") is None) == (size is None):
-            self.add_error("rows", "Say how many people, or how large beside the source: one of the two.")
-        elif size is not None and numberless:
-            self.add_error("size", "This method knows no numbers of the source: say how many people instead.")
-        cleaned["scale"] = None if size is None else size / 100
 
 
 class ConfirmForm(forms.Form):

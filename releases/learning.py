@@ -20,12 +20,12 @@ MAX_SEED = 2**53
 
 @dataclass(frozen=True)
 class Learning:
-    """How to learn. options: of the generator, as text; apart: pairs of columns of which nothing is learned together; seed: of the learning,
-    not of the generation.
+    """How to learn. options: of the generator, as text; apart: pairs of columns of which nothing is learned together; seed: of the
+    learning, not of the generation.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
-    budget: Budget = Budget()
+    budget: Budget = field(default_factory=Budget)
     apart: tuple[tuple[str, str], ...] = ()
     seed: int = 1
 

@@ -122,7 +122,7 @@ def summarise(run: Run, token: str, progress: Progress) -> None:
 
 
 def fit(run: Run, token: str, progress: Progress) -> None:
-    """Learn from train in a process of its own. What it keeps on its way outlives a worker that dies, and is destroyed when the run ends."""
+    """Learn from train in a process of its own. What it keeps on its way outlives a worker that dies; the end of the run destroys it."""
     from generators.fitting.own_process import FitFault, fit_in_own_process  # not before it is needed
 
     snapshot, wanted = _snapshot(run), run.parameters

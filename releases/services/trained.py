@@ -1,4 +1,4 @@
-"""Models that learned from records: stored when their fit succeeds, and destroyed, with a record of each, when they are no longer needed."""
+"""Models that learned from records: stored when their fit succeeds; destroyed, with a record of each, when they are no longer needed."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def destroy_model(actor: Account, trained: TrainedModel) -> TrainedModel:
 
 @recorded("destroy_models", by_system=True)
 def destroy_due() -> int | None:
-    """Destroy models whose time has come and checkpoints nobody will take up; how many, or None when there were none. The worker does it."""
+    """Destroy models whose time has come and checkpoints nobody takes up; how many, or None when there were none. The worker does it."""
     done = 0
     for trained in TrainedModel.objects.filter(destroyed_at__isnull=True).select_related("request"):
         because = due(trained)

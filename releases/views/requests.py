@@ -15,12 +15,14 @@ from django.urls import reverse
 from generators.errors import InputError
 from generators.registry import GENERATORS
 from releases import overrides, permissions, policy, selection, stored, visibility
-from releases.forms import ConfirmForm, GenerateForm, PurposeForm, ReasonForm, RequestForm, VariablesForm
+from releases.forms import ConfirmForm, PurposeForm, ReasonForm, RequestForm, VariablesForm
+from releases.generation_form import GenerateForm
 from releases.models import ReleaseRequest, SourceDataset
 from releases.permissions import Refused
 from releases.request_forms import GatesForm, TargetsForm
 from releases.services import requests as service
 from releases.templatetags.plain_words import day, moment, short
+from releases.views.methods import methods_shown, options_of, usable
 from releases.views.pages import INVALID, SignedInRequest, ordering, page, paged, refused_on, sent, status_of, visible
 from releases.views.tasks import tasks
 
@@ -135,7 +137,7 @@ def variables(request: SignedInRequest, key: str) -> HttpResponse:
 def generate(request: SignedInRequest, key: str) -> HttpResponse:
     """Choose the method, the rows and the seed; then a run begins."""
     asked = _found(request, key)
-    offered = [name for name, info in GENERATORS.items() if info.needs in ("schema", "summary")]
+    offered = usable()
     summaries = asked.source.summaries.select_related("snapshot").order_by("-made_at")
     fitting = next((n for n in offered if GENERATORS[n].tier == asked.tier), offered[0] if offered else "")
     initial: dict[str, Any] = {"generator": fitting, "summary": summaries.first() if asked.tier != ReleaseRequest.Tier.STRUCTURAL else None}
@@ -146,17 +148,28 @@ def generate(request: SignedInRequest, key: str) -> HttpResponse:
     context = _task_context(request, asked, "Generate data", "request_generation")
     context |= {
         "action": "Generate",
-        "methods": [GENERATORS[name] for name in offered],
+        "methods": methods_shown(snapshot, asked.variables),
         "attempts": asked.versions.count(),
         "no_summary": not summaries.exists(),
+        "agreement": policy.no_agreement_needed(asked, {}) or "",
         "template": "secure/generate.html",
     }
 
     def start(form: BaseForm) -> str:
-        run = service.request_generation(request.user, asked, **form.cleaned_data)
+        run = service.request_generation(request.user, asked, **cast(GenerateForm, form).wanted)
         return reverse("run", args=[run.pk])
 
-    form = GenerateForm(sent(request), initial=initial, generators=offered, summaries=summaries, several=several)
+    split = getattr(snapshot, "split", None)
+    form = GenerateForm(
+        sent(request),
+        initial=initial,
+        generators=offered,
+        summaries=summaries,
+        several=several,
+        options={name: options_of(name) or () for name in offered if GENERATORS[name].needs == "data"},
+        columns=policy.columns_of(asked),
+        persons=split.train_persons if split else 0,
+    )
     return _form_page(request, form, context, start)
 
 

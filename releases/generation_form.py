@@ -1,0 +1,260 @@
+"""The form of a generation: which method, how much of it, and for methods that learn from records how they are to learn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+
+from generators.errors import InputError
+from generators.learning.options import Budget, Option
+from generators.registry import GENERATORS
+from releases.learning import MAX_SEED, Learning
+from releases.models import SummaryRecord
+
+MAXIMUM_ROWS = 1_000_000_000
+MINUTES = 120
+"""After which learning stops with the best so far, where nobody says otherwise."""
+CONTRIBUTIONS = 3
+"""Rows of one person that count under differential privacy, where nobody says otherwise."""
+WHOLE = {"inputmode": "numeric"}
+BROKEN = {"inputmode": "decimal"}
+LEARNING = ("max_membership", "minutes", "epsilon", "delta", "contributions", "apart", "learning_seed")
+"""The fields that only methods that learn from records read."""
+
+
+class GenerateForm(forms.Form):
+    """Which generator, how many rows, which seed, from which summary; and how to learn."""
+
+    generator = forms.ChoiceField(label="Which method?", widget=forms.RadioSelect)
+    summary = forms.ModelChoiceField(
+        label="Made from which summary?",
+        queryset=SummaryRecord.objects.none(),
+        required=False,
+        empty_label="No summary",
+        help_text="For the methods that work from aggregates: they see this summary and nothing else.",
+    )
+    rows = forms.IntegerField(
+        label="How many rows?", min_value=1, max_value=MAXIMUM_ROWS, initial=1000, widget=forms.TextInput(attrs=WHOLE)
+    )
+    size = forms.FloatField(
+        label="How large, in per cent of the source?",
+        min_value=0.001,
+        max_value=100_000,
+        required=False,
+        widget=forms.TextInput(attrs=BROKEN),
+        help_text="100 is about as many people as the method saw, and as many rows in every table. Not for structural data.",
+    )
+    seed = forms.IntegerField(
+        label="Seed",
+        min_value=0,
+        max_value=2**53,
+        initial=1,
+        widget=forms.TextInput(attrs=WHOLE),
+        help_text="Any whole number. The same seed gives the same data again.",
+    )
+    max_membership = forms.ChoiceField(
+        label="How well may somebody who has the model recognise who it learned from?",
+        required=False,
+        choices=[
+            ("", "Measure it, set no limit"),
+            ("0.6", "At most a little better than guessing (0.6)"),
+            ("0.55", "At most hardly better than guessing (0.55)"),
+        ],
+        help_text="A limit makes the model plainer until it is met: safer, and less alike. Guessing is 0.5.",
+    )
+    minutes = forms.IntegerField(
+        label="Stop learning after how many minutes?",
+        min_value=1,
+        max_value=24 * 60,
+        initial=MINUTES,
+        required=False,
+        widget=forms.TextInput(attrs=WHOLE),
+        help_text="The best model so far is kept.",
+    )
+    epsilon = forms.FloatField(
+        label="How closely may the data depend on any one person (ε)?",
+        required=False,
+        min_value=0.001,
+        max_value=100,
+        widget=forms.TextInput(attrs=BROKEN),
+        help_text="Leave it empty for no such guarantee. 1 is strict, 10 is loose. The data become less alike, and it is taken from the "
+        "dataset's disclosure budget.",
+    )
+    delta = forms.FloatField(
+        label="The chance that this guarantee does not hold (δ)",
+        required=False,
+        min_value=1e-12,
+        max_value=1e-3,
+        widget=forms.TextInput(attrs=BROKEN),
+        help_text="Only with ε. Less than one in ten times the people; filled in for this dataset.",
+    )
+    contributions = forms.IntegerField(
+        label="At most how many rows of one person count?",
+        required=False,
+        min_value=1,
+        max_value=10_000,
+        initial=CONTRIBUTIONS,
+        widget=forms.TextInput(attrs=WHOLE),
+        help_text="Only with ε. Further rows of a person, chosen by chance, are left out.",
+    )
+    apart = forms.CharField(
+        label="Columns of which nothing may be learned together",
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One pair in a line, such as: age * ward. Each is learned, how they go together is not.",
+    )
+    learning_seed = forms.IntegerField(
+        label="Seed of the learning",
+        min_value=0,
+        max_value=MAX_SEED,
+        initial=1,
+        required=False,
+        widget=forms.TextInput(attrs=WHOLE),
+        help_text="Another seed of the data alone takes another draw from the same model.",
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        generators: Sequence[str],
+        summaries: Any,
+        several: bool = False,
+        options: Mapping[str, Sequence[Option]] | None = None,
+        columns: Sequence[str] = (),
+        persons: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        """options: of each method that learns; columns: those of the request, for pairs kept apart; persons: in train."""
+        super().__init__(*args, **kwargs)
+        self.several, self.options, self.columns = several, dict(options or {}), set(columns)
+        if several:
+            self.fields["rows"].label = "How many people?"
+            self.fields["rows"].help_text = "So many rows, too, in every table that refers to no other. Leave this or the next empty."
+            self.fields["rows"].required = False
+        else:
+            del self.fields["size"]
+        method, summary = self.fields["generator"], self.fields["summary"]
+        assert isinstance(method, forms.ChoiceField)  # noqa: S101 - narrows the type
+        assert isinstance(summary, forms.ModelChoiceField)  # noqa: S101
+        method.choices = [(name, GENERATORS[name].title) for name in generators]
+        summary.queryset = summaries
+        self.delta = usual_delta(persons)
+        self.fields["delta"].initial = f"{self.delta:g}"
+        for name, each in self.options.items():
+            for option in each:
+                self.fields[_field(name, option)] = _option_field(option)
+
+    @property
+    def asked(self) -> list[forms.BoundField]:
+        """What every method is asked."""
+        return [self[name] for name in ("generator", "summary", "rows", "size", "seed") if name in self.fields]
+
+    @property
+    def told(self) -> list[forms.BoundField]:
+        """What a method that learns may be told."""
+        return [self[name] for name in LEARNING] if self.options else []
+
+    @property
+    def told_wrongly(self) -> bool:
+        """Whether one of the fields that are folded away has an error, so that they must be shown."""
+        return bool(set(self.errors) - {"generator", "summary", "rows", "size", "seed"})
+
+    @property
+    def choices(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """Each method's own choices, under its title."""
+        return [(GENERATORS[name].title, [self[_field(name, o)] for o in each]) for name, each in self.options.items() if each]
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """What was chosen, as `services.requests.request_generation` takes it. InputError for what does not go together."""
+        given = dict(self.cleaned_data)
+        found = {name: given.get(name) for name in ("generator", "summary", "rows", "seed", "scale")}
+        if GENERATORS[given["generator"]].needs != "data":
+            return found
+        private = given.get("epsilon") is not None
+        options = {o.name: str(given[_field(given["generator"], o)]) for o in self.options[given["generator"]]}
+        minutes = given.get("minutes")
+        return found | {
+            "learning": Learning(
+                options=options,
+                budget=Budget(
+                    epsilon=given["epsilon"] if private else None,
+                    delta=(given.get("delta") or self.delta) if private else None,
+                    contributions=(given.get("contributions") or CONTRIBUTIONS) if private else None,
+                    seconds=None if minutes is None else 60.0 * minutes,
+                    max_membership=float(given["max_membership"]) if given.get("max_membership") else None,
+                ),
+                apart=given["apart"],
+                seed=given["learning_seed"] if given.get("learning_seed") is not None else 1,
+            )
+        }
+
+    def clean_apart(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of columns, each once, in alphabetical order."""
+        pairs = set()
+        for line in str(self.cleaned_data["apart"]).splitlines():
+            names = [name.strip() for name in line.split("*")]
+            if names == [""]:
+                continue
+            if len(names) != 2 or names[0] == names[1] or not set(names) <= self.columns:
+                raise forms.ValidationError("Write two columns of this request in each line, with a star between them: age * ward.")
+            pairs.add((min(names), max(names)))
+        return tuple(sorted(pairs))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        info = GENERATORS.get(str(cleaned.get("generator")))
+        if info is not None and info.needs == "summary" and "summary" in cleaned and cleaned["summary"] is None:
+            self.add_error("summary", "Choose the summary the data are made from; this method needs one.")
+        if info is not None and info.needs != "summary":
+            cleaned["summary"] = None
+        if self.several and not {"rows", "size"} & set(self.errors):
+            self._sized(cleaned, info is not None and info.needs == "schema")
+        for name, options in self.options.items():
+            for option in options:
+                self._check(cleaned, name, option)
+        return cleaned
+
+    def _check(self, cleaned: dict[str, Any], generator: str, option: Option) -> None:
+        """An empty choice is the default; a method that was not chosen is not asked."""
+        field = _field(generator, option)
+        text = str(cleaned.get(field) or option.default).strip()
+        if generator != cleaned.get("generator"):
+            text = option.default
+        try:
+            cleaned[field] = option.checked(text)
+        except InputError as error:
+            self.add_error(field, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+
+    def _sized(self, cleaned: dict[str, Any], numberless: bool) -> None:
+        """Either a number of people or a size beside the source, as `scale`."""
+        size = cleaned.pop("size", None)
+        if (cleaned.get("rows") is None) == (size is None):
+            self.add_error("rows", "Say how many people, or how large beside the source: one of the two.")
+        elif size is not None and numberless:
+            self.add_error("size", "This method knows no numbers of the source: say how many people instead.")
+        cleaned["scale"] = None if size is None else size / 100
+
+
+def usual_delta(persons: int) -> float:
+    """The largest power of ten below one in ten times the persons; 1e-6 where nobody knows how many there are."""
+    return 1e-6 if persons < 1 else min(1e-3, 10.0 ** -math.ceil(math.log10(10 * persons) + 1e-9))
+
+
+def _field(generator: str, option: Option) -> str:
+    return f"option-{generator}-{option.name}"
+
+
+def _option_field(option: Option) -> forms.Field:
+    """One choice of a method; its words are its question."""
+    label = f"{option.words[:1].upper()}{option.words[1:]}".rstrip(".")
+    if option.choices:
+        return forms.ChoiceField(
+            label=label, required=False, initial=option.default, choices=[(c, c) for c in option.choices], help_text=f"{option.name}"
+        )
+    limits = f", from {option.least:g} to {option.most:g}" if option.least is not None and option.most is not None else ""
+    return forms.CharField(label=label, required=False, initial=option.default, max_length=100, help_text=f"{option.name}{limits}")
