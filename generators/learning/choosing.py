@@ -96,7 +96,8 @@ def choose(
     """Fit, measure what is remembered, and make the model plainer while that is too much.
 
     Where few persons are learned from and the model remembers them, a few plainer settings are tried, and the one kept that remembers least
-    among those that serve persons held out as well as the best does (within one standard error: L. Breiman et al., CART, 1984, 3.4.3).
+    among those that serve persons held out as well as the best does (within one standard error: L. Breiman et al., CART, 1984, 3.4.3);
+    but whoever set an option is obeyed, unless they set `max_membership` too.
     max_membership: go on until the estimate is at most that. It is the estimate, not the upper end of its interval: with few persons that
     end lies above every useful limit even for a model that remembers nothing. InputError when no setting reaches it, and what `fit` raises.
     Under a ledger: one fit, nobody held out, nothing measured, since whatever is looked at is charged.
@@ -115,7 +116,8 @@ def choose(
                 "choose a generator with a likelihood, such as autoregressive, or differential privacy"
             )
         return search.chosen(0, count)
-    if count <= SMALL and first.membership.low > REMEMBERS:
+    free = all(options.get(option.name, option.default) == option.default for option in learner.OPTIONS)
+    if free and count <= SMALL and first.membership.low > REMEMBERS:
         search.climb(options, TRIALS, max_membership)
     best = search.best()
     if max_membership is None:

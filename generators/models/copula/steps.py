@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from generators.encoding.coded import CodedRows, Codes, Part, applies
+from generators.encoding.coded import CodedRows, applies
+from generators.models.alike import orders
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -17,10 +18,6 @@ EDGE = 8.0
 """Beyond so many standard deviations nothing is drawn."""
 TRACES = 24
 """Terms of the Hermite series by which a latent correlation becomes one of scores."""
-SEEN = 20_000
-"""Rows looked at to put the codes of an unordered part in order."""
-FREQUENT = 24
-"""So many codes of another part say where the codes of an unordered part lie."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +103,7 @@ def frequencies(rows: CodedRows, number: int, least: int) -> Floats:
         return own[None]
     above = rows.parts[part.of].size
     cells = rows.codes[used, part.of].astype(np.int64) * part.size + mine
-    persons, cell = np.divmod(np.unique(rows.persons[used] * (above * part.size) + cells), above * part.size)
-    del persons
+    cell = np.unique(rows.persons[used] * (above * part.size) + cells) % (above * part.size)
     known = np.bincount(cell, minlength=above * part.size) >= least
     counts = (np.bincount(cells, minlength=above * part.size) * known).reshape(above, part.size).astype(np.float64)
     missed = np.bincount(cells // part.size, minlength=above) - counts.sum(axis=1)
@@ -117,76 +113,5 @@ def frequencies(rows: CodedRows, number: int, least: int) -> Floats:
 
 
 def steps_of(rows: CodedRows, least: int) -> tuple[Steps, ...]:
-    """The steps of every part, codes of unordered parts put in the order in which they go best with the other parts."""
-    first = [Steps(np.arange(part.size, dtype=np.int32), frequencies(rows, i, least)) for i, part in enumerate(rows.parts)]
-    unordered = [i for i, part in enumerate(rows.parts) if part.size > 2 and (not part.ordered or _outside(part).size)]
-    if not unordered:
-        return tuple(first)
-    seen = np.linspace(0, rows.rows - 1, min(rows.rows, SEEN)).astype(np.int64)
-    codes = rows.codes[seen]
-    looks, owners = _looks(codes, rows.parts, first)
-    for i in unordered:
-        apart = {b if a == i else a for a, b in rows.apart if i in (a, b)} | {i}
-        others = looks[:, ~np.isin(owners, list(apart))]
-        first[i] = Steps(_ordered(codes, rows.parts, i, first[i], others), first[i].frequency)
-    return tuple(first)
-
-
-def _outside(part: Part) -> Ints:
-    codes = np.arange(part.size)
-    inside = part.ordered_codes or (0, part.size)
-    return codes[(codes < inside[0]) | (codes >= inside[1])]
-
-
-def _looks(codes: Codes, parts: tuple[Part, ...], steps: list[Steps]) -> tuple[npt.NDArray[np.float32], Ints]:
-    """What each row looks like to the codes of an unordered part: scores of ordered parts, the frequent codes of others."""
-    columns: list[Floats] = []
-    owners: list[int] = []
-    for j, part in enumerate(parts):
-        if part.of is not None:
-            continue
-        share = steps[j].frequency[0]
-        if part.ordered:
-            columns.append(steps[j].scores[0][codes[:, j]])
-            owners.append(j)
-        wanted = _outside(part) if part.ordered else np.argsort(-share, kind="stable")[:FREQUENT]
-        for code in wanted:
-            if share[code] > 0:
-                columns.append((codes[:, j] == code) / np.sqrt(share[code]))
-                owners.append(j)
-    if not columns:
-        return np.zeros((len(codes), 0), dtype=np.float32), np.zeros(0, dtype=np.int64)
-    looks = np.stack(columns, axis=1).astype(np.float32)
-    return looks - looks.mean(axis=0), np.array(owners)
-
-
-def _ordered(codes: Codes, parts: tuple[Part, ...], number: int, steps: Steps, looks: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
-    """Codes in the order of the first axis of a correspondence analysis with the other parts (M. Greenacre 1984, ch. 4).
-
-    Of an ordered part, codes that are no values (missing) go to the end they go with.
-    """
-    part, used = parts[number], applies(codes, parts, number)
-    mine, size = codes[used, number], parts[number].size
-    seen = np.bincount(mine, minlength=size).astype(np.float64)
-    if not looks.shape[1] or not used.any():
-        return steps.order
-    turn = np.argsort(mine, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(mine[turn]) > 0])
-    means = np.zeros((size, looks.shape[1]))
-    means[mine[turn][starts]] = np.add.reduceat(looks[used][turn], starts, axis=0, dtype=np.float64)
-    means /= (seen + 10.0)[:, None]
-    weight = seen / seen.sum()
-    if part.ordered:
-        axis = (weight * steps.scores.mean(axis=0)) @ means
-        outside = _outside(part)
-        low = outside[means[outside] @ axis < 0]
-        high = outside[means[outside] @ axis >= 0]
-        inside = np.setdiff1d(np.arange(size), outside)
-        return np.concatenate([low, inside, high]).astype(np.int32)
-    means -= weight @ means
-    weighted = np.sqrt(weight)[:, None] * means
-    _, _, axes = np.linalg.svd(weighted.T @ weighted)
-    place = means @ axes[0]
-    if place[np.argmax(np.abs(place))] < 0:  # the sign of an axis hangs on the library of linear algebra
-        place = -place
-    return np.argsort(np.round(place, 9), kind="stable").astype(np.int32)
+    """The steps of every part."""
+    return tuple(Steps(order, frequencies(rows, i, least)) for i, order in enumerate(orders(rows)))

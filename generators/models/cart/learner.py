@@ -1,0 +1,162 @@
+"""Fitting sequential trees: each part given those before it, in the order they come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from generators.encoding.coded import CodedRows, Codes, Part, applies
+from generators.errors import InputError
+from generators.learning.model import Allowed, Cost, Saved
+from generators.learning.options import Option
+from generators.learning.watch import Watch
+from generators.models.alike import orders
+from generators.models.cart.growing import Growth, grow
+from generators.models.cart.tree import Floats, Ints, Tree
+
+if TYPE_CHECKING:
+    from generators.learning.ledger import PrivacyLedger
+
+FEWEST = 10
+"""Persons below which nothing is learned."""
+SAMPLE = 40_000
+"""Rows that splits are found with; leaves count all rows."""
+WIDE = (0.0, 0.02, 0.05, 0.1, 0.2)
+"""How often a leaf's wider table is used, of which held-out persons choose one for each part."""
+UNCHOSEN = 0.05
+BATCH = 65_536
+
+
+@dataclass(frozen=True)
+class CartModel:
+    """trees: one for each generated part."""
+
+    parts: tuple[Part, ...]
+    given: int
+    trees: tuple[Tree, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base", np.concatenate([[0], np.cumsum([part.size for part in self.parts])]).astype(np.int64))
+
+    base: Ints = None  # type: ignore[assignment]  # made above
+
+    def sample(self, given: Codes, rng: np.random.Generator, allowed: Allowed | None = None) -> Codes:
+        """As `Model.sample`: down each tree to a leaf, and a code of those the leaf has counted."""
+        drawn = [self._batch(given[a : a + BATCH], rng, allowed or {}) for a in range(0, len(given), BATCH)]
+        return np.concatenate(drawn) if drawn else np.zeros((0, len(self.parts) - self.given), dtype=np.int32)
+
+    def _batch(self, given: Codes, rng: np.random.Generator, allowed: Allowed) -> Codes:
+        codes = np.zeros((len(given), len(self.parts)), dtype=np.int32, order="F")
+        codes[:, : self.given] = given
+        for i, tree in enumerate(self.trees, self.given):
+            if self.parts[i].of is None:
+                codes[:, i] = tree.draw(tree.nodes(codes, self.base), rng, allowed.get(i))
+                continue
+            said = np.flatnonzero(applies(codes, self.parts, i))
+            codes[said, i] = tree.draw(tree.nodes(codes[said], self.base), rng, allowed.get(i))
+        return codes[:, self.given :]
+
+    def surprise(self, codes: Codes) -> Floats:
+        """As `Model.surprise`."""
+        found = np.zeros(len(codes))
+        for i, tree in enumerate(self.trees, self.given):
+            said = np.flatnonzero(applies(codes, self.parts, i))
+            found[said] -= np.log(tree.likelihood(tree.nodes(codes[said], self.base), codes[said, i]))
+        return found
+
+    def saved(self) -> Saved:
+        """As `Model.saved`."""
+        return Saved({}, {f"{i}.{name}": array for i, tree in enumerate(self.trees) for name, array in tree.arrays().items()})
+
+
+class Cart:
+    """Sequential trees as a `Learner` (B. Nowok, G. Raab and C. Dibben, synthpop, Journal of Statistical Software 74(11), 2016)."""
+
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        Option(
+            "leaf",
+            "10",
+            "Least persons of a leaf, among whose values one is drawn. Small leaves repeat records, and the gates stop the release.",
+            least=1,
+            most=100_000,
+            advanced=False,
+        ),
+        Option("depth", "24", "The most questions asked of a row before a value is drawn.", least=1, most=60),
+        Option(
+            "smoothing",
+            "auto",
+            "How often a value is drawn from a wider group than its leaf; auto: as often as suits persons who were not learned from.",
+            choices=("auto", "0", "0.02", "0.05", "0.1", "0.2", "0.5"),
+        ),
+    )
+    restricts: ClassVar[bool] = True
+    limits: ClassVar[bool] = True
+    private: ClassVar[bool] = False
+
+    @staticmethod
+    def fit(
+        rows: CodedRows,
+        *,
+        seed: int,
+        options: Mapping[str, str],
+        watch: Watch,
+        held_out: CodedRows | None = None,
+        ledger: PrivacyLedger | None = None,
+    ) -> CartModel:
+        """As `Learner.fit`. Once time is up, the parts that are left are drawn by themselves."""
+        if ledger is not None:
+            raise InputError('the generator "cart" is not differentially private: choose dp-marginals, or fit it without epsilon')
+        if len(np.unique(rows.persons)) < FEWEST:
+            raise InputError(f"there are fewer than {FEWEST} persons to learn from: nothing can be learned safely")
+        watch.tick(0.0)
+        alike = orders(rows)
+        growth = Growth(int(float(options["leaf"])), int(float(options["depth"])), SAMPLE)
+        model = CartModel(rows.parts, rows.given, ())
+        trees: list[Tree] = []
+        count = len(rows.parts) - rows.given
+        for i in range(rows.given, len(rows.parts)):
+            going = watch.tick((i - rows.given) / count, f"{watch.stage}: column part {i - rows.given + 1} of {count}")
+            tree = grow(rows, i, alike, growth if going else replace(growth, depth=0), seed)
+            smoothing = options["smoothing"]
+            wide = float(smoothing) if smoothing != "auto" else _wide(tree, i, held_out, model.base)
+            trees.append(replace(tree, wide=wide))
+        return replace(model, trees=tuple(trees))
+
+    @staticmethod
+    def load(saved: Saved, parts: tuple[Part, ...], given: int) -> CartModel:
+        """As `Learner.load`."""
+        trees = []
+        for i in range(given, len(parts)):
+            start = f"{i - given}."
+            arrays: dict[str, npt.NDArray[Any]] = {k.removeprefix(start): v for k, v in saved.arrays.items() if k.startswith(start)}
+            before = sum(part.size for part in parts[:i])
+            trees.append(Tree.of(arrays, parts[i].size, i, before, f'column "{parts[i].column}"'))
+        return CartModel(parts, given, tuple(trees))
+
+    @staticmethod
+    def cost(rows: int, parts: tuple[Part, ...], options: Mapping[str, str]) -> Cost:
+        """As `Learner.cost`."""
+        pairs = len(parts) * (len(parts) - 1) / 2
+        return Cost(0.5 + pairs * (min(rows, SAMPLE) * 1.2e-6 + rows * 1e-7), 150_000_000 + rows * len(parts) * 24)
+
+    @staticmethod
+    def plainer(options: Mapping[str, str], step: int) -> Mapping[str, str] | None:
+        """As `Learner.plainer`: leaves of three times the persons with every step."""
+        leaf = max(10, int(float(options["leaf"]))) * 3**step
+        return {**options, "leaf": str(leaf)} if leaf <= 5000 else None
+
+
+def _wide(tree: Tree, number: int, held_out: CodedRows | None, base: Ints) -> float:
+    """How often the wider table of a leaf is used: as it serves the persons held out best."""
+    if held_out is None:
+        return UNCHOSEN
+    said = held_out.take(applies(held_out.codes, held_out.parts, number))
+    if not said.rows:
+        return UNCHOSEN
+    nodes = tree.nodes(said.codes, base)
+    likely = [float(np.log(tree.likelihood(nodes, said.codes[:, number], wide)).mean()) for wide in WIDE]
+    return WIDE[int(np.argmax(likely))]
