@@ -98,6 +98,14 @@ class Entry:
         return told
 
 
+@dataclass(frozen=True)
+class Known:
+    """Noisy counts of a column's first part, code by code, and the variance of each: paid for once, used by whoever can."""
+
+    counts: npt.NDArray[np.float64]
+    variances: npt.NDArray[np.float64]
+
+
 class PrivacyLedger:
     """What may be spent for each person and what has been. epsilon, delta: in all; contributions: rows of one person that count in each
     table. InputError for values out of range.
@@ -112,6 +120,7 @@ class PrivacyLedger:
         self._most: float | None = None
         self._name = ""
         self._looks = 0
+        self._known: dict[tuple[str, str], Known] = {}
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -152,12 +161,20 @@ class PrivacyLedger:
         return other is self or (self._above is not None and self._above.owns(other))
 
     def part(self, share: float, what: str = "") -> PrivacyLedger:
-        """A ledger that may spend `share` (0 … 1) of what is left of this one, and enters everything here too, under the name `what`."""
+        """A ledger that may spend `share` (0 … 1) of what is left of this one, and enters everything here too. what: a table."""
         if not 0 < share <= 1:
             raise ValueError("a part is more than nothing and at most all")
         inner = PrivacyLedger(self.epsilon, self.delta, self.contributions, mechanisms=self.mechanisms)
         inner._above, inner._most, inner._name = self, share * self.left, what
         return inner
+
+    def know(self, table: str, column: str, known: Known) -> None:
+        """Keep noisy counts of a column of a table for whoever would else pay for them again."""
+        self._top._known[table, column] = known
+
+    def known(self, column: str) -> Known | None:
+        """What is known of a column of the table that this part of the ledger is for (`part` gives it its name)."""
+        return self._top._known.get((self._name, column))
 
     def charge(self, what: str, rho: float = 0.0, *, delta: float = 0.0, mechanism: str = "discrete Gaussian noise") -> None:
         """Spend before looking; InputError when it would be more than there is, and then nothing is spent."""
@@ -323,4 +340,4 @@ def ledger_of(budget: Budget) -> PrivacyLedger | None:
     return PrivacyLedger(budget.epsilon, budget.delta, budget.contributions)
 
 
-__all__ = ["ACCOUNTANT", "ORDERS", "Entry", "Guarded", "PrivacyLedger", "UnchargedLook", "ledger_of", "table_of"]
+__all__ = ["ACCOUNTANT", "ORDERS", "Entry", "Guarded", "Known", "PrivacyLedger", "UnchargedLook", "ledger_of", "table_of"]

@@ -83,6 +83,11 @@ class Noise:
         self.selected += float(delta)
         return {str(k): int(v) for k, v in measurement(dict(true)).items()} if true else {}
 
+    def selection_cost(self, rows: int) -> tuple[float, float]:
+        """The ρ and the δ that `categories` would spend, before it looks."""
+        rho, delta = _threshold(self.scale, self.threshold(rows)).map((rows, rows, rows))
+        return float(rho), float(delta)
+
     def threshold(self, rows: int) -> int:
         """The least threshold under which a category list spends no more than its part of δ."""
         return int(_least_threshold(self.scale, self.selection_delta, rows))
