@@ -13,6 +13,7 @@ from pathlib import Path
 
 from generators.errors import InputError
 from generators.generating import aggregates, marginal, structural
+from generators.generating.partition import Learned, refuse_other_model
 from generators.generating.plan import PARTITION, Plan, Vocabulary, plan
 from generators.generating.production import GeneratedFile, copy_public, produce, vocabulary_of
 from generators.learning.known import learned_generators
@@ -117,14 +118,19 @@ def planned(
     *,
     scale: float | None = None,
     vocabulary: Vocabulary | None = None,
+    model: Learned | None = None,
 ) -> Plan:
-    """The plan of a generation (`generators.generating.plan.plan`), after making sure that the mechanism is of this schema, summary and
-    program.
+    """The plan of a generation (`generators.generating.plan.plan`), after making sure that the mechanism is of this schema, summary or
+    model, and program. model: what a generator that learns has learned; its own summary tells how many rows hang on which.
     """
     info = _info(mechanism.generator)
-    _agree(mechanism, info, schema, summary)
-    seen = summary if info.needs == "summary" else None
-    return plan(mechanism, schema, seen, rows, seed, scale=scale, partition_rows=PARTITION, vocabulary=vocabulary)
+    _agree(mechanism, info, schema, summary, model)
+    seen, size = (summary if info.needs == "summary" else None), PARTITION
+    if model is not None:
+        seen, size = model.summary, model.partition_rows
+    whole = plan(mechanism, schema, seen, rows, seed, scale=scale, partition_rows=size, vocabulary=vocabulary)
+    refuse_other_model(whole, model)
+    return whole
 
 
 def generate(
@@ -140,19 +146,21 @@ def generate(
     workers: int | None = 1,
     public: Mapping[str, Path] | None = None,
     vocabulary: Vocabulary | None = None,
+    model: Learned | None = None,
 ) -> tuple[GeneratedFile, ...]:
     """Write `<table>.parquet` for every table of the de-identified `schema` into the folder `out`: all or none.
 
     rows: of every table that hangs on no other (of persons, where no table lists them), or by its name; scale: instead, how many times the
     released numbers. Other tables follow. workers: processes (None: as many as pay); the bytes do not depend on it. public: files of the
     public tables, which are copied; without it they are left out. vocabulary: keys of public tables where their files may not be seen (else
-    read from `public`). Raises InputError for a mechanism that is not of this schema, summary or program, and whatever `progress` raises
+    read from `public`). model: what was learned (`generators.fitting.files.load`), of generators that learn from records; `summary` is None
+    then. Raises InputError for a mechanism that is not of this schema, summary, model or program, and whatever `progress` raises
     (`Cancelled`), after removing what was half-written.
     """
     if public is not None and vocabulary is None:
         vocabulary = vocabulary_of(schema, public)
-    whole = planned(mechanism, schema, summary, rows, seed, scale=scale, vocabulary=vocabulary)
-    files = {file.table: file for file in produce(whole, out, progress, workers or workers_for(whole))}
+    whole = planned(mechanism, schema, summary, rows, seed, scale=scale, vocabulary=vocabulary, model=model)
+    files = {file.table: file for file in produce(whole, out, progress, workers or workers_for(whole), model)}
     if public is not None:
         try:
             files |= {file.table: file for file in copy_public(schema, public, out)}
@@ -174,11 +182,16 @@ def _info(name: str) -> GeneratorInfo:
     return GENERATORS[name]
 
 
-def _agree(mechanism: Mechanism, info: GeneratorInfo, schema: DatasetSchema, summary: MetadataSummary | None) -> None:
+def _agree(
+    mechanism: Mechanism, info: GeneratorInfo, schema: DatasetSchema, summary: MetadataSummary | None, model: Learned | None
+) -> None:
     if mechanism.version != info.version:
         raise InputError(f'the mechanism is of version {mechanism.version} of "{info.name}"; this program has {info.version}')
     if mechanism.schema_digest != schema.digest:
         raise InputError("the mechanism was approved for another schema")
+    if (info.needs == "data") != (model is not None):
+        lacks = "needs the model that was learned for it: fit it first" if model is None else "learns nothing and takes no model"
+        raise InputError(f'the generator "{info.name}" {lacks}')
     if info.needs != "summary":
         return
     if summary is None:

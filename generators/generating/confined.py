@@ -29,7 +29,7 @@ def main() -> None:
 
     try:
         reply("confinement", confine(own_trees(Path(__file__).parent.parent), folder, limit or None))
-        _generate(json.loads(sys.stdin.read()), Path(folder), reply)
+        _generate(sys.stdin.buffer.read(), Path(folder), reply)
     except MemoryError:
         reply("refused", "generation needs more memory than it was allowed; allow more, or generate fewer rows")
     except BaseException as error:
@@ -42,13 +42,15 @@ def main() -> None:
             reply("fault", f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}")
 
 
-def _generate(task: dict[str, Any], folder: Path, reply: Any) -> None:
+def _generate(content: bytes, folder: Path, reply: Any) -> None:
     # Imported here: the confinement must be in force before a library starts threads.
+    from generators.generating.workers import learned_from, unpacked
     from generators.mechanism import Mechanism
     from generators.registry import generate
     from generators.schema import DatasetSchema
     from generators.summary import MetadataSummary
 
+    task, learned = unpacked(content)
     summary = None if task["summary"] is None else MetadataSummary.from_dict(task["summary"])
 
     def progress(stage: str, fraction: float, rows: int | None = None, total: int | None = None) -> None:
@@ -64,5 +66,6 @@ def _generate(task: dict[str, Any], folder: Path, reply: Any) -> None:
         progress,
         scale=task["scale"],
         vocabulary=task["vocabulary"],
+        model=learned_from(learned),
     )
     reply("done", [[f.table, f.rows] for f in files])

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from generators.encoding.coded import Codes
 from generators.errors import InputError
 from generators.generating import aggregates, marginal, structural
 from generators.generating.issuing import issued, issued_as, stored, written
@@ -21,7 +23,7 @@ from generators.generating.skeleton import FILLING, KEEPING_RULES, REFERRING, In
 from generators.generating.structural import DAY, MISSING
 from generators.rules.enforcement import enforcer
 from generators.schema import ColumnSchema, ForeignKey, Kind, TableSchema
-from generators.summary import TableSummary
+from generators.summary import MetadataSummary, TableSummary
 
 Fill = Callable[[int, int, np.random.Generator], pa.Table]
 """(first row, rows, random generator) → that many rows of canonical Arrow: the columns that are not given."""
@@ -50,16 +52,64 @@ FILLERS: dict[str, Filler] = {"structural": _structural, "marginal": _marginal, 
 """By generator: how columns are filled that are not keys."""
 
 
-def make_partition(plan: Plan, number: int, only: frozenset[str] | None = None) -> dict[str, pa.Table]:
+class LearnedRows(Protocol):
+    """Draws the rows of one learned model."""
+
+    def filled(self, place: Place, rows: Mapping[str, Rows], codes: dict[str, Codes], rng: np.random.Generator) -> pa.Table | None:
+        """The learned columns of `place`, None where nothing was learned. rows: the skeleton of the partition, by table; codes: of the
+        tables made before, to which its own are added.
+        """
+        ...
+
+
+class Learned(Protocol):
+    """What a generator learned from records (`generators.fitting.fitted.FittedModel`)."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of all it holds; the mechanism's parameter "model" is the same."""
+        ...
+
+    @property
+    def summary(self) -> MetadataSummary:
+        """Released numbers of rows, and of rows that hang on each other."""
+        ...
+
+    @property
+    def partition_rows(self) -> int:
+        """Rows that are made at once."""
+        ...
+
+    def to_bytes(self) -> bytes:
+        """As it is handed to another process."""
+        ...
+
+    def begin(self) -> LearnedRows:
+        """What draws its rows."""
+        ...
+
+
+def make_partition(plan: Plan, number: int, only: frozenset[str] | None = None, model: Learned | None = None) -> dict[str, pa.Table]:
     """The tables of partition `number` (from 0) of `plan`, by name. only: make just these, and what they need."""
-    return Maker(plan).partition(number, only)
+    return Maker(plan, model).partition(number, only)
+
+
+def refuse_other_model(plan: Plan, model: Learned | None) -> None:
+    """InputError when the mechanism of the plan is of a learned model and this is not it."""
+    wanted = dict(plan.mechanism.parameters).get("model")
+    if wanted is not None and model is None:
+        raise InputError(f'the generator "{plan.mechanism.generator}" needs the model that was learned for it')
+    if model is not None and wanted != model.digest:
+        raise InputError("the mechanism was approved for another learned model")
 
 
 class Maker:
-    """Makes the partitions of one plan; what they share is prepared once."""
+    """Makes the partitions of one plan; what they share is prepared once. model: what was learned, where the generator learns."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, model: Learned | None = None) -> None:
+        refuse_other_model(plan, model)
         self.plan = plan
+        self.learned = None if model is None else model.begin()
         self.layout = layout(plan.schema)
         self.skeleton = Skeleton(self.layout, plan.summary, plan.seed, plan.totals)
         self._mend = {name: enforcer(place.table) for name, place in self.layout.places.items()}
@@ -72,9 +122,10 @@ class Maker:
         needed = self._needed(part.root, only)
         rows = self._rows(part)
         made: dict[str, pa.Table] = {}
+        codes: dict[str, Codes] = {}
         for place in self.layout.under(part.root):
             if place.name in needed:
-                made[place.name] = self._table(place, part, rows[place.name], made)
+                made[place.name] = self._table(place, part, rows, made, codes)
         return made if only is None else {name: table for name, table in made.items() if name in only}
 
     def arrow_schema(self, table: str) -> pa.Schema:
@@ -93,14 +144,23 @@ class Maker:
     def _rows(self, part: Part) -> dict[str, Rows]:
         if self.layout.alone(part.root) and not self.layout.places[part.root].references:
             whole = np.arange(part.rows)
-            return {part.root: Rows(part.rows, whole, whole, {}, {})}
+            owner = whole if self.learned is None else self.skeleton.owners(self.layout.places[part.root], part.rows, part.number)
+            return {part.root: Rows(part.rows, owner, whole, {}, {})}
         return self.skeleton.partition(part.root, part.rows, part.number, part.firsts)
 
-    def _table(self, place: Place, part: Part, rows: Rows, made: Mapping[str, pa.Table]) -> pa.Table:
-        first = part.firsts[place.name]
+    def _table(
+        self, place: Place, part: Part, skeleton: Mapping[str, Rows], made: Mapping[str, pa.Table], codes: dict[str, Codes]
+    ) -> pa.Table:
+        first, rows = part.firsts[place.name], skeleton[place.name]
         given = self._keys(place, part, rows, made)
-        fill, promised = self._fill(place, frozenset(given))
         rng = stream(self.plan.seed, place.position, FILLING, part.number)
+        if self.learned is not None:
+            learned = self.learned.filled(place, skeleton, codes, rng)
+            wanted = [n for n in place.table.names if n not in given]
+            given |= {
+                n: _cast(_one(learned[n]), place.table.column(n)) for n in wanted if learned is not None and n in learned.column_names
+            }
+        fill, promised = self._fill(place, frozenset(given))
         filled = fill(first, rows.count, rng)
         given |= self._from_vocabulary(place, promised, rows.count, part.number)
         columns = {c.name: given[c.name] if c.name in given else filled[c.name] for c in place.table.columns}
@@ -110,7 +170,9 @@ class Maker:
     def _fill(self, place: Place, given: frozenset[str]) -> tuple[Fill, frozenset[str]]:
         """What fills the columns that are not keys, and the columns that hold keys of vocabularies, which are drawn from those."""
         if place.name not in self._fills:
-            summary = None if self.plan.summary is None else self.plan.summary.table(place.name)
+            # The summary of what a learned generator made tells numbers of rows only: columns it did not learn hold placeholders.
+            observed = self.plan.summary is not None and self.learned is None
+            summary = self.plan.summary.table(place.name) if self.plan.summary is not None and observed else None
             drawn: set[str] = set()
             for key in _public_keys(self.plan, place.table):
                 known = summary is not None and any(_known(summary, name) for name in key.columns)
@@ -119,7 +181,7 @@ class Maker:
                 may_miss = summary is not None and any(place.table.column(n).nullable for n in key.columns)
                 if not known and not may_miss and self.plan.vocabulary.get(key.parent):
                     drawn |= set(key.columns)
-            filler = FILLERS[self.plan.mechanism.generator]
+            filler = FILLERS[self.plan.mechanism.generator] if self.learned is None else _structural
             self._fills[place.name] = (filler(place.table, summary, given | drawn), frozenset(drawn))
         return self._fills[place.name]
 
@@ -151,7 +213,7 @@ class Maker:
                     source = made[key.parent] if key.parent in made else None
                     given[name] = self._referred(key.parent, theirs, source, chosen, table.column(name))
         person = table.person_key
-        if person is not None and person not in place.copied and not self.layout.alone(part.root):
+        if person is not None and person not in place.copied and (self.learned is not None or not self.layout.alone(part.root)):
             column = self.layout.person_column(part.root) or table.column(person)
             given[person] = issued_as(column, part.first + 1 + rows.owner)
         given |= self._numbers(place, rows, first, given)
@@ -215,6 +277,10 @@ class Maker:
             values = given[theirs] if theirs in given else issued_as(column, first + 1 + np.arange(rows.count))
             made[name] = _cast(pc.take(values, pa.array(chosen, mask=chosen < 0)), place.table.column(name))
         return made
+
+
+def _one(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def _cast(values: pa.Array, column: ColumnSchema) -> pa.Array:

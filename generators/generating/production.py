@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from generators.atomic import writing
 from generators.errors import InputError
 from generators.generating.layout import PERSONS, layout
-from generators.generating.partition import Maker
+from generators.generating.partition import Learned, Maker
 from generators.generating.plan import PARTITION, Plan, Vocabulary
 from generators.generating.workers import partitions
 from generators.progress import Progress
@@ -38,16 +38,19 @@ class GeneratedFile:
     sha256: str
 
 
-def produce(plan: Plan, out: Path, progress: Progress, workers: int) -> tuple[GeneratedFile, ...]:
-    """Write `<table>.parquet` for every table of the plan into the folder `out`: all of them or, when anything is raised, none."""
+def produce(plan: Plan, out: Path, progress: Progress, workers: int, model: Learned | None = None) -> tuple[GeneratedFile, ...]:
+    """Write `<table>.parquet` for every table of the plan into the folder `out`: all of them or, when anything is raised, none.
+
+    model: what was learned, where the generator learns.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    arranged, maker = layout(plan.schema), Maker(plan)
+    arranged, maker = layout(plan.schema), Maker(plan, model)
     paths = {name: out / f"{name}.parquet" for name in plan.totals}
     trees = {root: [p.name for p in arranged.under(root)] for root in arranged.roots}
     done, total = 0, sum(plan.totals.values())
     written: list[str] = []
     try:
-        with contextlib.closing(partitions(plan, workers)) as made:
+        with contextlib.closing(partitions(plan, workers, model)) as made:
             for root, names in trees.items():
                 stage = _stage(root, names)
                 progress(stage, done / total, done, total)

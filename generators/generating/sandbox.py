@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from generators.errors import InputError
+from generators.generating.partition import Learned
 from generators.generating.production import GeneratedFile, copy_public, described, vocabulary_of
-from generators.generating.workers import GeneratorFault
+from generators.generating.workers import GeneratorFault, packed
 from generators.mechanism import Mechanism
 from generators.progress import Progress, silent
 from generators.schema import DatasetSchema
@@ -54,13 +55,14 @@ def generate_confined(
     memory_limit: int | None = None,
     scale: float | None = None,
     public: Mapping[str, Path] | None = None,
+    model: Learned | None = None,
 ) -> ConfinedRun:
     """As `generators.registry.generate`, in a confined child process; all tables appear in `out`, or none.
 
     The child is one process: confined, it may start no others. public: files of the public tables, which this process copies; the child
-    is told some of their keys, no path. memory_limit: bytes of address space. Raises InputError as `generate` does, GeneratorFault when
-    the child fails otherwise, and whatever `progress` raises (`Cancelled`), after ending the child and removing what it wrote. The child
-    is killed when the calling thread ends.
+    is told some of their keys, no path. model: what was learned, handed over through the pipe. memory_limit: bytes of address space.
+    Raises InputError as `generate` does, GeneratorFault when the child fails otherwise, and whatever `progress` raises (`Cancelled`), after
+    ending the child and removing what it wrote. The child is killed when the calling thread ends.
     """
     out.mkdir(parents=True, exist_ok=True)
     folder = out / f".confined-{secrets.token_hex(8)}"
@@ -85,7 +87,7 @@ def generate_confined(
             close_fds=True,
         )
         try:
-            reply = _conversation(child, json.dumps(task).encode(), progress)
+            reply = _conversation(child, packed(task, b"" if model is None else model.to_bytes()), progress)
         finally:
             child.kill()
             child.wait()

@@ -116,12 +116,16 @@ class Skeleton:
         return min(1.0, relation.nulls.weight / max(1, relation.nulls.weight, self.summary.table(place.name).rows or 0))
 
     def _root(self, place: Place, rows: int, number: int) -> Rows:
-        owner = np.arange(rows)
-        if self.layout.blocks(place.name) and not self.layout.alone(place.name) and self.summary is not None:
+        owner = np.arange(rows) if self.layout.alone(place.name) else self.owners(place, rows, number)
+        return Rows(rows, owner, np.arange(rows), {}, {})
+
+    def owners(self, place: Place, rows: int, number: int) -> Ints:
+        """For each row of a root the number of its person, in the partition."""
+        if self.layout.blocks(place.name) and self.summary is not None:
             draw = whole_numbers(self.summary.table(place.name).rows_per_person)
             if draw is not None:
-                owner = blocks(draw, rows, stream(self.seed, place.position, HANGING, number))
-        return Rows(rows, owner, np.arange(rows), {}, {})
+                return blocks(draw, rows, stream(self.seed, place.position, HANGING, number))
+        return np.arange(rows)
 
     def _hung(self, place: Place, made: Mapping[str, Rows], number: int) -> Rows:
         driver, rng = place.driver, stream(self.seed, place.position, HANGING, number)

@@ -1,7 +1,7 @@
 """Several processes that make partitions of one plan, and hand them back in order.
 
-A worker is handed the plan, never a path; it makes every n-th partition, one ahead of what was fetched, so memory stays flat. The bytes
-do not depend on how many workers there are, since a partition depends on plan and number alone.
+A worker is handed the plan and what was learned, never a path; it makes every n-th partition, one ahead of what was fetched, so memory
+stays flat. The bytes do not depend on how many workers there are, since a partition depends on plan, model and number alone.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import pyarrow as pa
 
 from generators.errors import InputError
 from generators.generating.confinement import die_with_parent
-from generators.generating.partition import Maker
+from generators.generating.partition import Learned, Maker, refuse_other_model
 from generators.generating.plan import Plan
 
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from generators.generating.workers import main; main()"
 _ENVIRONMENT = {"LANG": "C.UTF-8", "TZ": "UTC", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _FRAME = struct.Struct("<cQ")
+_LENGTH = struct.Struct("<Q")
 _NAME, _ROWS, _END, _REFUSED, _FAULT = b"N", b"R", b"E", b"I", b"F"
 
 Tables = dict[str, pa.Table]
@@ -41,14 +42,15 @@ class GeneratorFault(RuntimeError):
 class Workers:
     """`count` worker processes; leave the context to end them. They die with the thread that started them."""
 
-    def __init__(self, plan: Plan, count: int) -> None:
+    def __init__(self, plan: Plan, count: int, model: Learned | None = None) -> None:
         self.plan = plan
+        self.model = b"" if model is None else model.to_bytes()
         self.count = min(count, len(plan.parts))
         self._children: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
         root = str(Path(__file__).resolve().parents[2])
-        task = json.dumps(self.plan.as_dict()).encode()
+        task = packed(self.plan.as_dict(), self.model)
         for turn in range(self.count):
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
                 [sys.executable, "-I", "-c", _START, root, str(os.getpid()), str(turn), str(self.count)],
@@ -86,13 +88,14 @@ class Workers:
             yield _received(stream)
 
 
-def partitions(plan: Plan, workers: int) -> Generator[Tables, None, None]:
+def partitions(plan: Plan, workers: int, model: Learned | None = None) -> Generator[Tables, None, None]:
     """The partitions of `plan` in order, made by as many processes (1: this one); the next is on its way while one is used."""
+    refuse_other_model(plan, model)
     if min(workers, len(plan.parts)) > 1:
-        with Workers(plan, workers) as running:
+        with Workers(plan, workers, model) as running:
             yield from _ahead(running.partitions())
         return
-    maker = Maker(plan)
+    maker = Maker(plan, model)
     yield from _ahead(maker.partition(number) for number in range(len(plan.parts)))
 
 
@@ -130,6 +133,28 @@ def _received(stream: IO[bytes]) -> Tables:
             raise GeneratorFault(f"a generating process failed: {content.decode()}")
 
 
+def packed(task: Any, model: bytes = b"") -> bytes:
+    """A task, as JSON, and the bytes of a learned model, for a pipe."""
+    content = json.dumps(task).encode()
+    return _LENGTH.pack(len(content)) + content + model
+
+
+def unpacked(content: bytes) -> tuple[Any, bytes]:
+    """What `packed` gave."""
+    end = _LENGTH.size + _LENGTH.unpack(content[: _LENGTH.size])[0]
+    return json.loads(content[_LENGTH.size : end]), content[end:]
+
+
+def learned_from(model: bytes) -> Learned | None:
+    """The learned model of these bytes; None of no bytes."""
+    if not model:
+        return None
+    # Imported where it is used: what learns knows how rows are made, not the other way round.
+    from generators.fitting.files import from_bytes
+
+    return from_bytes(model)
+
+
 def main() -> None:
     """Entry point of a worker; arguments: the parent's process id, which worker this is (from 0), and of how many."""
     parent, turn, count = (int(a) for a in sys.argv[2:5])
@@ -137,8 +162,9 @@ def main() -> None:
     with os.fdopen(os.dup(1), "wb", buffering=0) as replies:
         os.dup2(2, 1)  # nothing but frames reaches the parent
         try:
-            plan = Plan.from_dict(json.loads(sys.stdin.buffer.read()))
-            maker = Maker(plan)
+            task, model = unpacked(sys.stdin.buffer.read())
+            plan = Plan.from_dict(task)
+            maker = Maker(plan, learned_from(model))
             with closing(_ahead(maker.partition(number) for number in range(turn, len(plan.parts), count))) as made:
                 for tables in made:
                     _send(replies, tables)

@@ -1,0 +1,60 @@
+"""Which given parts of a row tell anything about it: found on half of the persons, and judged on the other half."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from generators.encoding.coded import Codes
+
+ROWS = 20_000
+"""Rows looked at, at most: what so many do not show is worth no part."""
+CELLS = 2_000_000
+"""Larger tables of two parts are not made."""
+LEAST = 0.002
+"""Nats a row that must be gained."""
+WEIGHT = 4.0
+"""Rows that the marginal distribution counts for, within each code of the given part."""
+
+Ints = npt.NDArray[np.int64]
+
+
+def telling(given: Codes, sizes: Sequence[int], own: Codes, own_sizes: Sequence[int], persons: Ints, seed: int) -> list[int]:
+    """The numbers of those parts of `given` that tell something about any part of `own`.
+
+    given: (rows, given parts); own: (rows, parts). A given part tells something when the log-likelihood of a part of persons it was not
+    counted on is higher, given it, than without it: by more than two standard errors, over persons, and by `LEAST` a row.
+    """
+    rng = np.random.default_rng([seed, 0x74656C])
+    if not given.shape[1] or not own.shape[1] or len(own) < 20:
+        return []
+    people, person = np.unique(persons, return_inverse=True)
+    turn = rng.permutation(len(people))[person.reshape(-1)]
+    if len(own) > ROWS:
+        kept = turn < np.sort(turn)[ROWS - 1]
+        given, own, turn = given[kept], own[kept], turn[kept]
+    first = turn % 2 == 0
+    if first.all() or not first.any():
+        return []
+    later = np.unique(turn[~first], return_inverse=True)[1].reshape(-1)
+    found = []
+    for j, size in enumerate(sizes):
+        if any(_gains(given[:, j], size, own[:, i], k, first, later) for i, k in enumerate(own_sizes)):
+            found.append(j)
+    return found
+
+
+def _gains(given: npt.NDArray[np.int32], size: int, own: npt.NDArray[np.int32], k: int, first: npt.NDArray[np.bool_], later: Ints) -> bool:
+    if size < 2 or k < 2 or size * k > CELLS:
+        return False
+    marginal = np.bincount(own[first], minlength=k) + 0.5
+    marginal /= marginal.sum()
+    joint = np.bincount(given[first].astype(np.int64) * k + own[first], minlength=size * k).reshape(size, k)
+    a, b = given[~first], own[~first]
+    gain = np.log((joint[a, b] + WEIGHT * marginal[b]) / (joint.sum(axis=1)[a] + WEIGHT)) - np.log(marginal[b])
+    each = np.bincount(later, weights=gain)
+    if gain.mean() < LEAST or len(each) < 2:
+        return False
+    return bool(each.mean() > 2 * each.std(ddof=1) / np.sqrt(len(each)))
