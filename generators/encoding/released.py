@@ -186,7 +186,7 @@ class ReleasedSteps:
     def _within(self, width: npt.NDArray[Any], u: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
         """How far into its step each value lies, on the grid of the decimals."""
         if width.dtype == np.int64:
-            return np.minimum((u * width).astype(np.int64), np.maximum(width - 1, 0))
+            return np.asarray(np.minimum((u * width).astype(np.int64), np.maximum(width - 1, 0)))
         if self.decimals is None:
             return np.asarray(u * width)
         grid = 10.0**self.decimals

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from generators.counts.sentinels import sentinel_values
 from generators.disclosure import DisclosurePolicy
-from generators.encoding import categories, numbers
+from generators.encoding import categories, numbers, texts
 from generators.encoding.categories import Categories
 from generators.encoding.clocks import ClockColumn, ticks
 from generators.encoding.coded import Codes, Part
@@ -25,6 +25,7 @@ from generators.encoding.columns import MICROSECONDS, ColumnEncoding, MomentColu
 from generators.encoding.conditions import Restriction, Wanted, unmet
 from generators.encoding.people import People
 from generators.encoding.released import ReleasedCategories, ReleasedSteps, Untold, released_columns
+from generators.encoding.texts import Texts
 from generators.errors import InputError
 from generators.schema import ColumnSchema, Kind, TableSchema
 from generators.summary_parts import TableSummary
@@ -33,7 +34,8 @@ FORMAT = 1
 """Version of the stored form; a reader refuses a newer one."""
 
 _KINDS: dict[str, Callable[[Mapping[str, Any], str], ColumnEncoding]] = {
-    each.kind: each.from_dict for each in (Categories, NumberColumn, MomentColumn, ClockColumn, ReleasedCategories, ReleasedSteps, Untold)
+    each.kind: each.from_dict
+    for each in (Categories, NumberColumn, MomentColumn, ClockColumn, Texts, ReleasedCategories, ReleasedSteps, Untold)
 }
 
 
@@ -181,4 +183,6 @@ def _learned(array: pa.ChunkedArray, column: ColumnSchema, table: str, people: P
         pattern = column.format or "%H:%M"
         values, null = ticks(array, pattern)
         return ClockColumn(column.name, pattern, numbers.learn(values, null, people, policy, column=column.name))
+    if column.kind is Kind.FREE_TEXT and column.storage == "string":
+        return texts.learn(array, column.name, people, policy, nullable=column.nullable)
     return categories.learn(array, column, people, policy)
