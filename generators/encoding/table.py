@@ -7,7 +7,7 @@ value that fewer persons have.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,8 @@ from generators.encoding.categories import Categories
 from generators.encoding.clocks import ClockColumn, ticks
 from generators.encoding.coded import Codes, Part
 from generators.encoding.columns import MICROSECONDS, ColumnEncoding, MomentColumn, NumberColumn, moments, plain
-from generators.encoding.conditions import Restriction, Wanted, unmet
+from generators.encoding.conditions import CannotRestrict, Restriction, Wanted, unmet
+from generators.encoding.derived import Derived, apply, prepare, split
 from generators.encoding.people import People
 from generators.encoding.released import ReleasedCategories, ReleasedSteps, Untold, released_columns
 from generators.encoding.texts import Texts
@@ -41,10 +42,16 @@ _KINDS: dict[str, Callable[[Mapping[str, Any], str], ColumnEncoding]] = {
 
 @dataclass(frozen=True)
 class TableEncoding:
-    """How the columns of one table are coded, in their order; keys and identifiers have no codes."""
+    """How the columns of one table are coded, in their order; keys and identifiers have no codes.
+
+    columns: those with codes, auxiliary ones of `generators.encoding.derived` among them; derived: those that are computed from others, in
+    the order in which they can be; order: the columns of the table that `decode` gives, in the order of its schema.
+    """
 
     table: str
     columns: tuple[ColumnEncoding, ...]
+    derived: tuple[Derived, ...] = ()
+    order: tuple[str, ...] = ()
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -66,7 +73,8 @@ class TableEncoding:
         return found
 
     def encode(self, rows: pa.Table) -> Codes:
-        """(rows of a canonical table, with at least the coded columns) → (rows, parts). The same table gives the same codes."""
+        """(rows of a canonical table, with at least the columns of `order`) → (rows, parts). The same table gives the same codes."""
+        rows = prepare(self.derived, rows) if self.derived else rows
         codes = np.empty((rows.num_rows, len(self.parts)), np.int32, order="F")
         for number, column in enumerate(self.columns):
             if column.column not in rows.column_names:
@@ -76,16 +84,27 @@ class TableEncoding:
                 codes[:, first + offset] = part
         return codes
 
-    def decode(self, codes: Codes, rng: np.random.Generator, within: Mapping[str, tuple[float, float]] | None = None) -> pa.Table:
-        """(rows, parts) → the coded columns as canonical Arrow; text is dictionary-encoded.
+    def decode(
+        self,
+        codes: Codes,
+        rng: np.random.Generator,
+        within: Mapping[str, tuple[float, float]] | None = None,
+        fixed: Mapping[str, pa.Array] | None = None,
+    ) -> pa.Table:
+        """(rows, parts) → the columns of `order` as canonical Arrow; text is dictionary-encoded.
 
         within: by column the least and the most that values drawn from a bin may be (numbers; microseconds since 1970; ticks of the clock).
+        fixed: columns whose values are known: they stand in place of what would be decoded, before derived columns are computed.
         """
         arrays = {}
         for column in self.columns:
+            if fixed and column.column in fixed:
+                arrays[column.column] = fixed[column.column]
+                continue
             first, last = self.places[column.column]
             arrays[column.column] = column.decode(codes[:, first:last], rng, (within or {}).get(column.column))
-        return pa.table(arrays)
+        made = pa.table(arrays)
+        return apply(self.derived, made).select(list(self.order)) if self.derived else made
 
     def restrictions(self, conditions: Mapping[str, str]) -> dict[str, Restriction]:
         """What conditions leave of the columns, by column. conditions: by column, as typed: ``F|M``, ``65..80``, nothing for missing.
@@ -95,8 +114,11 @@ class TableEncoding:
         """
         columns = {c.column: c for c in self.columns}
         found = {}
+        computed = {d.column for d in self.derived}
         for name, typed in conditions.items():
-            if name not in columns:
+            if name in computed:
+                raise CannotRestrict(f'column "{name}" of table "{self.table}" is worked out from other columns')
+            if name not in columns or name not in self.order:
                 raise InputError(
                     f'there is no column "{name}" to set a condition on in table "{self.table}"; there are: {", ".join(columns)}'
                 )
@@ -115,13 +137,17 @@ class TableEncoding:
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         columns = [{"column": c.column, "kind": c.kind, **c.as_dict()} for c in self.columns]
-        return {"format": FORMAT, "table": self.table, "columns": columns}
+        derived = [d.as_dict() for d in self.derived]
+        return {"format": FORMAT, "table": self.table, "columns": columns, "derived": derived, "order": list(self.order)}
 
     @staticmethod
     def from_dict(raw: Any) -> TableEncoding:
         """What `as_dict` gave; InputError for a newer format and for anything that does not fit together."""
-        if not isinstance(raw, Mapping) or not isinstance(raw.get("columns"), list):
-            raise InputError('a stored encoding must be an object with a list "columns"; use the file as it was saved')
+        lists = ("columns", "derived", "order")
+        if not isinstance(raw, Mapping) or not all(isinstance(raw.get(name), list) for name in lists):
+            raise InputError(
+                'a stored encoding must be an object with the lists "columns", "derived", "order"; use the file as it was saved'
+            )
         if raw.get("format") != FORMAT:
             raise InputError(f"the stored encoding has format {raw.get('format')!r}; this program reads format {FORMAT}")
         columns: list[ColumnEncoding] = []
@@ -131,7 +157,11 @@ class TableEncoding:
             columns.append(_KINDS[each["kind"]](each, each["column"]))
         if len({c.column for c in columns}) != len(columns):
             raise InputError("the stored encoding names a column twice; use the file as it was saved")
-        return TableEncoding(str(raw.get("table", "")), tuple(columns))
+        derived = tuple(Derived.from_dict(each) for each in raw["derived"])
+        there = {c.column for c in columns} - {name for d in derived for name in d.auxiliaries} | {d.column for d in derived}
+        if sorted(raw["order"], key=str) != sorted(there) or not all(set(d.inputs) <= there for d in derived):
+            raise InputError('"order" of the stored encoding does not fit its columns; use the file as it was saved')
+        return TableEncoding(str(raw.get("table", "")), tuple(columns), derived, tuple(raw["order"]))
 
 
 def learn(
@@ -143,15 +173,18 @@ def learn(
     """
     if not rows.num_rows:
         raise InputError(f'table "{table.name}" has no rows to learn from')
+    wanted = coded_columns(table, rows.column_names, leave_out)
+    order = tuple(c.name for c in wanted)
+    left, reduced, derived = split(rows.select(list(order)), replace(table, columns=tuple(wanted)), policy, np.asarray(persons, np.int64))
     people = People(persons)
-    columns = [_learned(rows.column(c.name), c, table.name, people, policy) for c in coded_columns(table, rows.column_names, leave_out)]
-    return TableEncoding(table.name, tuple(columns))
+    columns = tuple(_learned(left.column(c.name), c, table.name, people, policy) for c in reduced.columns)
+    return TableEncoding(table.name, columns, derived, order)
 
 
 def from_summary(summary: TableSummary, table: TableSchema, *, leave_out: Collection[str] = ()) -> TableEncoding:
     """How to code a table of which only a released summary is known (`generators.encoding.released`): no record is looked at."""
     names = [c.name for c in coded_columns(table, table.names, leave_out)]
-    return TableEncoding(table.name, tuple(released_columns(summary, table, names)))
+    return TableEncoding(table.name, tuple(released_columns(summary, table, names)), (), tuple(names))
 
 
 def coded_columns(table: TableSchema, there: Collection[str], leave_out: Collection[str] = ()) -> list[ColumnSchema]:
