@@ -142,8 +142,8 @@ class GenerateForm(forms.Form):
         assert isinstance(summary, forms.ModelChoiceField)  # noqa: S101
         method.choices = [(name, GENERATORS[name].title) for name in generators]
         summary.queryset = summaries
-        self.delta = usual_delta(persons)
-        self.fields["delta"].initial = f"{self.delta:g}"
+        self.usual_delta = usual_delta(persons)
+        self.fields["delta"].initial = f"{self.usual_delta:g}"
         for name, each in self.options.items():
             for option in each:
                 self.fields[_field(name, option)] = _option_field(option)
@@ -183,7 +183,7 @@ class GenerateForm(forms.Form):
                 options=options,
                 budget=Budget(
                     epsilon=given["epsilon"] if private else None,
-                    delta=(given.get("delta") or self.delta) if private else None,
+                    delta=(given.get("delta") or self.usual_delta) if private else None,
                     contributions=(given.get("contributions") or CONTRIBUTIONS) if private else None,
                     seconds=None if minutes is None else 60.0 * minutes,
                     max_membership=float(given["max_membership"]) if given.get("max_membership") else None,

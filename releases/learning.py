@@ -34,7 +34,7 @@ class Learning:
         """As a fit takes them."""
         from generators.fitting.controls import Controls
 
-        return Controls(apart=self.apart)
+        return Controls(apart=self.apart) if self.apart else Controls()
 
     def checked(self, generator: str) -> Learning:
         """The same with every option of the generator filled in. InputError names what cannot be chosen, or not together."""

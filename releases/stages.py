@@ -301,6 +301,7 @@ def _evaluated(run: Run, version: SyntheticVersion, progress: Progress) -> tuple
     known, held = selection.predictable(stored.working_schema(version.snapshot)), {name for table in schema.tables for name in table.names}
     wanted = list(dict.fromkeys(known[name] for name in targets if name in known and known[name] in held))
     train, holdout, synthetic = stored.side(version.snapshot, "train"), stored.side(version.snapshot, "holdout"), stored.data(version)
+    told = _Told(progress)
     with _scratch(run) as work:
         evaluation = evaluate_dataset(
             train,
@@ -310,9 +311,9 @@ def _evaluated(run: Run, version: SyntheticVersion, progress: Progress) -> tuple
             policy=disclosure,
             seed=0,
             targets=wanted,
-            fit=shadow.fit_for(version, work, run.parameters.get("shadow_models", settings.SHADOW_MODELS)),
+            fit=shadow.fit_for(version, work, run.parameters.get("shadow_models", settings.SHADOW_MODELS), told.again),
             learned_from=shadow.learned_from(version),
-            progress=progress,
+            progress=told,
         )
     return evaluation, judge(evaluation, version.tier, version=int(policy.release_policy().tiers[version.tier].gates))
 
@@ -354,6 +355,20 @@ def _share(progress: Progress, start: float, share: float) -> Progress:
         progress(stage, start + share * fraction, rows, total)
 
     return inner
+
+
+class _Told:
+    """Passes progress on, and tells again what was told last while inner work goes on: that may be cancelled, too."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.last = progress, ("evaluating", 0.0)
+
+    def __call__(self, stage: str, fraction: float, rows: int | None = None, total: int | None = None) -> None:
+        self.last = stage, fraction
+        self.progress(stage, fraction, rows, total)
+
+    def again(self, stage: str, fraction: float, rows: int | None = None, total: int | None = None) -> None:
+        self.progress(*self.last)
 
 
 def _last_confirmed(snapshot: Snapshot) -> DatasetSchema | None:

@@ -18,6 +18,7 @@ from releases.views import (
     session,
     sources,
     summaries,
+    trained,
 )
 
 urlpatterns = [
@@ -59,6 +60,9 @@ urlpatterns = [
     path("versions/<uuid:key>/choose/", evidence.choose, name="choose-version"),
     path("requests/<uuid:key>/review/", reviews.review, name="review"),
     path("requests/<uuid:key>/review/confirm/", reviews.confirm, name="confirm-review"),
+    # Models learned from records: what is kept, and until when?
+    path("models/<uuid:key>/", trained.model, name="trained-model"),
+    path("models/<uuid:key>/destroy/", trained.destroy, name="destroy-model"),
     # Releases: do they still hold?
     path("releases/", reaudits.release_list, name="releases"),
     path("releases/<uuid:key>/", reaudits.release, name="release"),

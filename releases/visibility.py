@@ -17,6 +17,7 @@ from releases.models import (
     SourceDataset,
     SummaryRecord,
     SyntheticVersion,
+    TrainedModel,
 )
 
 REVIEWERS = ("sdat", "ig", "ppi")
@@ -102,6 +103,11 @@ def drill_origins(actor: Any) -> QuerySet[SyntheticVersion]:
 def visible_versions(actor: Any) -> QuerySet[SyntheticVersion]:
     """Versions of visible requests: a reviewer sees every attempt, not the chosen one alone."""
     return SyntheticVersion.objects.filter(request__in=visible_requests(actor))
+
+
+def visible_models(actor: Any) -> QuerySet[TrainedModel]:
+    """What is on record of the models of visible requests; nobody sees the models themselves."""
+    return TrainedModel.objects.filter(request__in=visible_requests(actor))
 
 
 def visible_evaluations(actor: Any) -> QuerySet[EvaluationRecord]:

@@ -17,6 +17,7 @@ from releases import permissions, policy, visibility
 from releases.models import MetricRecord, ReleaseRequest, SyntheticVersion
 from releases.views.gate_lines import gate_lines
 from releases.views.pages import SignedInRequest, page, visible
+from releases.views.words import most_recognised
 
 LIKENESS = "pairwise_accuracy"
 SHOWN = (LIKENESS, "association_rmse", "tvd_mean")
@@ -45,6 +46,7 @@ class Compared:
     risk: float | None
     attack: str
     figures: tuple[tuple[str, str], ...]  # value, and its twins
+    learned: str  # what was learned from records, in words; empty where nothing was
     gates: str
     unmet: tuple[str, ...]
     passed: bool | None
@@ -61,13 +63,14 @@ class Compared:
 def compare(request: SignedInRequest, key: str) -> HttpResponse:
     """Every version of a request, likeness against risk, with its gates and main figures."""
     asked: ReleaseRequest = visible(visibility.visible_requests(request.user).select_related("source"), key)
-    versions = list(asked.versions.select_related("evaluation").order_by("number"))
+    versions = list(asked.versions.select_related("evaluation", "trained").order_by("number"))
     measured = _measured(asked)
     compared = [_compared(request, asked, version, measured.get(version.pk, [])) for version in versions]
     drawn = [c for c in compared if c.likeness is not None and c.risk is not None]
     context = {
         "asked": asked,
         "compared": compared,
+        "any_learned": any(c.learned for c in compared),
         "columns": [DEFINITIONS[metric].title for metric in SHOWN],
         "attempts": len(versions),
         "waiting": [c for c in compared if c.passed is None],
@@ -120,6 +123,7 @@ def _compared(request: SignedInRequest, asked: ReleaseRequest, version: Syntheti
         risk=None if worst is None else worst[0],
         attack="" if worst is None else worst[1] if worst[0] else "none gains anything",
         figures=tuple(_figure(_worst(rows, metric)) for metric in SHOWN),
+        learned=most_recognised(version.trained) if version.trained else "",
         gates=f"{sum(line['passed'] for line in must)} of {len(must)} that must pass" if record else "not evaluated",
         unmet=tuple(line["sentence"] for line in unmet),
         passed=record.passed if record else None,

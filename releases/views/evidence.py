@@ -16,7 +16,7 @@ from releases.templatetags.plain_words import moment, number, short
 from releases.views import findings
 from releases.views.gate_lines import gate_lines
 from releases.views.pages import SignedInRequest, page, status_of, visible
-from releases.views.words import TIER_WORDS
+from releases.views.words import TIER_WORDS, model_facts
 
 
 @page()
@@ -38,7 +38,7 @@ def choose(request: SignedInRequest, key: str) -> HttpResponse:
 
 
 def _found(request: SignedInRequest, key: str) -> SyntheticVersion:
-    related = ("request__source", "evaluation", "summary", "made_by", "snapshot")
+    related = ("request__source", "evaluation", "summary", "trained", "made_by", "snapshot")
     found: SyntheticVersion = visible(visibility.visible_versions(request.user).select_related(*related), key)
     return found
 
@@ -60,8 +60,11 @@ def _page(request: SignedInRequest, found: SyntheticVersion, error: Exception | 
     ]
     if found.summary is not None:
         facts.insert(1, ("Made from", f"the summary under the {found.summary.policy_name} policy, {short(found.summary.digest)}"))
+    if found.trained is not None:
+        facts[1:1] = model_facts(found.trained)
     context = {
         "version": found,
+        "model_href": reverse("trained-model", args=[found.trained_id]) if found.trained_id else "",
         "asked": asked,
         "facts": facts,
         "summary_href": reverse("summary", args=[found.summary_id]) if found.summary_id else "",

@@ -18,7 +18,7 @@ from releases.services import runs as service
 from releases.templatetags.plain_words import moment
 from releases.views.home import NextStep
 from releases.views.pages import SignedInRequest, page, status_of, visible
-from releases.views.words import progress_words
+from releases.views.words import progress_words, rounds_shown
 
 ROAD: dict[str, tuple[str, ...]] = {
     Run.Kind.PROFILE: ("The file was received", "Reading it and proposing a schema", "You confirm the schema"),
@@ -52,9 +52,11 @@ class Stage:
 
 def stages(run: Run) -> list[Stage]:
     """The stage list with this run's own stage marked."""
-    place = _PLACE.get(Run.Kind(run.kind), 1)
+    road, place = ROAD[run.kind], _PLACE.get(Run.Kind(run.kind), 1)
+    if run.kind in (Run.Kind.GENERATE, Run.Kind.EVALUATE) and (run.trained or (run.version and run.version.trained)):
+        road, place = ROAD[Run.Kind.FIT], place + 1
     own = "now" if run.active else "done" if run.state == Run.State.SUCCEEDED else "stopped"
-    return [Stage(words, "done" if i < place else own if i == place else "later") for i, words in enumerate(ROAD[run.kind])]
+    return [Stage(words, "done" if i < place else own if i == place else "later") for i, words in enumerate(road)]
 
 
 @page()
@@ -98,13 +100,20 @@ def retry(request: SignedInRequest, key: str) -> HttpResponse:
 
 
 def _found(request: SignedInRequest, key: str) -> Run:
-    related = ("source", "request", "snapshot", "version", "started_by", "cancel_requested_by")
+    related = ("source", "request", "snapshot", "version__trained", "trained", "started_by", "cancel_requested_by")
     found: Run = visible(visibility.visible_runs(request.user).select_related(*related), key)
     return found
 
 
 def _shown(found: Run) -> dict[str, Any]:
-    return {"run": found, "stages": stages(found), "words": progress_words(found), "percent": int(found.fraction * 100)}
+    return {
+        "run": found,
+        "stages": stages(found),
+        "words": progress_words(found),
+        "percent": int(found.fraction * 100),
+        "rounds": rounds_shown(found),
+        "round_columns": ["What", "Round", "Loss"],
+    }
 
 
 def _page(request: SignedInRequest, found: Run, error: Exception | None = None) -> HttpResponse:
@@ -139,6 +148,10 @@ def _next_step(found: Run) -> NextStep:
         return NextStep("That part of the drill is done.", reverse("drill", args=[found.request.drill.pk]), "See the drill")
     if found.kind == Run.Kind.SUMMARISE and hasattr(found, "made_summary"):
         return NextStep("The summary is made.", reverse("summary", args=[found.made_summary.pk]), "See exactly what would leave")
+    if found.kind == Run.Kind.FIT and hasattr(found, "made_model"):
+        generating = found.made_model.runs.order_by("queued_at").first()
+        if generating is not None:
+            return NextStep("The model is learned; data are made from it next.", reverse("run", args=[generating.pk]), "Watch it")
     if found.kind == Run.Kind.GENERATE and hasattr(found, "made_version"):
         evaluation = found.made_version.runs.filter(kind=Run.Kind.EVALUATE).order_by("-queued_at").first()
         if evaluation is not None:

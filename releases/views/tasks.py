@@ -49,7 +49,7 @@ def tasks(asked: ReleaseRequest, answers: dict[str, str | None], versions: list[
             reverse("targets", args=here) if open_ else "",
         ),
     ]
-    if active is not None and active.kind == Run.Kind.GENERATE:
+    if active is not None and active.kind in (Run.Kind.FIT, Run.Kind.GENERATE):
         found.append(
             Task(
                 "Method and data",
