@@ -93,6 +93,7 @@ docs: $(VENV)/.test
 	$(SECURE) $(RUN)/python manage.py state_diagram
 	$(RUN)/python -m synthportal.cli.reference > docs/reference/cli.md
 	$(RUN)/python -m evaluation.reference > docs/reference/metrics.md
+	$(RUN)/python -m generators.reference > docs/reference/generators.md
 
 # --- dependencies ------------------------------------------------------------------------------------------------------------
 COMPILE = build/lock/bin/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --strip-extras --annotation-style line

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from generators import reference
 from generators.errors import InputError
 from generators.learning.known import OURS, known, learned_generators, learner_of
 
@@ -73,3 +74,10 @@ def test_every_generator_of_ours_can_be_loaded() -> None:
 def test_an_unknown_generator_is_refused_with_those_there_are() -> None:
     with pytest.raises(InputError, match="autoregressive"):
         learner_of("nothing")
+
+
+@pytest.mark.promise("learned.41")
+def test_the_page_of_the_generators_is_what_the_registry_says() -> None:
+    written = (ROOT / "docs" / "reference" / "generators.md").read_text()
+
+    assert written == reference.page(), "stale: python -m generators.reference > docs/reference/generators.md"
