@@ -2,8 +2,8 @@
 
     python bench/everywhere.py SHARED [--names nass_crash er_like flights nhefs omop] [--generators …] [--leaf 1]
 
-For each: `synthportal run` with the generator's defaults (dp-marginals with epsilon 1), then one line: seconds, exit code, hard gates failed.
---leaf 1 adds `cart` with leaves of one person, which the gates must stop.
+For each: `synthportal run` with the generator's defaults (dp-marginals with epsilon 1), then one line: seconds, exit code, hard gates
+failed. --leaf 1 adds `cart` with leaves of one person, which the gates must stop.
 """
 
 from __future__ import annotations
