@@ -22,15 +22,16 @@ MOST = 20_000
 """Persons of either side that are asked for their surprise."""
 MEMBERS = 4
 """So many persons learned from for each held out: they cost nothing but time, and the interval narrows."""
-Z = 2.2414
-"""97.5 % of a normal variable lie within: the stronger of two attacks is told, so each gets half of the 5 % (C. Bonferroni 1936)."""
+Z = 1.96
 
 
 @dataclass(frozen=True)
 class Membership:
     """How well those learned from are told from others. area: under the ROC curve, 0.5 is guessing, 1 certainty; low, high: 95 % interval.
 
-    members, others: persons of either side. attack: "surprise", or "surprise beyond the usual" where that was stronger.
+    members, others: persons of either side. informed: the area, low and high for somebody who knows besides how frequent each value is
+    among other people of the same kind. In tables of many columns and few persons that tells something of everybody even from the bare
+    frequencies of the columns (N. Homer et al. 2008), which are released as such: it says what a release can tell at all.
     """
 
     area: float
@@ -38,7 +39,7 @@ class Membership:
     high: float
     members: int
     others: int
-    attack: str = "surprise"
+    informed: tuple[float, float, float]
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -46,18 +47,20 @@ class Membership:
     @staticmethod
     def from_dict(raw: Mapping[str, Any]) -> Membership:
         """What `as_dict` gave."""
-        return Membership(
-            float(raw["area"]), float(raw["low"]), float(raw["high"]), int(raw["members"]), int(raw["others"]), str(raw["attack"])
+        area, low, high = (float(x) for x in raw["informed"])
+        found = Membership(
+            float(raw["area"]), float(raw["low"]), float(raw["high"]), int(raw["members"]), int(raw["others"]), (area, low, high)
         )
+        return found
 
 
 def membership(model: Model, learned: CodedRows, held_out: CodedRows, *, seed: int = 0) -> Membership | None:
     """The attack of somebody who has the model: those whose rows surprise it less were learned from.
 
-    By person, over the mean of the person's rows (S. Yeom et al., Privacy risk in machine learning, 2018). A second attack takes off what
-    the rows would surprise somebody who knows each column by itself (L. Watson et al., difficulty calibration, 2022): rare is not the same
-    as not learned. The stronger is told. Persons drawn from `seed` where there are more than are needed. None where the model has no
-    surprise, or fewer than 20 persons are on a side.
+    By person, over the mean of the person's rows (S. Yeom et al., Privacy risk in machine learning, 2018). The informed attack takes off
+    what the rows would surprise somebody who knows each column by itself (L. Watson et al., difficulty calibration, 2022): rare is not the
+    same as not learned. Persons are drawn from `seed` where there are more than are needed. None where the model has no surprise, or fewer
+    than 20 persons are on a side.
     """
     rng = np.random.default_rng([seed, 0x6D656D])
     outside = drawn(held_out, MOST, rng)
@@ -69,15 +72,11 @@ def membership(model: Model, learned: CodedRows, held_out: CodedRows, *, seed: i
     sure, unsure = model.surprise(inside.codes), model.surprise(outside.codes)
     if sure is None or unsure is None:
         return None
-    usual_in, usual_out = _usual(inside, outside)
-    attacks = {
-        "surprise": (_by_person(sure, inside), _by_person(unsure, outside)),
-        "surprise beyond the usual": (_by_person(sure - usual_in, inside), _by_person(unsure - usual_out, outside)),
-    }
-    areas = {name: area(low, high) for name, (low, high) in attacks.items()}
-    best = max(areas, key=lambda name: areas[name])
-    low, high = interval(areas[best], members, others)
-    return Membership(areas[best], low, high, members, others, best)
+    usual_in, usual_out = _usual((inside, outside), rng)
+    alone = area(_by_person(sure, inside), _by_person(unsure, outside))
+    informed = area(_by_person(sure - usual_in, inside), _by_person(unsure - usual_out, outside))
+    low, high = interval(alone, members, others)
+    return Membership(alone, low, high, members, others, (informed, *interval(informed, members, others)))
 
 
 def area(members: Floats, others: Floats) -> float:
@@ -91,7 +90,7 @@ def area(members: Floats, others: Floats) -> float:
 
 
 def interval(found: float, members: int, others: int) -> tuple[float, float]:
-    """Interval of an area under the ROC curve: J. Hanley and B. McNeil, Radiology 143 (1982), eq. 2, at the level of `Z`."""
+    """95 % interval of an area under the ROC curve: J. Hanley and B. McNeil, Radiology 143 (1982), eq. 2."""
     q1, q2 = found / (2 - found), 2 * found**2 / (1 + found)
     variance = found * (1 - found) + (members - 1) * (q1 - found**2) + (others - 1) * (q2 - found**2)
     half = Z * math.sqrt(max(0.0, variance) / (members * others))
@@ -126,15 +125,22 @@ def _by_person(values: Floats, rows: CodedRows) -> Floats:
     return found
 
 
-def _usual(inside: CodedRows, outside: CodedRows) -> tuple[Floats, Floats]:
-    """What the rows of both sides surprise somebody who knows how frequent each code of each generated part is, on both sides alike."""
-    found = np.zeros(inside.rows), np.zeros(outside.rows)
-    for i in range(inside.given, len(inside.parts)):
-        said = [applies(rows.codes, rows.parts, i) for rows in (inside, outside)]
-        share = np.full(inside.parts[i].size, 0.5)
-        for rows, which in zip((inside, outside), said, strict=True):
-            share += np.bincount(rows.codes[which, i], minlength=len(share)) / max(1, rows.rows) * outside.rows
-        bits = -np.log(share / share.sum())
-        for total, rows, which in zip(found, (inside, outside), said, strict=True):
-            total += np.where(which, bits[rows.codes[:, i]], 0.0)
+def _usual(sides: tuple[CodedRows, CodedRows], rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """What the rows of both sides surprise somebody who knows how frequent each code of each generated part is.
+
+    Half of the persons of both sides say it of the other half: what is known must not come from the very persons it is used on, or it would
+    give away the side with fewer of them.
+    """
+    halves = [rng.random(int(rows.persons.max()) + 1)[rows.persons] < 0.5 for rows in sides]
+    found = np.zeros(sides[0].rows), np.zeros(sides[1].rows)
+    for i in range(sides[0].given, len(sides[0].parts)):
+        said = [applies(rows.codes, rows.parts, i) for rows in sides]
+        for first in (True, False):
+            share = np.full(sides[0].parts[i].size, 0.5)
+            for rows, half, which in zip(sides, halves, said, strict=True):
+                share += np.bincount(rows.codes[which & (half == first), i], minlength=len(share))
+            nats = -np.log(share / share.sum())
+            for total, rows, half, which in zip(found, sides, halves, said, strict=True):
+                asked = which & (half != first)
+                total[asked] += nats[rows.codes[asked, i]]
     return found

@@ -34,7 +34,7 @@ def grow(rows: CodedRows, number: int, orders: tuple[npt.NDArray[np.int32], ...]
     allowed = [j for j in range(number) if (j, number) not in rows.apart and part.size > 1 and rows.parts[j].size > 1]
     base = np.concatenate([[0], np.cumsum(rows.sizes[:number])]).astype(np.int64)
     ranks = np.concatenate([np.zeros(0, dtype=np.int64), *(np.argsort(orders[j], kind="stable") for j in range(number))]).astype(np.int32)
-    if not allowed or len(used) < 2 * growth.leaf or mine.min(initial=0) == mine.max(initial=0):
+    if not allowed or growth.depth < 1 or len(used) < 2 * growth.leaf or mine.min(initial=0) == mine.max(initial=0):
         return _rooted(part, mine, ranks)
     rng = np.random.default_rng([seed, number])
     seen = np.sort(rng.choice(len(used), growth.sample, replace=False)) if len(used) > growth.sample else np.arange(len(used))

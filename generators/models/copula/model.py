@@ -154,10 +154,13 @@ class CopulaModel:
         steps = []
         for i, part in enumerate(parts):
             order, frequency = saved.arrays[f"order.{i}"], saved.arrays[f"frequency.{i}"]
-            if not np.array_equal(np.sort(order), np.arange(part.size)) or frequency.min() < 0 or abs(frequency.sum(1) - 1).max() > 1e-6:
-                raise InputError(f'the saved copula cannot be used: its piece "frequency.{i}" is damaged; fit it again')
+            whole = np.array_equal(np.sort(order), np.arange(part.size))
+            if not whole or frequency.min() < 0 or abs(frequency.sum(axis=1) - 1).max() > 1e-6:
+                name = f"frequency.{i}" if whole else f"order.{i}"
+                raise InputError(f'the saved copula cannot be used: its piece "{name}" is damaged; fit it again')
             steps.append(Steps(order, frequency))
         latent = saved.arrays["latent"]
-        if abs(latent - latent.T).max() > 1e-9 or np.linalg.eigvalsh(latent)[0] <= 0 or saved.arrays["spread"].min() <= 0:
+        odd = abs(latent - latent.T).max() > 1e-9 or abs(np.diag(latent) - 1).max() > 1e-9
+        if odd or np.linalg.eigvalsh(latent)[0] <= 0 or saved.arrays["spread"].min() <= 0:
             raise InputError('the saved copula cannot be used: its piece "latent" is damaged; fit it again')
         return CopulaModel(parts, given, tuple(steps), latent, saved.arrays["hermite"], saved.arrays["spread"])
