@@ -158,7 +158,7 @@ class TableEncoding:
         if len({c.column for c in columns}) != len(columns):
             raise InputError("the stored encoding names a column twice; use the file as it was saved")
         derived = tuple(Derived.from_dict(each) for each in raw["derived"])
-        there = {c.column for c in columns} - {name for d in derived for name in d.auxiliaries} | {d.column for d in derived}
+        there = {*(c.column for c in columns), *(d.column for d in derived)} - {name for d in derived for name in d.auxiliaries}
         if sorted(raw["order"], key=str) != sorted(there) or not all(set(d.inputs) <= there for d in derived):
             raise InputError('"order" of the stored encoding does not fit its columns; use the file as it was saved')
         return TableEncoding(str(raw.get("table", "")), tuple(columns), derived, tuple(raw["order"]))

@@ -14,7 +14,7 @@ fewer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +43,9 @@ PART = 131_072
 MOST = 100
 """Most rules offered of one table."""
 
+Further = Callable[[pa.Table, TableSchema, int], list[Proposal]]
+"""(rows of the sample, table, minimum of persons) → rules that they suggest."""
+
 
 @dataclass(frozen=True)
 class CandidateRule:
@@ -53,9 +56,12 @@ class CandidateRule:
     holds: str
 
 
-def candidates(path: Path, table: TableSchema, policy: DisclosurePolicy, *, progress: Progress = silent) -> tuple[CandidateRule, ...]:
+def candidates(
+    path: Path, table: TableSchema, policy: DisclosurePolicy, *, progress: Progress = silent, further: Further | None = None
+) -> tuple[CandidateRule, ...]:
     """The rules found in a canonical Parquet file, the most telling first, without those the schema has.
 
+    further: suggests more rules from the sample, which are looked at as the others are.
     Persons are counted by `table.counts_by` (without it each row is another person). Raises InputError for a file that lacks a column.
     """
     file = pq.ParquetFile(path)
@@ -65,7 +71,11 @@ def candidates(path: Path, table: TableSchema, policy: DisclosurePolicy, *, prog
     if not file.metadata.num_rows:
         return ()
     known = {_condition(rule.text) for rule in table.rules}
-    suggested = proposals(_sample(file, table), table, policy.minimum)
+    sample = _sample(file, table)
+    suggested = proposals(sample, table, policy.minimum)
+    if further is not None:
+        there = {p.text for p in suggested}
+        suggested += [p for p in further(sample, table, policy.minimum) if p.text not in there]
     suggested = [p for p in suggested if _condition(p.text) not in known][:MOST]
     found = [c for c in _confirmed(file, table, suggested, policy, progress)]
     return (*found, *(c for c in _unique(path, table, policy) if _condition(c.rule.text) not in known))

@@ -1,0 +1,105 @@
+"""Rules that hold in every record: found in train under disclosure control, and kept in every generated row.
+
+A model makes a row that breaks one now and then. Such rows are drawn anew, so that what is left is the model's own distribution of rows
+that keep the rules; the few that never fit are mended by `generators.rules.enforcement`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from generators.disclosure import DisclosurePolicy
+from generators.encoding.coded import Codes
+from generators.encoding.derived import Derived
+from generators.fitting.limits import limits
+from generators.rules import tree
+from generators.rules.discovery import candidates
+from generators.rules.meaning import Evaluation, check
+from generators.rules.tree import ParsedRule
+from generators.schema import Kind, Rule, TableSchema
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+ROUNDS = 24
+"""How often rows that break a rule are drawn anew before they are left to be mended."""
+
+Draw = Callable[[Ints], tuple[Codes, pa.Table]]
+"""Places of rows → their codes and their columns, drawn anew."""
+
+
+def found(path: Path, table: TableSchema, policy: DisclosurePolicy, derived: Sequence[Derived] = ()) -> tuple[Rule, ...]:
+    """Rules that no record of the canonical file at `path` breaks, each of whose conditions at least the minimum of persons meet.
+
+    Without those about keys, and those that hold by the way a column is computed.
+    """
+    rules = [c.rule for c in candidates(path, table, policy, further=limits) if c.holds == "always"]
+    computed = [frozenset((d.column, *d.inputs)) for d in derived if not d.auxiliaries]
+    kept = []
+    for rule in rules:
+        parsed = check(rule, table)
+        if _by_row(parsed, table) and not any(set(parsed.columns) <= names for names in computed):
+            kept.append(rule)
+    return tuple(kept)
+
+
+def _by_row(rule: ParsedRule, table: TableSchema) -> bool:
+    """Whether the columns of one row, keys aside, say if it is kept."""
+    keys = {table.person_key, *table.primary_key, *(n for k in table.foreign_keys for n in k.columns)}
+    keys |= {c.name for c in table.columns if c.kind is Kind.IDENTIFIER or c.unique}
+    return not isinstance(rule.condition, tree.Unique) and not set(rule.columns) & keys
+
+
+class Keeper:
+    """Says which rows break a rule. rules: confirmed ones and ones found; those that a row alone cannot break are left out."""
+
+    def __init__(self, table: TableSchema, rules: Iterable[Rule]) -> None:
+        self.table = table
+        parsed = (check(rule, table) for rule in rules)
+        self.rules = tuple(rule for rule in parsed if _by_row(rule, table))
+
+    def __bool__(self) -> bool:
+        return bool(self.rules)
+
+    def broken(self, rows: pa.Table) -> Bools:
+        """(rows,) Whether a row breaks one of the rules. Rules about columns that `rows` lacks are not looked at."""
+        bad = np.zeros(rows.num_rows, dtype=np.bool_)
+        there = set(rows.column_names)
+        rules = [rule for rule in self.rules if there.issuperset(rule.columns)]
+        if not rules or not rows.num_rows:
+            return bad
+        whole = Evaluation(rules[0], rows, self.table)
+        for rule in rules:
+            broken = whole.condition(rule.condition).false
+            bad |= broken if rule.where is None else broken & whole.condition(rule.where).true
+        return bad
+
+
+def settled(draw: Draw, count: int, broken: Callable[[pa.Table], Bools], rounds: int = ROUNDS) -> tuple[Codes, pa.Table]:
+    """`count` rows of which none, or as few as can be, are `broken`: those that are, are drawn anew by `draw`, so many times at most.
+
+    The same `draw` (with the same state of its random generator) gives the same rows.
+    """
+    codes, rows = draw(np.arange(count))
+    bad = np.flatnonzero(broken(rows))
+    if not len(bad):
+        return codes, rows
+    source = np.arange(count)
+    further, made, size = [rows], [codes], count
+    for _ in range(rounds):
+        new_codes, new_rows = draw(bad)
+        good = ~broken(new_rows)
+        source[bad[good]] = size + np.flatnonzero(good)
+        further.append(new_rows)
+        made.append(new_codes)
+        size += len(bad)
+        bad = bad[~good]
+        if not len(bad):
+            break
+    every = pa.concat_tables(further).unify_dictionaries().combine_chunks()
+    return np.concatenate(made)[source], every.take(pa.array(source))
