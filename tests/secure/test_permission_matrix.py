@@ -15,7 +15,8 @@ from django.db import transaction
 from django.test import Client
 from django.urls import get_resolver, reverse
 
-from releases.models import Drill, ReleaseRequest, Run
+from releases.learning import Learning
+from releases.models import Drill, ReleaseRequest, Run, TrainedModel
 from releases.services import drills, publishing, requests
 from tests.secure import world as build
 from tests.secure.conftest import World
@@ -136,6 +137,8 @@ EXPECTED: dict[str, Expected] = {
     "revise": Expected(STEWARD, steward_in("returned")),
     "version": Expected(to_seeing),
     "choose-version": Expected(NO, choosing),
+    "trained-model": Expected(to_seeing),
+    "destroy-model": Expected(STEWARD, STEWARD_DONE),
     "review": Expected(reviewing(200, 200), reviewing(422, 403)),
     "confirm-review": Expected(reviewing(302, 403), reviewing(302, 403)),
     "run": Expected(READERS),
@@ -171,6 +174,29 @@ def under_way(world: World) -> Drill:
     )
 
 
+def learned(request: ReleaseRequest) -> TrainedModel:
+    """What is on record of a model of the request, whatever its files."""
+    version = request.versions.get()
+    return TrainedModel.objects.get_or_create(
+        run=version.run,
+        defaults={
+            "source": request.source,
+            "snapshot": version.snapshot,
+            "request": request,
+            "generator": "copula",
+            "generator_version": "1",
+            "tier": "privately-sourced",
+            "schema": version.schema,
+            "choices": Learning().as_dict(),
+            "choices_digest": "0" * 64,
+            "digest": "0" * 64,
+            "files": [],
+            "requested_by": version.made_by,
+            "made_at": version.made_at,
+        },
+    )[0]
+
+
 def addresses(world: World, request: ReleaseRequest) -> dict[str, str]:
     """Every named address of the site, about this request and what belongs to it."""
     version = request.versions.get()
@@ -186,6 +212,7 @@ def addresses(world: World, request: ReleaseRequest) -> dict[str, str]:
         "accounts": world.people.nobody.pk,
         "releases": request.pk,
         "drills": under_way(world).pk,
+        "models": learned(request).pk,
     }
     found = {}
     for name, entries in get_resolver().reverse_dict.lists():
