@@ -99,7 +99,7 @@ class ReleasedCategories:
         return ReleasedCategories(column, storage, nullable, tuple(values), tuple(weights.tolist()))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ReleasedSteps:
     """A column of numbers, days or times of day.
 
@@ -121,7 +121,9 @@ class ReleasedSteps:
     kind: ClassVar[str] = "released steps"
 
     def parts(self, first: int) -> list[Part]:
-        found = [Part(self.column, "value", len(self.low) + 1)]
+        falls = np.flatnonzero(np.diff(self.low) < 0)
+        in_order = int(falls[0]) + 1 if len(falls) else len(self.low)
+        found = [Part(self.column, "value", len(self.low) + 1, ordered=True, ordered_codes=(0, in_order))]
         if self.hours:
             found.append(Part(self.column, "hour", _HOURS, ordered=True, of=first, within=(0, len(self.low))))
         return found

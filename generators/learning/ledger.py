@@ -30,6 +30,8 @@ UNIT = "person"
 ACCOUNTANT = "zero-concentrated differential privacy, basic composition, converted to (ε, δ) by OpenDP 0.16"
 
 Counts = npt.NDArray[np.int64]
+Groups = npt.NDArray[np.int64]
+"""By code of a part: the number of its group, from 0, none of them empty."""
 Curve = npt.NDArray[np.float64]
 """By order of `ORDERS`: what a look spends in Rényi differential privacy."""
 Conversion = Callable[[Sequence[float], Curve, float], float]
@@ -223,8 +225,12 @@ class PrivacyLedger:
         with self._opened(rows) as raw:
             yield raw
 
-    def counts(self, rows: CodedRows, numbers: Sequence[int], rho: float, what: str = "") -> tuple[Counts, float]:
+    def counts(
+        self, rows: CodedRows, numbers: Sequence[int], rho: float, what: str = "", *, groups: Sequence[Groups | None] = ()
+    ) -> tuple[Counts, float]:
         """How many rows have each combination of codes of the parts `numbers`, with noise: (an axis a part), and its standard deviation.
+
+        groups: of each part the group of each code, where groups are counted.
 
         One person changes the table by `contributions` at most (Euclidean: all the rows may lie in one cell).
         """
@@ -232,9 +238,9 @@ class PrivacyLedger:
         if rho <= 0:
             raise InputError(f"nothing is left of the privacy budget for: {named}")
         scale = self.contributions / math.sqrt(2 * rho)
-        shape = tuple(rows.parts[n].size for n in numbers)
+        sizes = [rows.parts[n].size for n in numbers]
         with self.looking(rows, f"counts: {named}", self.mechanisms.counts_rho(scale, self.contributions)) as raw:
-            return self.mechanisms.counts(table_of(raw.codes, numbers, shape), scale), scale
+            return self.mechanisms.counts(table_of(raw.codes, numbers, sizes, groups), scale), scale
 
     def largest(self, rows: CodedRows, scores: Callable[[CodedRows], npt.NDArray[np.float64]], change: float, rho: float, what: str) -> int:
         """The place of one of the largest scores, by report noisy max. change: by how much one person may change any score."""
@@ -302,12 +308,13 @@ class PrivacyLedger:
             self._looks -= 1
 
 
-def table_of(codes: Codes, numbers: Sequence[int], shape: tuple[int, ...]) -> Counts:
-    """How many rows have each combination of codes of the parts `numbers`; an axis a part."""
-    at = np.zeros(len(codes), dtype=np.int64)
-    for number, size in zip(numbers, shape, strict=True):
-        at *= size
-        at += codes[:, number]
+def table_of(codes: Codes, numbers: Sequence[int], sizes: Sequence[int], groups: Sequence[Groups | None] = ()) -> Counts:
+    """How many rows have each combination of codes of the parts `numbers`, or of their groups; an axis a part."""
+    at, shape = np.zeros(len(codes), dtype=np.int64), list[int]()
+    for number, size, group in zip(numbers, sizes, groups or [None] * len(sizes), strict=True):
+        shape.append(size if group is None else int(group.max()) + 1)
+        at *= shape[-1]
+        at += codes[:, number] if group is None else group[codes[:, number]]
     return np.bincount(at, minlength=math.prod(shape)).reshape(shape).astype(np.int64)
 
 

@@ -23,7 +23,7 @@ from generators.counts.sentinels import sentinel_values
 from generators.disclosure import DisclosurePolicy
 from generators.errors import DisclosureRefused
 from generators.learning.ledger import Known, PrivacyLedger
-from generators.learning.private_bins import Floats, Ints, number_edges, private_bins
+from generators.learning.private_bins import Bin, Floats, Ints, number_edges, private_bins
 from generators.progress import Progress, silent
 from generators.schema import ColumnSchema, DatasetSchema, ForeignKey, Kind, TableSchema
 from generators.summarising.private_noise import COMPOSITION, Noise
@@ -38,6 +38,7 @@ from generators.summary import (
     Step,
     TableSummary,
 )
+from generators.summary_parts import Scalar
 
 MADE_BY = "private coding 1"
 SHARE = 1 / 3
@@ -234,19 +235,18 @@ class _Measured:
         precision = sum(1 / (sd * sd) for _, sd in apart)
         rest = sum((noisy / (sd * sd) for noisy, sd in apart), np.zeros(len(outside))) / precision
         edge = 2 / math.sqrt(precision)
-        single, ranges = [b for b in bins if b.high == b.low + 1], [b for b in bins if b.high > b.low + 1]
         shown = [n for n in range(len(outside) - 1) if rest[n] >= edge]
         if bins:
-            counts = [*(b.count for b in (*single, *ranges)), *rest[shown], rest[-1]]
-            spread = [*(b.variance for b in (*single, *ranges)), *[1 / precision] * (len(shown) + 1)]
+            counts = [*(b.count for b in bins), *rest[shown], rest[-1]]
+            spread = [*(b.variance for b in bins), *[1 / precision] * (len(shown) + 1)]
             self.ledger.know(self.schema.name, column.name, Known(np.array(counts), np.array(spread)))
         low, high = _dates(self.policy.date_unit) if dated else _numbers(places)
         rounded = self.policy.rounded
         return replace(
             place,
             distribution=Distribution(
-                values=tuple(Cell(low(b.low), None, max(1, rounded(round(b.count)))) for b in single),
-                steps=tuple(Step(low(b.low), high(b.high), None, max(1, rounded(round(b.count)))) for b in ranges),
+                # All as steps, so that codes are in order; a single value is a step that ends where it begins.
+                steps=tuple(Step(low(b.low), high(b), None, max(1, rounded(round(b.count)))) for b in bins),
                 unit=self.policy.date_unit if dated else "value",
             ),
             nulls=self._cell("missing", float(rest[-1])) if rest[-1] >= edge else None,
@@ -267,19 +267,19 @@ class _Measured:
 
 _MISSING = "\x00missing"
 
-Label = Callable[[int], str | int | float]
+Label = Callable[[int], Scalar]
 
 
-def _numbers(places: int) -> tuple[Label, Label]:
+def _numbers(places: int) -> tuple[Label, Callable[[Bin], Scalar]]:
     """What the lower and the upper edge of a bin in units of 10^-places are."""
 
-    def written(number: int) -> int | float:
+    def written(number: int) -> Scalar:
         return number if places == 0 else round(number / 10**places, places)
 
-    return written, written
+    return written, lambda b: written(b.low if b.high == b.low + 1 else b.high)
 
 
-def _dates(unit: str) -> tuple[Label, Label]:
+def _dates(unit: str) -> tuple[Label, Callable[[Bin], Scalar]]:
     """What the first and the last calendar unit of a bin are called."""
     a_year = 12 // _MONTHS[unit]
 
@@ -288,7 +288,7 @@ def _dates(unit: str) -> tuple[Label, Label]:
         text = f"{FIRST_YEAR + year:04d}"
         return text if a_year == 1 else f"{text}-Q{within + 1}" if a_year == 4 else f"{text}-{within + 1:02d}"
 
-    return label, lambda number: label(number - 1)
+    return label, lambda b: label(b.high - 1)
 
 
 def _whole(ledger: PrivacyLedger) -> float:

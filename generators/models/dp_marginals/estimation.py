@@ -10,16 +10,39 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from generators.learning.ledger import Groups
 from generators.models.dp_marginals.junction import Distribution, Floats, JunctionTree, marginal, spread
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A noisy table of the parts `parts` (sorted): counts, and the variance of the noise of each cell."""
+    """A noisy table of the parts `parts` (sorted): counts, and the variance of the noise of each cell.
+
+    groups: of each part the group of each code, where groups were counted; () for codes.
+    """
 
     parts: tuple[int, ...]
     counts: Floats
     variances: Floats
+    groups: tuple[Groups | None, ...] = ()
+
+    def of(self, table: Floats) -> Floats:
+        """A table of codes as the table of groups that was counted."""
+        for axis, group in enumerate(self.groups):
+            if group is not None:
+                table = np.moveaxis(np.tensordot(_members(group), table, axes=(1, axis)), 0, axis)
+        return table
+
+    def to_codes(self, table: Floats) -> Floats:
+        """A figure for each group as one for each code."""
+        for axis, group in enumerate(self.groups):
+            if group is not None:
+                table = np.take(table, group, axis=axis)
+        return table
+
+
+def _members(group: Groups) -> Floats:
+    return np.asarray(group[None, :] == np.arange(int(group.max()) + 1)[:, None], dtype=np.float64)
 
 
 def total_of(tables: Sequence[Measured]) -> float:
@@ -48,10 +71,10 @@ def fitted(
     def loss(beliefs: Sequence[Floats]) -> tuple[float, list[Floats]]:
         value, slopes = 0.0, [np.zeros_like(b) for b in beliefs]
         for m, home, weight, want in zip(tables, homes, weights, wanted, strict=True):
-            off = marginal(beliefs[home], tree.cliques[home], m.parts) - want
+            off = m.of(marginal(beliefs[home], tree.cliques[home], m.parts)) - want
             pull = weight * off
             value += 0.5 * float((pull * off).sum())
-            slopes[home] += spread(pull, m.parts, tree.cliques[home])
+            slopes[home] += spread(m.to_codes(pull), m.parts, tree.cliques[home])
         return value, slopes
 
     beliefs = tree.calibrated(potentials)
@@ -104,7 +127,7 @@ def _first(tree: JunctionTree, tables: Sequence[Measured], homes: Sequence[int],
         ratio = np.log(table)
         for part in m.parts if len(m.parts) > 1 else ():
             ratio = ratio - spread(np.log(marginal(table, m.parts, (part,))), (part,), m.parts)
-        potentials[home] = potentials[home] + spread(ratio, m.parts, tree.cliques[home])
+        potentials[home] = potentials[home] + spread(m.to_codes(ratio), m.parts, tree.cliques[home])
     return potentials
 
 

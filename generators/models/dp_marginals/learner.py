@@ -78,7 +78,7 @@ class DpMarginals:
         rng, left = np.random.default_rng([seed, 1]), ledger.left
         more = options.get("selection", "aim") == "aim" and len(rows.parts) > 2 and len(pairs) > 1
         if pairs:
-            tables += count_pairs(rows, ledger, pairs, left * (1 - FURTHER) if more else left * (1 - 1e-9))
+            tables += count_pairs(rows, ledger, pairs, tables, left * (1 - FURTHER) if more else left * (1 - 1e-9))
         watch.tick(0.2, "fitting the tables")
         start = None
         if more:

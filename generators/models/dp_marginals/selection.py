@@ -8,12 +8,12 @@ of a pair is how far the model is from its table, less what the noise alone woul
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from generators.encoding.coded import CodedRows, Codes
-from generators.learning.ledger import PrivacyLedger, table_of
+from generators.encoding.coded import CodedRows, Part
+from generators.learning.ledger import Groups, PrivacyLedger, table_of
 from generators.models.dp_marginals.estimation import Measured, fitted
 from generators.models.dp_marginals.junction import Distribution, Floats, JunctionTree
 
@@ -23,8 +23,11 @@ Tick = Callable[[float], object]
 WIDEST = 20_000
 """Cells of the largest table that is counted."""
 
-MOST_CELLS = 150_000
+MOST_CELLS = 40_000
 """Cells of all cliques together: what fitting takes grows with it."""
+
+STANDS_OUT = 6.0
+"""Standard deviations of noise that a typical cell of a pair of ordered parts should have."""
 
 CHOOSING = 0.12
 """The share of a round's ρ that goes to choosing; the rest counts."""
@@ -62,12 +65,13 @@ def tree_pairs(rows: CodedRows, ledger: PrivacyLedger, singles: Sequence[Measure
         return []
     shares = [np.maximum(m.counts, 0) / max(1.0, float(np.maximum(m.counts, 0).sum())) for m in singles]
     typical = ledger.contributions / math.sqrt(2 * later / (many - 1))
-    price = np.array([_price(rows, p, typical) for p in pairs])
+    groups = Grouping(rows, singles, typical)
+    price = np.array([groups.price(p, typical) for p in pairs])
     scale = ledger.contributions / math.sqrt(2 * rho / (many - 1))
     spent = ledger.mechanisms.largest_rho(scale, ledger.contributions) * (many - 1)
     chosen, group = list[Pair](), list(range(many))
     with ledger.looking(rows, "choice of the tree of pairs", spent, mechanism="report noisy max") as raw:
-        scores = np.array([_off(raw, p, rows.rows * np.multiply.outer(shares[p[0]], shares[p[1]])) for p in pairs]) - price
+        scores = np.array([groups.off(raw, p, rows.rows * np.multiply.outer(shares[p[0]], shares[p[1]])) for p in pairs]) - price
         for _ in range(many - 1):
             free = np.array([group[a] != group[b] for a, b in pairs])
             if not free.any():
@@ -95,28 +99,77 @@ def further_pairs(
             break
         drawn = model.sample(DRAWN, rng)
         scale = ledger.contributions / math.sqrt(2 * each * (1 - CHOOSING))
+        groups = Grouping(rows, tables, scale)
 
-        def scores(raw: CodedRows, pairs: Sequence[Pair] = possible, drawn: Codes = drawn, scale: float = scale) -> Floats:
-            return np.array(
-                [_off(raw, p, table_of(drawn, p, _shape(raw, p)) * np.float64(rows.rows / DRAWN)) - _price(raw, p, scale) for p in pairs]
-            )
-
-        at = ledger.largest(rows, scores, ledger.contributions, each * CHOOSING, "a further pair")
-        tables.append(_counted(rows, ledger, possible[at], each * (1 - CHOOSING)))
+        expected = {p: np.float64(rows.rows / DRAWN) * table_of(drawn, p, _shape(rows, p)) for p in possible}
+        at = ledger.largest(rows, groups.worse(expected, scale), ledger.contributions, each * CHOOSING, "a further pair")
+        tables.append(_counted(rows, ledger, possible[at], each * (1 - CHOOSING), groups))
         tree = JunctionTree.of(rows.sizes, [m.parts for m in tables])
         model = fitted(tree, tables, rounds=60, start=model)
     return model, tables
 
 
-def count_pairs(rows: CodedRows, ledger: PrivacyLedger, pairs: Sequence[Pair], rho: float) -> list[Measured]:
+def count_pairs(rows: CodedRows, ledger: PrivacyLedger, pairs: Sequence[Pair], singles: Sequence[Measured], rho: float) -> list[Measured]:
     """Noisy tables of the pairs, with ρ shared out so that the error of all cells together is least."""
-    each = _shared_out(rho, [math.prod(_shape(rows, p)) for p in pairs])
-    return [_counted(rows, ledger, p, r) for p, r in zip(pairs, each, strict=True)]
+    groups = Grouping(rows, singles, ledger.contributions / math.sqrt(2 * rho / len(pairs)))
+    each = _shared_out(rho, [groups.cells(p) for p in pairs])
+    return [_counted(rows, ledger, p, r, groups) for p, r in zip(pairs, each, strict=True)]
 
 
-def _counted(rows: CodedRows, ledger: PrivacyLedger, parts: tuple[int, ...], rho: float) -> Measured:
-    counts, scale = ledger.counts(rows, parts, rho)
-    return Measured(parts, counts.astype(np.float64), np.full(counts.shape, scale * scale))
+class Grouping:
+    """Codes in which pairs are counted: of ordered parts neighbours together, so that cells stand out from noise of this deviation."""
+
+    def __init__(self, rows: CodedRows, singles: Sequence[Measured], scale: float) -> None:
+        self.sizes = rows.sizes
+        about = max(4, int(math.sqrt(max(1, rows.rows) / (STANDS_OUT * scale))))
+        by_part = {m.parts[0]: m for m in singles if len(m.parts) == 1}
+        self.groups = [_neighbours(part, by_part[n].counts, about) for n, part in enumerate(rows.parts)]
+
+    def of(self, parts: Sequence[int]) -> tuple[Groups | None, ...]:
+        """The groups of each of these parts."""
+        return tuple(self.groups[n] for n in parts)
+
+    def cells(self, pair: Pair) -> int:
+        """Of the table of a pair."""
+        return math.prod(self.sizes[n] if g is None else int(g.max()) + 1 for n, g in zip(pair, self.of(pair), strict=True))
+
+    def price(self, pair: Pair, scale: float) -> float:
+        """The distance that noise of this standard deviation alone is expected to make."""
+        return math.sqrt(2 / math.pi) * scale * self.cells(pair)
+
+    def worse(self, expected: Mapping[Pair, Floats], scale: float) -> Callable[[CodedRows], Floats]:
+        """Scores of pairs: how far each is from what is expected, less its price."""
+        return lambda raw: np.array([self.off(raw, pair, table) - self.price(pair, scale) for pair, table in expected.items()])
+
+    def off(self, raw: CodedRows, pair: Pair, expected: Floats) -> float:
+        """How far a table of the rows is from what is expected, which is told already: one row moves it by 1 at most."""
+        groups = self.of(pair)
+        wanted = Measured(pair, expected, expected, groups).of(expected)
+        return float(np.abs(table_of(raw.codes, pair, _shape(raw, pair), groups) - wanted).sum())
+
+
+def _neighbours(part: Part, counts: Floats, about: int) -> Groups | None:
+    """Groups of neighbouring codes with about as many rows each, as noisy counts have it; None where each code is its own."""
+    if not part.ordered or part.ordered_codes is None or part.of is not None:
+        return None
+    first, last = part.ordered_codes
+    if last - first <= about:
+        return None
+    wanted = float(np.maximum(counts[first:last], 0).sum()) / about
+    groups, number, gathered = np.zeros(part.size, dtype=np.int64), 0, 0.0
+    for code in range(part.size):
+        inside = first <= code < last
+        if code and (not inside or code in (first, last) or gathered + max(0.0, counts[code]) / 2 > wanted):
+            number, gathered = number + 1, 0.0
+        groups[code] = number
+        gathered += max(0.0, float(counts[code])) if inside else 0.0
+    return groups
+
+
+def _counted(rows: CodedRows, ledger: PrivacyLedger, parts: tuple[int, ...], rho: float, groups: Grouping | None = None) -> Measured:
+    grouped = groups.of(parts) if groups is not None else ()
+    counts, scale = ledger.counts(rows, parts, rho, groups=grouped)
+    return Measured(parts, counts.astype(np.float64), np.full(counts.shape, scale * scale), grouped)
 
 
 def _shared_out(rho: float, cells: Sequence[int]) -> list[float]:
@@ -127,16 +180,6 @@ def _shared_out(rho: float, cells: Sequence[int]) -> list[float]:
 
 def _shape(rows: CodedRows, pair: Pair) -> tuple[int, int]:
     return rows.parts[pair[0]].size, rows.parts[pair[1]].size
-
-
-def _off(raw: CodedRows, pair: Pair, expected: Floats) -> float:
-    """How far a table of the rows is from what is expected, which is told already: one row moves it by 1 at most."""
-    return float(np.abs(table_of(raw.codes, pair, _shape(raw, pair)) - expected).sum())
-
-
-def _price(rows: CodedRows, pair: Pair, scale: float) -> float:
-    """The distance that noise of this standard deviation alone is expected to make."""
-    return math.sqrt(2 / math.pi) * scale * math.prod(_shape(rows, pair))
 
 
 def _stays_small(rows: CodedRows, tables: Sequence[Measured], pair: Pair) -> bool:
