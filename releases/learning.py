@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from generators.digests import digest
 from generators.errors import InputError
+from generators.fitting.controls import Controls
 from generators.learning.known import learner_of
 from generators.learning.options import Budget, chosen
 from releases.models import ReleaseRequest, Snapshot, TrainedModel
-
-if TYPE_CHECKING:
-    from generators.fitting.controls import Controls
 
 MAX_SEED = 2**53
 
@@ -32,9 +30,7 @@ class Learning:
     @property
     def controls(self) -> Controls:
         """As a fit takes them."""
-        from generators.fitting.controls import Controls
-
-        return Controls(apart=self.apart) if self.apart else Controls()
+        return Controls(apart=self.apart)
 
     def checked(self, generator: str) -> Learning:
         """The same with every option of the generator filled in. InputError names what cannot be chosen, or not together."""
