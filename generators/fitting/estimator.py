@@ -26,11 +26,13 @@ from generators.fitting.context import Context, Hanging
 from generators.fitting.controls import Controls
 from generators.fitting.fitted import FitRecord, FittedModel, FittedTable, TableRecord
 from generators.fitting.memory import refuse_too_large
+from generators.fitting.private import fit_privately
 from generators.fitting.records import Records, constant, hanging, issued_columns, read, without_keys
 from generators.fitting.telling import telling
 from generators.generating.layout import Layout, layout
 from generators.learning.choosing import Chosen, choose
 from generators.learning.known import learned_generators, learner_of
+from generators.learning.ledger import PrivacyLedger, ledger_of
 from generators.learning.model import Cost, Learner, Model
 from generators.learning.options import Budget, chosen
 from generators.learning.watch import Watch
@@ -154,6 +156,9 @@ class _Fit:
         lacking = [name for name in arranged.places if name not in self.train]
         if lacking:
             raise InputError(f'no file was given for table "{lacking[0]}"; give the files of train of all tables')
+        ledger = ledger_of(self.budget)
+        if ledger is not None:
+            return self._private(ledger)
         self.watch.tick(0.0, "counting rows and persons")
         summary = skeleton(self.train, self.schema, self.policy)
         records = {}
@@ -177,9 +182,36 @@ class _Fit:
             share = (1 - READING) * weights[name] / sum(weights.values())
             tables[name], told[name] = self._learned(name, each, tables, records[name].persons, summary, (READING + done, share))
             done += share
+        return self._whole(summary, tables, told, tuple(notes))
+
+    def _private(self, ledger: PrivacyLedger) -> FittedModel:
+        watch = replace(self.watch, folder=None)  # what was learned from is charged again when it is done again
+        made = fit_privately(
+            self.generator,
+            self.learner,
+            self.train,
+            self.schema,
+            ledger,
+            seed=self.seed,
+            options=self.options,
+            policy=self.policy,
+            watch=watch,
+            max_membership=self.budget.max_membership,
+            reading=READING,
+        )
+        return self._whole(made.summary, made.tables, made.told, made.notes, made.ledger)
+
+    def _whole(
+        self,
+        summary: MetadataSummary,
+        tables: Mapping[str, FittedTable],
+        told: Mapping[str, TableRecord],
+        notes: tuple[str, ...],
+        ledger: Mapping[str, Any] | None = None,
+    ) -> FittedModel:
         self.watch.tick(1.0, "learned")
         ordered = {t.name: tables[t.name] for t in self.schema.tables if t.name in tables}
-        record = FitRecord(self.seed, {n: told[n] for n in ordered}, None, _libraries(), tuple(notes))
+        record = FitRecord(self.seed, {n: told[n] for n in ordered}, ledger, _libraries(), notes)
         return FittedModel(
             generator=self.generator,
             version=learned_generators()[self.generator].version,

@@ -115,11 +115,9 @@ class FittedTable:
             given = np.concatenate((given, codes[rows][:, context.alike]), axis=1) if context.alike else given
             drawn = _InOrder(self.model, self.encoding, context).sample(given, rng)
             later = bool(made) and bool(here.rank[0] > 0)
-            table = self.encoding.decode(drawn, rng)
-            for name in [n for n in table.column_names if n in alike] if later else ():
-                same = pc.take(made[0][name], pa.array(leaders[here.group]))
-                table = table.set_column(table.column_names.index(name), name, same)
-            made.append(table)
+            same = [n for n in made[0].column_names if n in alike] if later else []
+            fixed = {n: pc.take(made[0][n].combine_chunks(), pa.array(leaders[here.group])) for n in same}
+            made.append(self.encoding.decode(drawn, rng, fixed=fixed))
             codes[rows] = drawn
         if len(made) == 1:
             return codes, made[0]
@@ -154,7 +152,8 @@ class _InOrder:
         if alike:
             codes[:, alike] = given[:, given.shape[1] - len(alike) :]
         if order:
-            moved = None if allowed is None else {order.index(n): mask for n, mask in allowed.items()}
+            first = given.shape[1]
+            moved = None if allowed is None else {first + order.index(n): mask for n, mask in allowed.items() if n in order}
             codes[:, order] = self.model.sample(given, rng, moved)
         return codes
 
@@ -200,9 +199,10 @@ class FittedModel:
         widest = max((len(t.encoding.parts) for t in self.tables.values()), default=1)
         return max(10_000, min(PARTITION, CODES // max(1, widest)))
 
-    def mechanism(self, allowed_uses: tuple[str, ...] = ()) -> Mechanism:
-        """Everything that decides what this generator can reveal."""
-        parameters = {"model": self.digest, "seed of learning": str(self.seed)}
+    def mechanism(self, allowed_uses: tuple[str, ...] = (), given: Mapping[str, str] | None = None) -> Mechanism:
+        """Everything that decides what this generator can reveal. given: conditions that every row meets, by column."""
+        parameters = {"model": self.digest, "seed of learning": str(self.seed)} | self.controls.parameters()
+        parameters |= {f"given {column}": condition for column, condition in (given or {}).items()}
         parameters |= {f"option {name}": value for name, value in self.options.items()}
         if self.record.ledger is not None:
             parameters |= {name: str(self.record.ledger[name]) for name in ("epsilon", "delta", "contributions")} | {"unit": "person"}
@@ -216,16 +216,22 @@ class FittedModel:
         return plan(whole, self.schema, self.summary, rows, seed, scale=scale, partition_rows=self.partition_rows)
 
     def sample(
-        self, rows: int | Mapping[str, int] | None, seed: int, *, scale: float | None = None, workers: int = 1
+        self,
+        rows: int | Mapping[str, int] | None,
+        seed: int,
+        given: Mapping[str, str] | None = None,
+        *,
+        scale: float | None = None,
+        workers: int = 1,
     ) -> Iterator[dict[str, pa.Table]]:
         """Generated tables by name, a partition at a time, the same whatever the number of processes (`workers`).
 
-        rows, scale: as `generators.registry.generate` takes them.
+        rows, scale: as `generators.registry.generate` takes them; given: as `mechanism`.
         """
-        yield from partitions(self.plan(rows, seed, scale=scale), workers, self)
+        yield from partitions(self.plan(rows, seed, scale=scale, mechanism=self.mechanism(given=given)), workers, self)
 
-    def begin(self) -> LearnedRows:
-        """What makes the rows of the partitions of a plan."""
+    def begin(self, whole: Mechanism) -> LearnedRows:
+        """What makes the rows of the partitions of a plan of this mechanism."""
         return _LearnedRows(self)
 
 

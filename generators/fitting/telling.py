@@ -1,4 +1,4 @@
-"""Which given parts of a row tell anything about it: found on half of the persons, and judged on the other half."""
+"""Which given parts of a row tell anything about it: counted on half of the persons, judged on the other half, and the other way round."""
 
 from __future__ import annotations
 
@@ -38,23 +38,25 @@ def telling(given: Codes, sizes: Sequence[int], own: Codes, own_sizes: Sequence[
     first = turn % 2 == 0
     if first.all() or not first.any():
         return []
-    later = np.unique(turn[~first], return_inverse=True)[1].reshape(-1)
+    person = np.unique(turn, return_inverse=True)[1].reshape(-1)
     found = []
     for j, size in enumerate(sizes):
-        if any(_gains(given[:, j], size, own[:, i], k, first, later) for i, k in enumerate(own_sizes)):
+        if any(_gains(given[:, j], size, own[:, i], k, first, person) for i, k in enumerate(own_sizes)):
             found.append(j)
     return found
 
 
-def _gains(given: npt.NDArray[np.int32], size: int, own: npt.NDArray[np.int32], k: int, first: npt.NDArray[np.bool_], later: Ints) -> bool:
+def _gains(given: npt.NDArray[np.int32], size: int, own: npt.NDArray[np.int32], k: int, first: npt.NDArray[np.bool_], person: Ints) -> bool:
     if size < 2 or k < 2 or size * k > CELLS:
         return False
-    marginal = np.bincount(own[first], minlength=k) + 0.5
-    marginal /= marginal.sum()
-    joint = np.bincount(given[first].astype(np.int64) * k + own[first], minlength=size * k).reshape(size, k)
-    a, b = given[~first], own[~first]
-    gain = np.log((joint[a, b] + WEIGHT * marginal[b]) / (joint.sum(axis=1)[a] + WEIGHT)) - np.log(marginal[b])
-    each = np.bincount(later, weights=gain)
-    if gain.mean() < LEAST or len(each) < 2:
+    gain = np.empty(len(own))
+    for half in (first, ~first):
+        marginal = np.bincount(own[half], minlength=k) + 0.5
+        marginal /= marginal.sum()
+        joint = np.bincount(given[half].astype(np.int64) * k + own[half], minlength=size * k).reshape(size, k)
+        a, b = given[~half], own[~half]
+        gain[~half] = np.log((joint[a, b] + WEIGHT * marginal[b]) / (joint.sum(axis=1)[a] + WEIGHT)) - np.log(marginal[b])
+    if gain.mean() < LEAST:
         return False
+    each = np.bincount(person, weights=gain)
     return bool(each.mean() > 2 * each.std(ddof=1) / np.sqrt(len(each)))

@@ -21,6 +21,7 @@ from generators.generating.layout import PERSONS, Place, layout
 from generators.generating.plan import Part, Plan
 from generators.generating.skeleton import FILLING, KEEPING_RULES, REFERRING, Ints, Rows, Skeleton, ranks, stream
 from generators.generating.structural import DAY, MISSING
+from generators.mechanism import Mechanism
 from generators.rules.enforcement import enforcer
 from generators.schema import ColumnSchema, ForeignKey, Kind, TableSchema
 from generators.summary import MetadataSummary, TableSummary
@@ -84,8 +85,8 @@ class Learned(Protocol):
         """As it is handed to another process."""
         ...
 
-    def begin(self) -> LearnedRows:
-        """What draws its rows."""
+    def begin(self, mechanism: Mechanism) -> LearnedRows:
+        """What draws its rows as this mechanism says."""
         ...
 
 
@@ -109,7 +110,7 @@ class Maker:
     def __init__(self, plan: Plan, model: Learned | None = None) -> None:
         refuse_other_model(plan, model)
         self.plan = plan
-        self.learned = None if model is None else model.begin()
+        self.learned = None if model is None else model.begin(plan.mechanism)
         self.layout = layout(plan.schema)
         self.skeleton = Skeleton(self.layout, plan.summary, plan.seed, plan.totals)
         self._mend = {name: enforcer(place.table) for name, place in self.layout.places.items()}
@@ -174,7 +175,7 @@ class Maker:
             observed = self.plan.summary is not None and self.learned is None
             summary = self.plan.summary.table(place.name) if self.plan.summary is not None and observed else None
             drawn: set[str] = set()
-            for key in _public_keys(self.plan, place.table):
+            for key in (k for k in _public_keys(self.plan, place.table) if self.learned is None or not set(k.columns) <= given):
                 known = summary is not None and any(_known(summary, name) for name in key.columns)
                 if summary is not None:
                     summary = _without_others(summary, key.columns)
