@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,17 @@ class Model(Protocol):
 
     def saved(self) -> Saved:
         """What it is stored as."""
+        ...
+
+
+@runtime_checkable
+class Starts(Protocol):
+    """What a model can do besides, so that conditions on its first parts are met exactly without drawing any row in vain."""
+
+    def starts(self, codes: Codes) -> npt.NDArray[np.float64]:
+        """(rows, given parts and the first few generated ones, none of which refines another) → by row the log-likelihood (nats) of these
+        generated parts given the given ones: exactly what `sample` draws from.
+        """
         ...
 
 

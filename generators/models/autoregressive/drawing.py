@@ -99,14 +99,21 @@ class Drawing:
                 )
         return result
 
-    def surprise(self, codes: Codes) -> npt.NDArray[np.float64]:
-        """The negative log-likelihood of each row in nats."""
+    def starts(self, codes: Codes) -> npt.NDArray[np.float64]:
+        """(rows, given parts and the first generated ones, none of which refines another) → log-likelihood of these given those."""
+        rest = np.zeros((len(codes), len(self.layout.parts) - codes.shape[1]), dtype=np.int32)
+        return -self.surprise(np.concatenate((codes, rest), axis=1), codes.shape[1])
+
+    def surprise(self, codes: Codes, parts: int | None = None) -> npt.NDArray[np.float64]:
+        """The negative log-likelihood of each row in nats. parts: of so many parts alone, the first; those that refine come later."""
         result = np.zeros(len(codes))
         for at in range(0, len(codes), TOGETHER):
             here = codes[at : at + TOGETHER]
             rows = self._context(here[:, : self.layout.given])
             columns = self.layout.inputs(here)
             for number, head in enumerate(self.heads):
+                if parts is not None and head.part >= parts:
+                    break
                 target = self.layout.target(head, columns[head.part])
                 logits = self._logits_of(number, rows).astype(np.float64)
                 top = logits.max(axis=0)

@@ -35,6 +35,10 @@ class AutoregressiveModel:
         """(rows, all parts) → by row the exact negative log-likelihood of the generated parts given the others, in nats."""
         return self._drawing.surprise(codes)
 
+    def starts(self, codes: Codes) -> npt.NDArray[np.float64]:
+        """As `generators.learning.model.Starts`."""
+        return self._drawing.starts(codes)
+
     def saved(self) -> Saved:
         """Weights as float32 arrays, everything else as JSON."""
         arrays: dict[str, npt.NDArray[Any]] = {"embedding": self.weights.embedding}

@@ -60,6 +60,14 @@ class CartModel:
             codes[said, i] = tree.draw(tree.nodes(codes[said], self.base), rng, allowed.get(i))
         return codes[:, self.given :]
 
+    def starts(self, codes: Codes) -> Floats:
+        """As `generators.learning.model.Starts`."""
+        rest = np.zeros((len(codes), len(self.parts) - codes.shape[1]), dtype=np.int32)
+        whole, found = np.concatenate((codes, rest), axis=1), np.zeros(len(codes))
+        for i, tree in enumerate(self.trees[: codes.shape[1] - self.given], self.given):
+            found += np.log(tree.likelihood(tree.nodes(whole, self.base), whole[:, i]))
+        return found
+
     def surprise(self, codes: Codes) -> Floats:
         """As `Model.surprise`."""
         found = np.zeros(len(codes))
