@@ -73,7 +73,8 @@ class Drawing:
         self._empty[-1] = 1
         active = [i for i, inward in enumerate(weights.inward) if inward is not None]
         self._last = active[-1] if active else -1
-        self._starts, _ = layout.starts
+        # As NumPy numbers: codes of small parts come as bytes, which a plain number beyond them does not fit.
+        self._starts = {number: np.int64(at) for number, at in layout.starts[0].items()}
         self._codes_of = {part: code_of(places) for part, places in layout.groups.items()}
 
     def rows(self, given: Codes, random: np.random.Generator, allowed: Allowed | None) -> Codes:
@@ -245,11 +246,11 @@ class Drawing:
         return found
 
 
-def _inverted(shares: Floats, random: np.random.Generator) -> npt.NDArray[np.uint8]:
+def _inverted(shares: Floats, random: np.random.Generator) -> npt.NDArray[np.intp]:
     """(codes, rows) → by row a code, each with its share: how many cumulative shares lie under a random part of their sum."""
     drawn = np.zeros(shares.shape[1], dtype=np.uint8)
     if len(shares) == 1:
-        return drawn
+        return drawn.astype(np.intp)
     np.cumsum(shares, axis=0, out=shares)
     least = random.random(shares.shape[1], dtype=np.float32)
     least *= shares[-1] * BELOW_ALL
@@ -257,4 +258,4 @@ def _inverted(shares: Floats, random: np.random.Generator) -> npt.NDArray[np.uin
     for line in shares[:-1]:
         np.less_equal(line, least, out=under)
         drawn += under.view(np.uint8)
-    return drawn
+    return drawn.astype(np.intp)
