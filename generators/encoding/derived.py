@@ -11,7 +11,7 @@ or less than all, what it leaves open is learned as an *auxiliary* column, which
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -134,24 +134,36 @@ class Derived:
 
 
 def split(
-    rows: pa.Table, table: TableSchema, policy: DisclosurePolicy, persons: npt.NDArray[np.int64]
+    rows: pa.Table,
+    table: TableSchema,
+    policy: DisclosurePolicy,
+    persons: npt.NDArray[np.int64],
+    *,
+    apart: Collection[frozenset[str]] = (),
 ) -> tuple[pa.Table, TableSchema, tuple[Derived, ...]]:
     """(rows, table, computed columns): what is left to learn, auxiliary columns where the columns were that they stand for.
 
     rows: canonical Arrow; persons: for each row the number of its person. Every constant of a computed column is about at least
-    `policy.minimum` persons.
+    `policy.minimum` persons. apart: pairs of columns of which nothing is learned together, so that no function may have both.
     """
-    derived = find(rows, table, policy, persons)
+    derived = find(rows, table, policy, persons, apart=apart)
     if not derived:
         return rows, table, ()
     return prepare(derived, rows), learned_table(derived, table), derived
 
 
-def find(rows: pa.Table, table: TableSchema, policy: DisclosurePolicy, persons: npt.NDArray[np.int64]) -> tuple[Derived, ...]:
-    """The columns of `rows` that are exact functions of others, in the order in which they can be computed."""
+def find(
+    rows: pa.Table,
+    table: TableSchema,
+    policy: DisclosurePolicy,
+    persons: npt.NDArray[np.int64],
+    *,
+    apart: Collection[frozenset[str]] = (),
+) -> tuple[Derived, ...]:
+    """The columns of `rows` that are exact functions of others, in the order in which they can be computed; see `split`."""
     from generators.encoding.derived_search import searched
 
-    return searched(rows, table, policy, persons)
+    return searched(rows, table, policy, persons, apart)
 
 
 def learned_table(derived: Sequence[Derived], table: TableSchema) -> TableSchema:

@@ -11,7 +11,7 @@ values), so long as nothing then hangs on itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -48,12 +48,15 @@ CLOSE = 1e-9
 
 @dataclass
 class Columns:
-    """The columns of a table that may take part, read once. persons: the number of the person of each row."""
+    """The columns of a table that may take part, read once. persons: the number of the person of each row. apart: pairs that no function
+    may have.
+    """
 
     rows: pa.Table
     table: TableSchema
     policy: DisclosurePolicy
     persons: Ints
+    apart: tuple[frozenset[str], ...] = ()
     _values: dict[str, Value] = field(default_factory=dict)
     _codes: dict[str, tuple[Ints, pa.Array]] = field(default_factory=dict)
 
@@ -64,7 +67,7 @@ class Columns:
         if count <= LOOKED_AT:
             return self
         chosen = np.linspace(0, count - 1, LOOKED_AT).astype(np.int64)
-        return Columns(self.rows.take(pa.array(chosen)), self.table, self.policy, self.persons[chosen])
+        return Columns(self.rows.take(pa.array(chosen)), self.table, self.policy, self.persons[chosen], self.apart)
 
     @cached_property
     def schemas(self) -> dict[str, ColumnSchema]:
@@ -156,11 +159,13 @@ Equation = tuple[Function, ...]
 """The functions that one relation between columns allows, of which at most one is used."""
 
 
-def searched(rows: pa.Table, table: TableSchema, policy: DisclosurePolicy, persons: Ints) -> tuple[Derived, ...]:
+def searched(
+    rows: pa.Table, table: TableSchema, policy: DisclosurePolicy, persons: Ints, apart: Collection[frozenset[str]] = ()
+) -> tuple[Derived, ...]:
     """See `generators.encoding.derived.find`."""
     from generators.encoding import derived_categories, derived_moments, derived_numbers
 
-    columns = Columns(rows, table, policy, np.asarray(persons, dtype=np.int64))
+    columns = Columns(rows, table, policy, np.asarray(persons, dtype=np.int64), tuple(apart))
     if rows.num_rows < FEWEST or not columns.schemas or not columns.enough(np.ones(rows.num_rows, np.bool_), 4):
         return ()
     chosen: dict[str, Derived] = {}
@@ -176,6 +181,8 @@ def searched(rows: pa.Table, table: TableSchema, policy: DisclosurePolicy, perso
 def _choose(equations: Iterator[Equation], columns: Columns, chosen: dict[str, Derived]) -> None:
     for equation in equations:
         names = {n for f in equation for n in (f.target, *f.inputs)}
+        if any(pair <= names for pair in columns.apart):
+            continue
         options = [f for f in equation if f.target not in chosen and not _circular(f, chosen)]
         if any(f.target in chosen and set(chosen[f.target].inputs) | {f.target} == names for f in equation):
             continue
@@ -317,7 +324,7 @@ def _choose_flags(columns: Columns, chosen: dict[str, Derived]) -> None:
     flags = tuple(c for d in flagged for c in d.auxiliary_columns() if c.name == d.absent)
     names = {n for n in columns.schemas if n in prepared.column_names}
     table = replace(columns.table, columns=(*(c for c in columns.table.columns if c.name in names), *flags))
-    further = Columns(prepared, table, columns.policy, columns.persons)
+    further = Columns(prepared, table, columns.policy, columns.persons, columns.apart)
     wanted = frozenset(f.name for f in flags)
     found: dict[str, Derived] = {}
     _choose(derived_categories.equations(further, {}, wanted), further, found)

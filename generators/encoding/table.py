@@ -40,7 +40,7 @@ _KINDS: dict[str, Callable[[Mapping[str, Any], str], ColumnEncoding]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TableEncoding:
     """How the columns of one table are coded, in their order; keys and identifiers have no codes.
 
@@ -52,6 +52,11 @@ class TableEncoding:
     columns: tuple[ColumnEncoding, ...]
     derived: tuple[Derived, ...] = ()
     order: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TableEncoding) and self.as_dict() == other.as_dict()
+
+    __hash__ = None  # type: ignore[assignment]  # it holds arrays
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -120,7 +125,7 @@ class TableEncoding:
                 raise CannotRestrict(f'column "{name}" of table "{self.table}" is worked out from other columns')
             if name not in columns or name not in self.order:
                 raise InputError(
-                    f'there is no column "{name}" to set a condition on in table "{self.table}"; there are: {", ".join(columns)}'
+                    f'there is no column "{name}" to set a condition on in table "{self.table}"; there are: {", ".join(self.order)}'
                 )
             found[name] = columns[name].restricted(Wanted.parse(typed))
             if not found[name].codes.any():
@@ -165,9 +170,16 @@ class TableEncoding:
 
 
 def learn(
-    rows: pa.Table, table: TableSchema, policy: DisclosurePolicy, persons: npt.NDArray[Any], *, leave_out: Collection[str] = ()
+    rows: pa.Table,
+    table: TableSchema,
+    policy: DisclosurePolicy,
+    persons: npt.NDArray[Any],
+    *,
+    leave_out: Collection[str] = (),
+    apart: Collection[frozenset[str]] = (),
 ) -> TableEncoding:
-    """How to code `rows`, a canonical table. persons: (rows,) the number of each row's person; leave_out: columns to leave out.
+    """How to code `rows`, a canonical table. persons: (rows,) the number of each row's person; leave_out: columns to leave out; apart:
+    pairs of columns none of which is computed from the other.
 
     Keys, identifiers and columns the table lacks are left out by themselves. InputError where there are no rows.
     """
@@ -175,7 +187,8 @@ def learn(
         raise InputError(f'table "{table.name}" has no rows to learn from')
     wanted = coded_columns(table, rows.column_names, leave_out)
     order = tuple(c.name for c in wanted)
-    left, reduced, derived = split(rows.select(list(order)), replace(table, columns=tuple(wanted)), policy, np.asarray(persons, np.int64))
+    whole, who = replace(table, columns=tuple(wanted)), np.asarray(persons, np.int64)
+    left, reduced, derived = split(rows.select(list(order)), whole, policy, who, apart=apart)
     people = People(persons)
     columns = tuple(_learned(left.column(c.name), c, table.name, people, policy) for c in reduced.columns)
     return TableEncoding(table.name, columns, derived, order)

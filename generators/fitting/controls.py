@@ -84,6 +84,11 @@ class Controls:
         front = [*coarse, *fine]
         return (*front, *(i for i in range(len(parts)) if i not in front))
 
+    def apart_columns(self, table: TableSchema) -> frozenset[frozenset[str]]:
+        """The pairs of columns of a table that are kept apart: no column is computed from the other, no rule is found of both."""
+        pairs = (frozenset((_local(a, table.name), _local(b, table.name))) for a, b in self.apart)
+        return frozenset(frozenset(n for n in pair if n) for pair in pairs if pair <= set(table.names))
+
     def apart_parts(self, table: str, parts: Sequence[Part]) -> frozenset[tuple[int, int]]:
         """Pairs of numbers of parts, the lower first, of which no joint statistic may be learned: for `CodedRows.apart`.
 

@@ -6,7 +6,7 @@ that keep the rules; the few that never fit are mended by `generators.rules.enfo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from generators.disclosure import DisclosurePolicy
-from generators.encoding.coded import Codes
 from generators.encoding.derived import Derived
 from generators.fitting.limits import limits
 from generators.rules import tree
@@ -24,26 +23,29 @@ from generators.rules.tree import ParsedRule
 from generators.schema import Kind, Rule, TableSchema
 
 Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
-
-ROUNDS = 24
-"""How often rows that break a rule are drawn anew before they are left to be mended."""
-
-Draw = Callable[[Ints], tuple[Codes, pa.Table]]
-"""Places of rows → their codes and their columns, drawn anew."""
 
 
-def found(path: Path, table: TableSchema, policy: DisclosurePolicy, derived: Sequence[Derived] = ()) -> tuple[Rule, ...]:
+def found(
+    path: Path,
+    table: TableSchema,
+    policy: DisclosurePolicy,
+    derived: Sequence[Derived] = (),
+    *,
+    apart: Collection[frozenset[str]] = (),
+) -> tuple[Rule, ...]:
     """Rules that no record of the canonical file at `path` breaks, each of whose conditions at least the minimum of persons meet.
 
-    Without those about keys, and those that hold by the way a column is computed.
+    Without those about keys, those that hold by the way a column is computed, and those that say something of columns that are to be kept
+    `apart`.
     """
     rules = [c.rule for c in candidates(path, table, policy, further=limits) if c.holds == "always"]
     computed = [frozenset((d.column, *d.inputs)) for d in derived if not d.auxiliaries]
     kept = []
     for rule in rules:
         parsed = check(rule, table)
-        if _by_row(parsed, table) and not any(set(parsed.columns) <= names for names in computed):
+        if any(set(parsed.columns) <= names for names in computed) or any(pair <= set(parsed.columns) for pair in apart):
+            continue
+        if _by_row(parsed, table):
             kept.append(rule)
     return tuple(kept)
 
@@ -78,28 +80,3 @@ class Keeper:
             broken = whole.condition(rule.condition).false
             bad |= broken if rule.where is None else broken & whole.condition(rule.where).true
         return bad
-
-
-def settled(draw: Draw, count: int, broken: Callable[[pa.Table], Bools], rounds: int = ROUNDS) -> tuple[Codes, pa.Table]:
-    """`count` rows of which none, or as few as can be, are `broken`: those that are, are drawn anew by `draw`, so many times at most.
-
-    The same `draw` (with the same state of its random generator) gives the same rows.
-    """
-    codes, rows = draw(np.arange(count))
-    bad = np.flatnonzero(broken(rows))
-    if not len(bad):
-        return codes, rows
-    source = np.arange(count)
-    further, made, size = [rows], [codes], count
-    for _ in range(rounds):
-        new_codes, new_rows = draw(bad)
-        good = ~broken(new_rows)
-        source[bad[good]] = size + np.flatnonzero(good)
-        further.append(new_rows)
-        made.append(new_codes)
-        size += len(bad)
-        bad = bad[~good]
-        if not len(bad):
-            break
-    every = pa.concat_tables(further).unify_dictionaries().combine_chunks()
-    return np.concatenate(made)[source], every.take(pa.array(source))
