@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from generators.encoding.coded import CodedRows, Part
 from generators.errors import InputError
@@ -18,9 +17,11 @@ from generators.learning.watch import Watch
 from generators.models.autoregressive.drawing import Weights
 from generators.models.autoregressive.layout import LARGE, MEMBER, Layout, alike, drawing_order
 from generators.models.autoregressive.model import AutoregressiveModel, loaded
-from generators.models.autoregressive.network import Network
+from generators.models.autoregressive.settings import Settings
 from generators.models.autoregressive.tables import Table, TableChooser
-from generators.models.autoregressive.training import Settings, Training, learned
+
+if TYPE_CHECKING:
+    from generators.models.autoregressive.network import Network
 
 LEAST_ROWS = 60
 HELD_OUT = 0.1
@@ -63,6 +64,8 @@ class Autoregressive:
             rows, held_out = _parted(rows, seed)
         if rows.rows < LEAST_ROWS or held_out.rows == 0:
             raise InputError(f"{rows.rows} rows are too few to learn from; at least {LEAST_ROWS} are needed beside those held out")
+        import torch  # here alone: whoever reads options, loads a model or draws from it needs no learning library
+
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
@@ -164,6 +167,11 @@ def _fitted(rows: CodedRows, held_out: CodedRows, seed: int, options: Mapping[st
         nothing: list[npt.NDArray[np.float32] | None] = [None] * count
         empty = np.zeros((layout.starts[1], 1), dtype=np.float32)
         return AutoregressiveModel(layout, Weights(empty, nothing, nothing, tables, [()] * count), record)
+    import torch  # not before it is needed
+
+    from generators.models.autoregressive.network import Network
+    from generators.models.autoregressive.training import Training, learned
+
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     beside = TableChooser(layout, layout.inputs(held_out.codes), held_out.persons, rows.apart, least, seed)
     random = np.random.default_rng([seed, 17])

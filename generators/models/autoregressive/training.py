@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,24 +14,11 @@ from generators.learning.watch import LossLost, Watch
 from generators.models.autoregressive.descent import Descent
 from generators.models.autoregressive.layout import MEMBER, Layout
 from generators.models.autoregressive.network import Learned, Network
+from generators.models.autoregressive.settings import Settings
 from generators.models.autoregressive.tables import Table, TableChooser
 
 WARMING = 40
 """Steps over which the rate of learning rises."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """embedding, hidden: widths; rounds: most passes over the rows; batch: rows a step; rate: of learning; drop, decay: against memory."""
-
-    embedding: int
-    hidden: int
-    rounds: int
-    batch: int
-    rate: float
-    drop: float
-    decay: float
-    patience: int = 2
 
 
 def learned(
