@@ -265,7 +265,7 @@ class _Measured:
         )
 
 
-_MISSING = "\x00missing"
+_MISSING = "\ue000missing"  # a private character, which no label has; OpenDP ends strings at a null
 
 Label = Callable[[int], Scalar]
 
