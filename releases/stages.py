@@ -147,7 +147,7 @@ def fit(run: Run, token: str, progress: Progress) -> None:
                 checkpoint=kept,
             )
         except FitFault as fault:
-            log.error("run %s: %s", run.pk, fault)
+            log.error("run %s: %s", run.pk, str(fault))  # a place in our code, no value
             raise
         produced = [{**_recorded(path, part, final, "models"), "size": path.stat().st_size} for path in made.files]
     trained.fitted(

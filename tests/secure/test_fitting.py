@@ -178,7 +178,8 @@ def test_a_worker_killed_in_the_middle_of_a_fit_is_taken_up_again_to_the_same_mo
     kept = files.folder("checkpoints") / str(run.pk)
     worker = subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=settings.BASE_DIR, stderr=subprocess.DEVNULL)
     try:
-        until(lambda: any(kept.rglob("*.safetensors")))
+        until(lambda: any(kept.rglob("*.safetensors")) or worker.poll() is not None)
+        assert worker.poll() is None, fresh(run).reason
         assert fresh(run).state == Run.State.RUNNING
         below = children(worker.pid)
         assert below

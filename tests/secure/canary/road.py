@@ -22,7 +22,7 @@ from django.urls import get_resolver, reverse
 from generators.schema import DatasetSchema, Kind, Role
 from releases import files, permissions, visibility
 from releases.capsule.signing import PRIVATE_KEY, create_key, pin
-from releases.models import Account, Drill, ReleaseRequest, Run, Snapshot, SourceDataset, SummaryRecord, SyntheticVersion
+from releases.models import Account, Drill, ReleaseRequest, Run, Snapshot, SourceDataset, SummaryRecord, SyntheticVersion, TrainedModel
 from releases.services import drills, reaudits, requests, runs, sources, summaries
 from tests.secure import world as build
 from tests.secure.canary.canaries import IDENTIFIERS, ORDINARY, VALUES, CanaryTable
@@ -128,6 +128,7 @@ class Road:
             "summaries": SummaryRecord.objects.filter(source__title__startswith="Canaries"),
             "requests": ReleaseRequest.objects.filter(source__title__startswith="Canaries"),
             "versions": SyntheticVersion.objects.filter(request__source__title__startswith="Canaries"),
+            "models": TrainedModel.objects.filter(source__title__startswith="Canaries"),
             "runs": Run.objects.filter(source__title__startswith="Canaries"),
             "accounts": Account.objects.all()[:2],
             "releases": ReleaseRequest.objects.filter(source__title__startswith="Canaries"),
@@ -378,6 +379,16 @@ class Road:
         damaged.write_bytes(whole)
         self.published()
         assert {r.state for r in ReleaseRequest.objects.filter(pk__in=[r.pk for r in ready])} == {"published"}
+
+    def walk_learned(self, source: SourceDataset) -> None:
+        """A version learned from the records, whose model stays in the zone, and a fit whose process is killed in the middle."""
+        request = self.request(source, "privately-sourced")
+        self.fault("fit", "killed")
+        learned = self.generated(request, "copula", 4)
+        assert learned.attempt == 2
+        version = self.evaluated(learned.made_model.runs.get())
+        assert version.trained == learned.made_model
+        self.read_everything("learned from records", ("steward", "auditor"))
 
     def walk_after(self, source: SourceDataset) -> None:
         """A re-audit of a release, and a drill: real rows put into a version on purpose, judged, decided on, destroyed."""

@@ -125,6 +125,7 @@ def test_no_value_of_a_record_is_anywhere_but_in_the_zones_data_files(
     road.walk_killed(source)
     road.walk_small()
     road.walk_release(source)
+    road.walk_learned(source)
     road.walk_after(source)
     walk_several(road)
     road.walk_broken_pages(monkeypatch)
