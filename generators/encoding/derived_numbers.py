@@ -94,11 +94,13 @@ class _Tried:
             tolerance = self._tolerance(j, (i,))
             if np.abs(y - y[low] - steep * (x - x[low])).max() > 4 * tolerance:
                 continue
+            known = ~np.isnan(self.all[i]) & ~np.isnan(self.all[j])
+            x, y = self.all[i][known], self.all[j][known]
             fit = np.polynomial.polynomial.polyfit(x, y, 1)
-            for factor in dict.fromkeys(_nice(float(fit[1]), digits) for digits in range(1, 8)):
+            for factor in _nice_around(float(fit[1])):
                 rest = y - factor * x
-                constant = _nice((float(rest.max()) + float(rest.min())) / 2, 7)
-                if np.abs(rest - constant).max() <= tolerance:
+                constant = _roundest(float(rest.max()) - tolerance, float(rest.min()) + tolerance)
+                if factor and constant is not None:
                     facts = {"factors": [factor], "constant": constant, "decimals": self._rounded_to(j)}
                     yield (Function(self.names[j], (self.names[i],), "sum", facts),)
                     break
@@ -118,9 +120,9 @@ class _Tried:
             low = np.where(known, rest, np.inf).min(axis=1)
             for k in np.flatnonzero(enough & (high - low <= 2 * (self.units + self.units[i] + self.units[j]) + CLOSE * 10 * self.large)):
                 middle = (float(high[k]) + float(low[k])) / 2
-                yield from self._sum(i, j, int(k), middle)
+                yield from self._sum(i, j, int(k), middle, float(high[k]) - float(low[k]))
 
-    def _sum(self, i: int, j: int, k: int, middle: float) -> Iterator[Equation]:
+    def _sum(self, i: int, j: int, k: int, middle: float, spread: float) -> Iterator[Equation]:
         constant = _nice(middle, 9)
         if abs(constant) <= max(self._tolerance(k, (i, j)), self._tolerance(i, (j, k)), self._tolerance(j, (i, k))):
             constant = 0.0
@@ -130,9 +132,11 @@ class _Tried:
             (i, (k, j), [1, -1], -constant),
             (j, (k, i), [1, -1], -constant),
         ):
-            facts = {"factors": factors, "constant": rest + 0.0, "decimals": self._rounded_to(target)}
-            functions.append(Function(self.names[target], tuple(self.names[n] for n in inputs), "sum", facts))
-        yield tuple(functions)
+            if spread <= 2 * self._tolerance(target, inputs):
+                facts = {"factors": factors, "constant": rest + 0.0, "decimals": self._rounded_to(target)}
+                functions.append(Function(self.names[target], tuple(self.names[n] for n in inputs), "sum", facts))
+        if functions:
+            yield tuple(functions)
 
     def parts(self) -> Iterator[Equation]:
         """Whole numbers that are two in one: 1305 is 13 and 5."""
@@ -233,6 +237,24 @@ def _equal(a: Floats, b: Floats) -> bool:
 def _nice(number: float, digits: int) -> float:
     """The number to so many significant digits."""
     return float(f"{number:.{digits}g}")
+
+
+def _nice_around(number: float) -> list[float]:
+    """Numbers near it, those of fewer digits first: what was rounded shows a factor only nearly."""
+    found = []
+    for digits in range(1, 8):
+        step = 10.0 ** (np.floor(np.log10(abs(number))) + 1 - digits)
+        found += [_nice(number + steps * step, digits) for steps in (0, 1, -1, 2, -2)] if number else []
+    return list(dict.fromkeys(found))
+
+
+def _roundest(low: float, high: float) -> float | None:
+    """The number of fewest digits from `low` to `high`; None where there is none."""
+    if low > high:
+        return None
+    if low <= 0 <= high:
+        return 0.0
+    return next((n for n in (_nice((low + high) / 2, digits) for digits in range(1, 16)) if low <= n <= high), None)
 
 
 def _reduced(rows: Floats) -> Floats:

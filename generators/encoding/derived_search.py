@@ -192,7 +192,7 @@ def _choose(equations: Iterator[Equation], columns: Columns, chosen: dict[str, D
             if kept is None:
                 continue
             derived, left_open = kept
-            cost = (function.weight, len(derived.auxiliaries) * (1 + left_open), -float(columns.distinct[function.target]))
+            cost = (function.weight, left_open + 0.02 * len(derived.auxiliaries), -float(columns.distinct[function.target]))
             if best is None or cost < best[0]:
                 best = cost, derived
         if best is not None:
@@ -213,7 +213,7 @@ def _circular(function: Function, chosen: Mapping[str, Derived]) -> bool:
 
 
 def checked(function: Function, columns: Columns) -> tuple[Derived, float] | None:
-    """The computed column, and the share of its values that it leaves open; None where a row says otherwise or chance explains it."""
+    """The computed column, and how much of its values it leaves open; None where a row says otherwise or chance explains it."""
     derived = function.derived(columns)
     names = set(columns.table.names) | set(columns.rows.column_names)
     if function.later:
@@ -235,7 +235,7 @@ def checked(function: Function, columns: Columns) -> tuple[Derived, float] | Non
         derived = replace(derived, otherwise=_free(f"{function.target} otherwise", names))
     if columns.enough(said & ~known):
         derived = replace(derived, absent=_free(f"{function.target} missing", names))
-    return derived, float((known & ~said).sum() + (said & ~known).sum()) / len(known)
+    return derived, float((known & ~said).sum() + 0.5 * (said & ~known).sum()) / len(known)
 
 
 def _with_otherwise(derived: Derived, columns: Columns, names: set[str]) -> tuple[Derived, float]:
