@@ -25,6 +25,7 @@ from generators.fitting import context as contexts
 from generators.fitting.context import Context, Hanging
 from generators.fitting.controls import Controls
 from generators.fitting.fitted import FitRecord, FittedModel, FittedTable, TableRecord
+from generators.fitting.kept_rules import found
 from generators.fitting.memory import refuse_too_large
 from generators.fitting.private import fit_privately
 from generators.fitting.records import Records, constant, hanging, issued_columns, read, without_keys
@@ -37,7 +38,7 @@ from generators.learning.model import Cost, Learner, Model
 from generators.learning.options import Budget, chosen
 from generators.learning.watch import Watch
 from generators.progress import Progress, silent
-from generators.schema import DatasetSchema
+from generators.schema import DatasetSchema, Rule
 from generators.summarising.summarise import summarise
 from generators.summary import MetadataSummary
 
@@ -71,6 +72,7 @@ def fit(
     what does not fit into memory, and whatever `progress` raises.
     """
     learner, budget, controls = learner_of(generator), budget or Budget(), controls or Controls()
+    schema = controls.reduced(schema)
     given = chosen(learner.OPTIONS, options or {})
     work = _Fit(generator, learner, dict(train), schema, seed, budget, given, policy, controls, Watch(progress, budget.seconds, checkpoint))
     return work.fitted()
@@ -133,6 +135,7 @@ class _Coded:
     hanging: Hanging
     context: Context
     above: str
+    kept: tuple[Rule, ...]
 
 
 @dataclass
@@ -237,7 +240,8 @@ class _Fit:
             theirs = coded[above].encoding.parts if above else ()
             context = self._context(here, encoding, codes, hung, theirs)
             if encoding.parts:
-                coded[name] = _Coded(encoding, codes, hung, context, above)
+                kept = found(self.train[name], here.place.table, self.policy, encoding.derived)
+                coded[name] = _Coded(encoding, codes, hung, context, above, kept)
         if not coded:
             raise InputError("the tables have nothing but keys: there is nothing to learn; choose the generator structural")
         return coded
@@ -245,7 +249,7 @@ class _Fit:
     def _context(self, here: Records, encoding: TableEncoding, codes: Codes, hung: Hanging, above: Any) -> Context:
         """Which columns are alike in rows that belong together, and which given parts tell anything."""
         own = encoding.parts
-        every = tuple(range(len(own)))
+        every = self.controls.order(here.place.name, own)
         alike: tuple[int, ...] = ()
         repeated = len(np.unique(here.persons[hung.before >= 0])) if hung.together else 0
         if repeated >= self.policy.minimum:
@@ -302,13 +306,16 @@ class _Fit:
             leaders = np.flatnonzero(each.hanging.rank == 0)
             parts, first = contexts.alike_parts(context, own, above)
             theirs = contexts.given_codes(contexts.of_alike(context), own, above, each.hanging, each.codes)[leaders]
-            rows = CodedRows(np.concatenate((theirs, each.codes[leaders][:, context.alike]), axis=1), parts, persons[leaders], first)
+            apart = self.controls.apart_parts(name, parts)
+            codes = np.concatenate((theirs, each.codes[leaders][:, context.alike]), axis=1)
+            rows = CodedRows(codes, parts, persons[leaders], first, apart)
             of_alike = self._chosen(f"{name}, persons", rows, made, (start, 0.3 * share))
             start, share = start + 0.3 * share, 0.7 * share
         parts, first = contexts.row_parts(context, own, above)
         columns = [*context.alike, *context.order]
-        rows = CodedRows(np.concatenate((given, each.codes[:, columns]), axis=1), parts, persons, first)
-        model = self._chosen(name, rows, made, (start, share))
+        apart = self.controls.apart_parts(name, parts)
+        rows = CodedRows(np.concatenate((given, each.codes[:, columns]), axis=1), parts, persons, first, apart)
+        model = self._chosen(name, rows, made, (start, share)) if context.order else None
         told = summary.table(name)
         record = TableRecord(
             rows=told.rows,
@@ -322,7 +329,7 @@ class _Fit:
             given=tuple(p.column for p in parts[: first - len(context.alike)]),
             alike=tuple(dict.fromkeys(own[n].column for n in context.alike)),
         )
-        return FittedTable(each.encoding, context, model, of_alike, above), record
+        return FittedTable(each.encoding, context, model, of_alike, above, each.kept, self.learner.restricts), record
 
     def _chosen(self, name: str, rows: CodedRows, made: list[Chosen], bar: tuple[float, float]) -> Model:
         part = self.watch.part(bar[0], bar[1], f"learning {name}")

@@ -10,7 +10,7 @@ import json
 import os
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from generators.fitting.fitted import FitRecord, FittedModel, FittedTable
 from generators.generating.layout import layout
 from generators.learning.known import learned_generators, learner_of
 from generators.learning.model import Model, Saved
-from generators.schema import DatasetSchema
+from generators.schema import DatasetSchema, Rule
 from generators.summary import MetadataSummary
 
 FORMAT = 1
@@ -71,7 +71,12 @@ def pieces(fitted: FittedModel) -> Pieces:
                 saved = model.saved()
                 models[role] = {"facts": dict(saved.facts), "arrays": sorted(saved.arrays)}
                 arrays |= {f"{name}/{role}/{each}": np.ascontiguousarray(array) for each, array in saved.arrays.items()}
-        tables[name] = {"encoding": table.encoding.as_dict(), "given": table.context.as_dict(), "models": models}
+        tables[name] = {
+            "encoding": table.encoding.as_dict(),
+            "given": table.context.as_dict(),
+            "models": models,
+            "rules": [asdict(rule) for rule in table.kept],
+        }
     weights = bytes(written_arrays({name: arrays[name] for name in sorted(arrays)}))
     facts = {
         "format": FORMAT,
@@ -159,8 +164,10 @@ def _built(stored: Pieces) -> FittedModel:
         if context.alike:
             parts, first = alike_parts(context, encoding.parts, theirs)
             of_alike = learner_of(generator).load(_saved(raw, place.name, "alike", arrays), parts, first)
-        model = learner_of(generator).load(_saved(raw, place.name, "rows", arrays), rows, given)
-        tables[place.name] = FittedTable(encoding, context, model, of_alike, theirs)
+        learner = learner_of(generator)
+        model = learner.load(_saved(raw, place.name, "rows", arrays), rows, given) if context.order else None
+        kept = tuple(Rule(str(rule["name"]), str(rule["text"])) for rule in raw["rules"])
+        tables[place.name] = FittedTable(encoding, context, model, of_alike, theirs, kept, learner.restricts)
     made = FittedModel(
         generator=generator,
         version=str(facts["version"]),

@@ -83,7 +83,7 @@ def fit_privately(
         inner = watch.part(reading + number * share, share, f"learning {place.name}")
         made = choose(learner, rows, seed=seed, options=options, watch=inner, ledger=part, max_membership=max_membership)
         watch.out_of_time |= inner.out_of_time
-        tables[place.name] = FittedTable(encoding, Context(tuple(range(len(encoding.parts)))), made.model)
+        tables[place.name] = FittedTable(encoding, Context(tuple(range(len(encoding.parts)))), made.model, restricts=learner.restricts)
         told[place.name] = TableRecord(
             rows=figures.rows,
             persons=figures.persons or None,

@@ -56,6 +56,10 @@ FILLERS: dict[str, Filler] = {"structural": _structural, "marginal": _marginal, 
 class LearnedRows(Protocol):
     """Draws the rows of one learned model."""
 
+    def mended(self, place: Place, rows: pa.Table, rng: np.random.Generator) -> pa.Table:
+        """The rows, in which the rules of the schema are kept, with what else held in every record."""
+        ...
+
     def filled(self, place: Place, rows: Mapping[str, Rows], codes: dict[str, Codes], rng: np.random.Generator) -> pa.Table | None:
         """The learned columns of `place`, None where nothing was learned. rows: the skeleton of the partition, by table; codes: of the
         tables made before, to which its own are added.
@@ -165,8 +169,9 @@ class Maker:
         filled = fill(first, rows.count, rng)
         given |= self._from_vocabulary(place, promised, rows.count, part.number)
         columns = {c.name: given[c.name] if c.name in given else filled[c.name] for c in place.table.columns}
-        mended = stream(self.plan.seed, place.position, KEEPING_RULES, part.number)
-        return self._mend[place.name](_spaced(place, rows, pa.table(columns)), mended)
+        mending = stream(self.plan.seed, place.position, KEEPING_RULES, part.number)
+        mended = self._mend[place.name](_spaced(place, rows, pa.table(columns)), mending)
+        return mended if self.learned is None else self.learned.mended(place, mended, mending)
 
     def _fill(self, place: Place, given: frozenset[str]) -> tuple[Fill, frozenset[str]]:
         """What fills the columns that are not keys, and the columns that hold keys of vocabularies, which are drawn from those."""
