@@ -22,7 +22,7 @@ from generators.encoding.numbers import Numbers
 Codes = npt.NDArray[np.int32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClockColumn:
     """A column of times of day. numbers: minutes, or seconds where `pattern` shows them, since midnight."""
 

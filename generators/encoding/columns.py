@@ -56,7 +56,7 @@ class ColumnEncoding(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NumberColumn:
     """A column of numbers."""
 
@@ -92,7 +92,7 @@ class NumberColumn:
         return NumberColumn(column, storage, numbers)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MomentColumn:
     """A column of dates or of dates with a time of day.
 

@@ -8,7 +8,7 @@ says where in the bin. Both come in the order of the values. Inside a fine bin v
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -37,10 +37,14 @@ _SPIKE = 0.01
 """Share of rows from which on a value is coded by itself although the column has bins."""
 _FEWEST_BINNED = 50
 _COARSE, _FINE = 24, 16
+_ROUND = (1000, 500, 250, 100, 50, 25, 20, 10, 5, 2)
+_BROKEN = (1.0, 0.5, 0.25, 0.2, 0.125, 0.1, 0.0625, 0.05, 0.03125, 0.025, 0.02, 0.01)
+"""Grids that are looked for, the widest first."""
+_ON_GRID = 0.995
 _ROWS_A_COARSE, _ROWS_A_FINE = 20, 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Numbers:
     """How the numbers of one column, or of one part of a moment, are coded.
 
@@ -57,7 +61,7 @@ class Numbers:
     missing: bool
     decimals: int | None = None
     step: float | None = None
-    column: str = field(default="", compare=False)
+    column: str = ""
 
     # --- codes
 
@@ -368,13 +372,20 @@ def _cuts(total: Floats, first: int, last: int, pieces: int) -> list[int]:
 
 
 def _step(values: Values, safe: Values) -> float | None:
-    """The grid the values lie on, where it is told by values that enough persons share; None: none that is coarser than the decimals."""
-    if len(safe) < 3 or len(values) < _FEWEST_BINNED:
+    """The grid nearly all values lie on: what values that enough persons share have in common, else a round number; None: no grid."""
+    if len(values) < _FEWEST_BINNED:
         return None
-    gaps = np.diff(safe.astype(np.float64))
-    least = float(gaps.min())
     if values.dtype == np.int64:
-        step = float(np.gcd.reduce(np.diff(safe)))
-        return step if step > 1 and (np.abs(values) % np.int64(step) == 0).mean() >= 0.995 else None
-    ratio = values / least
-    return least if (np.abs(ratio - np.rint(ratio)) < 1e-6 * np.maximum(1, np.abs(ratio))).mean() >= 0.995 else None
+        common = [int(np.gcd.reduce(np.diff(safe)))] if len(safe) > 2 else []
+        for whole in (*common, *_ROUND):
+            if whole > 1 and (values % np.int64(whole) == 0).mean() >= _ON_GRID:
+                return float(whole)
+        return None
+    gaps = [float(np.diff(safe).min())] if len(safe) > 2 else []
+    for step in (*gaps, *_ROUND, *_BROKEN):
+        with np.errstate(over="ignore", invalid="ignore"):
+            ratio = values / step
+            away = np.abs(ratio - np.rint(ratio))
+        if (away < 1e-6).mean() >= _ON_GRID and np.abs(ratio).max() < 1e9:
+            return float(step)
+    return None

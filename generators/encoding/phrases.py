@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ SPAN = 5
 _BETWEEN = re.compile(r"\s*[.;,!?|]+\s+|\s+[-–—:/]+\s+|\s*[\r\n]+\s*")
 _WORD = re.compile(r"[^\W_]+")
 _IDENTIFYING = re.compile(
-    r"@|[0-9](?:[ ()-]?[0-9]){5}|\b[A-Za-z]{1,2}[0-9][A-Za-z0-9]? ?[0-9][A-Za-z]{2}\b|[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{2,4}"
+    r"\S*@|[0-9](?:[ ()-]?[0-9]){5}|[0-9]{5}|\b[A-Za-z]{1,2}[0-9][A-Za-z0-9]? ?[0-9][A-Za-z]{2}\b|[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{2,4}"
     r"|[0-9]{1,2}(?:st|nd|rd|th)?[ -](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -,]*[0-9]{4}",
     re.IGNORECASE,
 )
@@ -37,6 +38,13 @@ _IDENTIFYING = re.compile(
 def identifying(text: str) -> bool:
     """Whether it holds what looks like a number, address or date that says who somebody is."""
     return _IDENTIFYING.search(text) is not None
+
+
+def beginnings(segment: str) -> list[int]:
+    """Where its first words end, up to what identifies somebody: as far as each of them it may be kept without the rest."""
+    found = _IDENTIFYING.search(segment)
+    limit = len(segment) if found is None else found.start()
+    return [match.end() for match in islice(_WORD.finditer(segment), _MOST_WORDS) if match.end() <= limit]
 
 
 def words(text: str) -> int:
@@ -53,18 +61,19 @@ def segments(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Phrased:
-    """vocabulary: the phrases of each place in a text; codes: (rows, places) the number of the phrase, −1: none; shortened: (rows,)
-    whether more was said than that.
+    """vocabulary: the phrases of each place in a text; codes: (rows, places) the number of the phrase, −1: none; rare: texts that too few
+    persons have; ends: which first phrases may be all of a text: those that enough persons have as such, and beginnings nobody has.
     """
 
     vocabulary: tuple[tuple[str, ...], ...]
     codes: Ints
-    shortened: npt.NDArray[np.bool_]
+    rare: tuple[str, ...]
+    ends: tuple[bool, ...]
 
 
 def phrased(texts: Sequence[str], place: Ints, persons: People, minimum: int) -> Phrased:
     """texts: different ones; place: (rows,) the text of each row; persons: of each row."""
-    names, sequences, ends = _sequences(texts, place, persons, minimum)
+    names, sequences, whole = _sequences(texts, place, persons, minimum)
     levels = [sequences[place, 0]]
     levels[0] = _shared([levels[0]], len(names) + 1, persons, minimum)
     length = np.array([words(name) for name in names] + [0], np.int64)
@@ -86,9 +95,11 @@ def phrased(texts: Sequence[str], place: Ints, persons: People, minimum: int) ->
         rank[used] = np.arange(len(used))
         vocabulary.append(tuple(names[i] for i in used))
         codes.append(rank[level_codes])
-    number = np.stack(codes, axis=1)
-    whole = (number >= 0).sum(axis=1) == ends[place]
-    return Phrased(tuple(vocabulary), number, ~whole)
+    safe = {text for text, shared in zip(texts, whole, strict=True) if shared}
+    rare = tuple(text for text, shared in zip(texts, whole, strict=True) if not shared)
+    hidden = set(rare)
+    ends = tuple(name in safe or name not in hidden for name in vocabulary[0])
+    return Phrased(tuple(vocabulary), np.stack(codes, axis=1), rare, ends)
 
 
 def _shared(levels: list[Ints], size: int, persons: People, minimum: int) -> Ints:
@@ -104,8 +115,8 @@ def _shared(levels: list[Ints], size: int, persons: People, minimum: int) -> Int
     return kept
 
 
-def _sequences(texts: Sequence[str], place: Ints, persons: People, minimum: int) -> tuple[list[str], Ints, Ints]:
-    """(names of phrases; (texts, places) the phrases of each text before their order is looked at, −1: none; how many would be all)."""
+def _sequences(texts: Sequence[str], place: Ints, persons: People, minimum: int) -> tuple[list[str], Ints, list[bool]]:
+    """(names of phrases; (texts, places) the phrases of each text before their order is looked at, −1: none; whether each is shared)."""
     spoken_by = persons.by_code(place, len(texts))
     whole = [n >= minimum and not identifying(text) for n, text in zip(spoken_by.tolist(), texts, strict=True)]
     number: dict[str, int] = {}
@@ -123,7 +134,6 @@ def _sequences(texts: Sequence[str], place: Ints, persons: People, minimum: int)
     names: dict[str, int] = {}
     most = max([1, *(min(len(own), MOST_PHRASES) for own in lists)])
     found = np.full((len(texts), most), -1, np.int64)
-    ends = np.array([1 if is_whole else len(own) for is_whole, own in zip(whole, lists, strict=True)], np.int64)
     for row, (text, own) in enumerate(zip(texts, lists, strict=True)):
         if whole[row]:
             found[row, 0] = names.setdefault(text, len(names))
@@ -134,9 +144,8 @@ def _sequences(texts: Sequence[str], place: Ints, persons: People, minimum: int)
                 break
             found[row, at] = names.setdefault(kept, len(names))
             if not complete[segment]:
-                ends[row] = MOST_PHRASES + 1  # something of it is left out
                 break
-    return list(names), found, ends
+    return list(names), found, whole
 
 
 def _beginnings(
@@ -153,20 +162,19 @@ def _beginnings(
     whose = People(persons.numbers[row])
     safe = whose.by_code(piece, len(pieces)) >= minimum
     cut = [len(text) if kept and not identifying(text) else 0 for text, kept in zip(pieces, safe.tolist(), strict=True)]
-    ends = [[m.end() for _, m in zip(range(_MOST_WORDS), _WORD.finditer(text), strict=False)] for text in pieces]
+    ends = [beginnings(text) for text in pieces]
     complete = [length > 0 for length in cut]
     for depth in range(_MOST_WORDS):
-        beginnings: dict[str, int] = {}
+        begun: dict[str, int] = {}
         code = np.full(len(pieces), -1, np.int64)
         for which, (text, end) in enumerate(zip(pieces, ends, strict=True)):
             if depth < len(end):
-                code[which] = beginnings.setdefault(text[: end[depth]], len(beginnings))
+                code[which] = begun.setdefault(text[: end[depth]], len(begun))
         there = code[piece] >= 0
         if not there.any():
             break
-        begun_by = whose.of(there).by_code(code[piece[there]], len(beginnings)) >= minimum
+        begun_by = whose.of(there).by_code(code[piece[there]], len(begun)) >= minimum
         for which in (int(n) for n in np.flatnonzero(code >= 0)):
-            beginning = pieces[which][: ends[which][depth]]
-            if not complete[which] and begun_by[code[which]] and not identifying(beginning):
-                cut[which] = len(beginning)
+            if not complete[which] and begun_by[code[which]]:
+                cut[which] = ends[which][depth]
     return cut, complete

@@ -25,7 +25,7 @@ _TAIL = 0.02
 """Share of the values at either end in which stretches are as short as the policy allows: heavy tails bend there."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cells:
     """low, high, weight: (cells,). Atoms have low == high. Cells do not overlap, in rising order."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -13,11 +13,12 @@ import pyarrow as pa
 
 from generators.disclosure import DisclosurePolicy
 from generators.encoding import stored_form as form
+from generators.encoding.barred import Barred
 from generators.encoding.categories import coded
 from generators.encoding.coded import Part
 from generators.encoding.conditions import Restriction, Wanted, unmet
 from generators.encoding.people import People
-from generators.encoding.phrases import SPAN, phrased, segments, words
+from generators.encoding.phrases import SPAN, beginnings, phrased, segments, words
 
 Codes = npt.NDArray[np.int32]
 Ints = npt.NDArray[np.int64]
@@ -30,14 +31,17 @@ NOTHING_SHARED = "[synthetic text]"
 class Texts:
     """phrases: of the first place, the second …; weights: rounded rows of each first phrase; together: for each further place, which
     phrases may follow one another, as rows of numbers from that place backwards: two each, and three or four where those between are
-    short; other: whether there is a code for texts of which nothing is kept, which comes out as one of the first phrases; missing: whether
-    there is one for missing. kept, shortened, dropped: rounded rows.
+    short; ends: which first phrases may be all of a text; barred: what must not be put together; other: whether there is a code for texts
+    of which nothing is kept, which comes out as one of the first phrases; missing: whether there is one for missing. kept, shortened,
+    dropped: rounded rows.
     """
 
     column: str
     phrases: tuple[tuple[str, ...], ...]
     weights: tuple[int, ...]
     together: tuple[tuple[tuple[int, ...], ...], ...]
+    ends: tuple[bool, ...]
+    barred: Barred
     other: bool
     missing: bool
     kept: int = 0
@@ -91,7 +95,7 @@ class Texts:
         """The codes of one text: whole if it is a phrase, else its first segments as far as they are known."""
         codes = [0] * len(self.phrases)
         whole = self._numbers[0].get(text)
-        if whole is not None:
+        if whole is not None and self.ends[whole]:
             codes[0] = whole
             return codes
         path: list[int] = []
@@ -102,6 +106,10 @@ class Texts:
             path.append(number)
             if not complete:
                 break
+        path = self._ended(path)
+        if not path:
+            shorter = (self._numbers[0].get(text[:end]) for end in reversed(beginnings(text)))
+            path = next(([number] for number in shorter if number is not None and self.ends[number]), [])
         if not path:
             codes[0] = len(self.phrases[0]) if self.other else -1
             return codes
@@ -110,16 +118,23 @@ class Texts:
             codes[level] = number + 1
         return codes
 
+    def _ended(self, path: list[int]) -> list[int]:
+        """As much of a text as may stand alone."""
+        while len(path) > 1 and self.barred.has(self._joined(path)):
+            path = path[:-1]
+        return [] if len(path) == 1 and not self.ends[path[0]] else path
+
+    def _joined(self, path: list[int]) -> str:
+        return "".join(self.phrases[level][number] for level, number in enumerate(path))
+
     def _beginning(self, piece: str, level: int) -> tuple[int | None, bool]:
         """(the phrase that is the longest beginning of a segment, whether it is all of it)."""
         numbers = self._numbers[level]
         if piece in numbers:
             return numbers[piece], True
-        cut = piece
-        while cut:
-            cut = cut[:-1].rstrip()
-            if cut in numbers and not piece[len(cut)].isalnum():
-                return numbers[cut], False
+        for end in reversed(beginnings(piece)):
+            if piece[:end] in numbers:
+                return numbers[piece[:end]], False
         return None, False
 
     def _follows(self, path: list[int], number: int) -> bool:
@@ -143,13 +158,14 @@ class Texts:
             pooled = np.flatnonzero(first == len(self.phrases[0]))
             if len(pooled):
                 first = first.copy()
-                share = np.cumsum(self.weights, dtype=np.float64)
+                share = np.cumsum(np.where(self.ends, self.weights, 0), dtype=np.float64)
                 first[pooled] = np.searchsorted(share, rng.random(len(pooled)) * share[-1], side="right")
                 codes = np.column_stack([first, np.where((codes[:, :1] == len(self.phrases[0])), 0, codes[:, 1:])]).astype(np.int32)
         if len(self.phrases) == 1:
             return pa.DictionaryArray.from_arrays(pa.array(first, pa.int32(), mask=null), self._first)
         found, place = _different(codes, [len(names) + 2 for names in self.phrases])
-        texts = [self._said(row) for row in found.tolist()]
+        usual = self.phrases[0][int(np.argmax(np.where(self.ends, self.weights, 0)))]
+        texts = [self._said(row) or usual for row in found.tolist()]
         spoken = list(dict.fromkeys(texts))
         number = {text: i for i, text in enumerate(spoken)}
         rank = np.array([number[text] for text in texts], np.int32)
@@ -160,14 +176,14 @@ class Texts:
         return pa.array(self.phrases[0], pa.string())
 
     def _said(self, codes: list[int]) -> str:
-        if codes[0] >= len(self.phrases[0]):
+        if not 0 <= codes[0] < len(self.phrases[0]):
             return ""
         path = [codes[0]]
         for code in codes[1:]:
             if code < 1 or not self._follows(path, code - 1):
                 break
             path.append(code - 1)
-        return "".join(self.phrases[level][number] for level, number in enumerate(path))
+        return self._joined(self._ended(path))
 
     def restricted(self, wanted: Wanted) -> Restriction:
         """What a condition leaves: texts that are one phrase, or missing."""
@@ -188,6 +204,9 @@ class Texts:
             "phrases": [list(names) for names in self.phrases],
             "weights": list(self.weights),
             "together": [[list(row) for row in rows] for rows in self.together],
+            "ends": list(self.ends),
+            "barred": self.barred.bits,
+            "salt": self.barred.salt,
             "other": self.other,
             "missing": self.missing,
             "kept": self.kept,
@@ -212,9 +231,13 @@ class Texts:
                 raise form.refused(column, '"together" does not fit the phrases')
             rows.append(tuple(tuple(row) for row in each))
         other, missing = form.field(raw, "other", bool, column), form.field(raw, "missing", bool, column)
+        ends = form.field(raw, "ends", list, column)
+        barred = Barred(form.field(raw, "barred", str, column), form.field(raw, "salt", str, column))
+        if len(ends) != len(weights) or not all(isinstance(e, bool) for e in ends) or not set(barred.bits) <= set("0123456789abcdef"):
+            raise form.refused(column, '"ends" or "barred" do not fit the phrases')
         numbers = [form.field(raw, name, int, column) for name in ("kept", "shortened", "dropped")]
-        read = Texts(column, phrases, tuple(weights.tolist()), tuple(rows), other, missing, *numbers)
-        if not read.size or (other and not weights.sum()):
+        read = Texts(column, phrases, tuple(weights.tolist()), tuple(rows), tuple(ends), barred, other, missing, *numbers)
+        if not read.size or not barred.bits or not len(barred.salt) <= 64 or (weights.size and not weights[np.array(ends)].sum()):
             raise form.refused(column, "it has no phrases")
         return read
 
@@ -241,39 +264,47 @@ def learn(array: pa.Array, column: str, persons: People, policy: DisclosurePolic
     rows = np.arange(len(place)) if null is None else np.flatnonzero(~null)
     whose = persons.of(rows)
     found = phrased(values.to_pylist(), place[rows].astype(np.int64), whose, policy.minimum)
-    first = found.codes[:, 0]
-    nothing = first < 0
-    names = found.vocabulary
-    counts = np.bincount(first[~nothing], minlength=len(names[0]))
-    other = bool(names[0]) and whose.of(nothing).count >= policy.minimum
-    if not names[0] and not missing:
-        if nullable:
-            missing = True
-        else:
-            names, counts = ((NOTHING_SHARED,),), np.ones(1, np.int64)
-    together = []
-    length = [np.array([words(name) for name in level] + [0], np.int64) for level in names]
-    for level in range(1, len(names)):
-        here = found.codes[:, level] >= 0
-        rows_here: set[tuple[int, ...]] = set()
-        for width in range(1, level + 1):
-            path = found.codes[here][:, level - width : level + 1][:, ::-1]
-            between = sum((length[level - back][found.codes[here, level - back]] for back in range(1, width)), np.zeros(int(here.sum())))
-            near = path if width == 1 else path[between <= SPAN - 2]
-            rows_here |= {tuple(row) for row in np.unique(near, axis=0).tolist()}
-        together.append(tuple(sorted(rows_here)))
+    names, ends = found.vocabulary, found.ends
+    counts = np.bincount(found.codes[found.codes[:, 0] >= 0, 0], minlength=len(names[0]))
+    if len(names) == 1:  # nothing can follow: what may not be all of a text is of no use
+        names, counts = (tuple(name for name, may in zip(names[0], ends, strict=True) if may),), counts[np.array(ends, np.bool_)]
+        ends = (True,) * len(names[0])
+    if not any(ends):
+        names, ends, counts = ((NOTHING_SHARED,),), (True,), np.ones(1, np.int64)
+        missing, names = (True, ((),)) if missing or nullable else (False, names)
+        ends, counts = (ends, counts) if names[0] else ((), counts[:0])
+    read = Texts(
+        column,
+        names,
+        tuple(max(1, policy.rounded(int(n))) for n in counts),
+        _together(names, found.codes) if names[0] else (),
+        ends,
+        Barred.of(found.rare, values.to_pylist()),
+        bool(names[0]),
+        missing,
+    )
+    texts = [read._coded(text) for text in values.to_pylist()]
+    said = np.array([code[0] < len(names[0]) for code in texts], np.bool_)[place[rows]]
+    whole = np.array([read._said(code) == text for code, text in zip(texts, values.to_pylist(), strict=True)], np.bool_)[place[rows]]
 
     def told(which: npt.NDArray[np.bool_]) -> int:
         return policy.rounded(int(which.sum())) if whose.of(which).count >= policy.minimum else 0
 
-    return Texts(
-        column,
-        names,
-        tuple(max(1, policy.rounded(int(n))) for n in counts),
-        tuple(together),
-        other,
-        missing,
-        told(~found.shortened),
-        told(found.shortened & ~nothing),
-        told(nothing),
-    )
+    other = bool(names[0]) and whose.of(~said).count >= policy.minimum
+    return replace(read, other=other, kept=told(said & whole), shortened=told(said & ~whole), dropped=told(~said))
+
+
+def _together(names: tuple[tuple[str, ...], ...], codes: Ints) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """Which phrases follow one another in the rows; see `Texts`."""
+    together = []
+    length = [np.array([words(name) for name in level] + [0], np.int64) for level in names]
+    for level in range(1, len(names)):
+        here = codes[:, level] >= 0
+        found: set[tuple[int, ...]] = set()
+        for width in range(1, level + 1):
+            path = codes[here][:, level - width : level + 1][:, ::-1]
+            between = sum((length[level - back][codes[here, level - back]] for back in range(1, width)), np.zeros(int(here.sum())))
+            near = path if width == 1 else path[between <= SPAN - 2]
+            found |= {tuple(row) for row in np.unique(near, axis=0).tolist()}
+        together.append(tuple(sorted(found)))
+    return tuple(together)
