@@ -41,7 +41,7 @@ ORDERS: tuple[float, ...] = (
     1.5,
     *(float(x) for x in (2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 128, 192, 256, 512)),
 )
-"""Orders of Rényi differential privacy at which looks that are no plain Gaussian noise are added up; with more of them ε comes out a little lower."""
+"""Orders of Rényi differential privacy at which looks that are no plain Gaussian noise are added up; more would lower ε a little."""
 
 SLACK = 1e-9
 """What sums of floating-point charges may be beyond the budget by their rounding."""

@@ -16,13 +16,10 @@ from generators.learning.options import Option
 from generators.learning.watch import Watch
 from generators.models.dp_marginals.estimation import fitted
 from generators.models.dp_marginals.junction import Distribution, JunctionTree
-from generators.models.dp_marginals.selection import count_pairs, further_pairs, single_tables, tree_pairs
+from generators.models.dp_marginals.selection import SINGLES, count_pairs, further_pairs, single_tables, tree_pairs
 
 LEAST_ROWS = 100
 """Fewer rows, as counted with noise, are refused: nothing would stand out."""
-
-SINGLES = 0.15
-"""The share of the ρ for tables of one part, as far as they are not known already."""
 
 CHOOSING = 0.1
 """The share of what then is left for choosing the tree."""
@@ -37,9 +34,9 @@ class DpMarginals:
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option(
             "selection",
-            "aim",
+            "mst",
             "Which pairs of columns are counted: those that hold the columns together (mst), or further ones where needed (aim)",
-            choices=("aim", "mst"),
+            choices=("mst", "aim"),
         ),
     )
     restricts: ClassVar[bool] = True
@@ -76,7 +73,7 @@ class DpMarginals:
         left = ledger.left
         pairs = tree_pairs(rows, ledger, tables, left * CHOOSING, left * (1 - CHOOSING)) if len(rows.parts) > 1 else []
         rng, left = np.random.default_rng([seed, 1]), ledger.left
-        more = options.get("selection", "aim") == "aim" and len(rows.parts) > 2 and len(pairs) > 1
+        more = options.get("selection", "mst") == "aim" and len(rows.parts) > 2 and len(pairs) > 1
         if pairs:
             tables += count_pairs(rows, ledger, pairs, tables, left * (1 - FURTHER) if more else left * (1 - 1e-9))
         watch.tick(0.2, "fitting the tables")
@@ -100,7 +97,7 @@ class DpMarginals:
     def cost(rows: int, parts: tuple[Part, ...], options: Mapping[str, str]) -> Cost:
         """See `Learner.cost`."""
         many, cells = len(parts), sum(p.size for p in parts) ** 2
-        seconds = 0.5 + rows * many * many * 2e-9 + min(cells, 10**7) * 2e-6 * (4 if options.get("selection", "aim") == "aim" else 1)
+        seconds = 0.5 + rows * many * many * 2e-9 + min(cells, 10**7) * 2e-6 * (4 if options.get("selection", "mst") == "aim" else 1)
         return Cost(seconds, 150_000_000 + rows * many * 12 + min(cells, 10**7) * 64)
 
     @staticmethod

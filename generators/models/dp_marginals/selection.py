@@ -15,7 +15,7 @@ import numpy as np
 from generators.encoding.coded import CodedRows, Part
 from generators.learning.ledger import Groups, PrivacyLedger, table_of
 from generators.models.dp_marginals.estimation import Measured, fitted
-from generators.models.dp_marginals.junction import Distribution, Floats, JunctionTree
+from generators.models.dp_marginals.junction import Distribution, Floats, JunctionTree, marginal
 
 Pair = tuple[int, int]
 Tick = Callable[[float], object]
@@ -31,6 +31,9 @@ STANDS_OUT = 6.0
 
 CHOOSING = 0.12
 """The share of a round's ρ that goes to choosing; the rest counts."""
+
+SINGLES = 0.15
+"""The share of the ρ for tables of one part, as far as they are not known already."""
 
 DRAWN = 50_000
 """Rows drawn from the model to find its tables of pairs that no clique holds."""
@@ -63,7 +66,7 @@ def tree_pairs(rows: CodedRows, ledger: PrivacyLedger, singles: Sequence[Measure
     pairs, many = candidates(rows), len(rows.parts)
     if not pairs or many < 2:
         return []
-    shares = [np.maximum(m.counts, 0) / max(1.0, float(np.maximum(m.counts, 0).sum())) for m in singles]
+    shares = _shares(singles)
     typical = ledger.contributions / math.sqrt(2 * later / (many - 1))
     groups = Grouping(rows, singles, typical)
     price = np.array([groups.price(p, typical) for p in pairs])
@@ -82,6 +85,54 @@ def tree_pairs(rows: CodedRows, ledger: PrivacyLedger, singles: Sequence[Measure
             chosen.append((a, b))
             group = [group[a] if g == group[b] else g for g in group]
     return chosen
+
+
+def leading_tables(rows: CodedRows, ledger: PrivacyLedger, rho: float) -> dict[int, Measured]:
+    """By number of a part: its shares given the code of one earlier part, or by itself; for models that take noisy tables as they are.
+
+    parts of a table: (earlier, own), (own,) where none stands out; counts: shares that sum to 1 for each earlier code.
+    """
+    spare = ledger.left - rho
+    singles = single_tables(rows, ledger, SINGLES * rho / max(rho, ledger.left))
+    rho = max(0.0, ledger.left - spare)
+    leaders = _leaders(rows, ledger, singles, rho * CHOOSING, rho * (1 - CHOOSING)) if len(rows.parts) > 1 else []
+    counted = count_pairs(rows, ledger, leaders, singles, rho * (1 - CHOOSING)) if leaders else []
+    tables = [*singles, *counted]
+    model = fitted(JunctionTree.of(rows.sizes, [m.parts for m in tables]), tables, rounds=200)
+    found = {}
+    for number in range(len(rows.parts)):
+        pair = next((p for p in leaders if p[1] == number), (number,))
+        home = model.tree.holding(pair)
+        table = np.maximum(marginal(model.beliefs[home], model.tree.cliques[home], pair), 1e-9)
+        found[number] = Measured(pair, table / table.sum(axis=-1, keepdims=True), np.zeros(table.shape))
+    return found
+
+
+def _leaders(rows: CodedRows, ledger: PrivacyLedger, singles: Sequence[Measured], rho: float, later: float) -> list[Pair]:
+    """For each part but the first the earlier part it hangs on most, where one stands out from noise."""
+    pairs, shares = candidates(rows), _shares(singles)
+    later_parts = [b for b in range(1, len(rows.parts)) if any(p[1] == b for p in pairs)]
+    if not later_parts:
+        return []
+    typical = ledger.contributions / math.sqrt(2 * later / len(later_parts))
+    groups = Grouping(rows, singles, typical)
+    scale = ledger.contributions / math.sqrt(2 * rho / len(later_parts))
+    spent = ledger.mechanisms.largest_rho(scale, ledger.contributions) * len(later_parts)
+    chosen = list[Pair]()
+    with ledger.looking(rows, "choice of what each column hangs on", spent, mechanism="report noisy max") as raw:
+        for number in later_parts:
+            possible = [p for p in pairs if p[1] == number]
+            scores = [
+                groups.off(raw, p, rows.rows * np.multiply.outer(shares[p[0]], shares[p[1]])) - groups.price(p, typical) for p in possible
+            ]
+            # No pair at all is one of the choices: it scores nothing.
+            at = ledger.mechanisms.largest(np.append(scores, 0.0), scale)
+            chosen += possible[at : at + 1]
+    return chosen
+
+
+def _shares(singles: Sequence[Measured]) -> list[Floats]:
+    return [np.maximum(m.counts, 0) / max(1.0, float(np.maximum(m.counts, 0).sum())) for m in singles]
 
 
 def further_pairs(

@@ -63,7 +63,7 @@ class SynthVae:
     )
     restricts: ClassVar[bool] = False
     limits: ClassVar[bool] = False
-    private: ClassVar[bool] = False
+    private: ClassVar[bool] = True
 
     @staticmethod
     def fit(
@@ -76,14 +76,16 @@ class SynthVae:
         ledger: PrivacyLedger | None = None,
     ) -> VaeModel:
         """See `Learner.fit`. Without `held_out` it does not stop early."""
-        if ledger is not None:
-            raise InputError("synthvae was asked for differential privacy, which it has not; choose dp-marginals")
         if rows.apart:
             raise InputError(
                 "synthvae reads all columns at once and cannot keep pairs of them apart; choose autoregressive, or leave columns out"
             )
         if rows.rows < LEAST_ROWS:
             raise InputError(f"synthvae needs at least {LEAST_ROWS} rows to learn from, there are {rows.rows}; choose copula")
+        if ledger is not None:
+            from generators.models.synthvae.private import fitted_privately
+
+            return fitted_privately(rows, ledger, seed, options, watch)
         return _fitted(rows, held_out, seed, options, watch)
 
     @staticmethod

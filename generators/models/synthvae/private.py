@@ -1,0 +1,55 @@
+"""`synthvae` with differential privacy: noisy tables of what each column hangs on, and a network trained privately beside them.
+
+Nothing else is looked at: no rows are held out, nothing stops early, and hidden points are drawn from N(0, I).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from generators.encoding.coded import CodedRows
+from generators.errors import InputError
+from generators.learning.ledger import PrivacyLedger
+from generators.learning.watch import Watch
+from generators.models.dp_marginals.selection import leading_tables
+from generators.models.private_training import PrivateSettings, PrivateTraining
+from generators.models.synthvae.mixture import standard
+from generators.models.synthvae.model import VaeModel
+from generators.models.synthvae.network import Autoencoder
+from generators.models.synthvae.training import begun, weights
+
+TABLES = 0.7
+"""The share of what is left that goes to noisy tables; training gets the rest."""
+
+ROUNDS, BATCH, RATE = 8.0, 512, 2e-3
+
+
+def fitted_privately(rows: CodedRows, ledger: PrivacyLedger, seed: int, options: Mapping[str, str], watch: Watch) -> VaeModel:
+    """The model, on guarded rows. InputError for what `SynthVae` cannot do privately, and for too small a budget."""
+    if rows.given:
+        raise InputError('the generator "synthvae" learns each table by itself with differential privacy: it cannot be given other rows')
+    if options["loss"] == "published":
+        raise InputError("the published loss is not one that can be trained with differential privacy; choose the mended one")
+    latent, width, narrow = int(float(options["numbers"])), int(float(options["width"])), float(options["narrowness"])
+    watch.tick(0.0, f"{watch.stage}: counting with noise")
+    found = leading_tables(rows, ledger, ledger.left * TABLES) if options["tables"] == "yes" else {}
+    tables = {n: (m.parts[0], np.log(m.counts).astype(np.float32)) for n, m in found.items() if len(m.parts) == 2}
+    network = Autoencoder(rows.parts, 0, width=width, latent=latent, tables=tables, seed=seed)
+    begun(network, {n: m.counts for n, m in found.items() if len(m.parts) == 1})
+
+    def losses(net: nn.Module, codes: Tensor, generator: torch.Generator) -> Tensor:
+        told, apart = net(codes, torch.randn(len(codes), latent, generator=generator))
+        return torch.as_tensor(told + narrow * apart)
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        PrivateTraining(network, losses, PrivateSettings(ROUNDS, BATCH, RATE)).run(rows, ledger, seed=seed, watch=watch)
+    finally:
+        torch.set_num_threads(threads)
+    held, within = weights(network)
+    return VaeModel(rows.parts, 0, held, {**tables, **within}, standard(latent, 0), np.zeros((0, 0), dtype=np.float32))
