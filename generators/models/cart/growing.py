@@ -1,4 +1,4 @@
-"""Growing one tree: splits from a sample of rows, leaves counted over all of them, none about fewer persons than are asked for."""
+"""Finding the questions of one tree, from a sample of rows."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ import numpy.typing as npt
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from generators.encoding.coded import CodedRows, Part, applies
-from generators.models.cart.tree import Floats, Ints, Tree
+from generators.models.cart.leaves import Branches
+from generators.models.cart.tree import Floats, Ints
 
 CLASSES = 32
 """Codes of an unordered part beyond so many are taken together, by their place, to find splits; leaves count all of them."""
-WIDER = 8
-"""The wider table of a leaf has at least so many times its rows."""
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How trees are grown. leaf: least persons of a leaf; depth: questions to a leaf at most; sample: rows that splits are found with."""
+    """How trees are grown. leaf: least persons of a leaf; depth: questions to a leaf at most; sample: rows that splits are found with.
+
+    seen: least rows of a leaf among those.
+    """
 
     leaf: int
     depth: int
     sample: int
+    seen: int = 1
 
 
-def grow(rows: CodedRows, number: int, orders: tuple[npt.NDArray[np.int32], ...], growth: Growth, seed: int) -> Tree:
+def grow(rows: CodedRows, number: int, orders: tuple[npt.NDArray[np.int32], ...], growth: Growth, seed: int) -> Branches:
     """The tree of part `number` over the parts before it. orders: by part its codes in the order in which neighbours are alike."""
     part = rows.parts[number]
     used = np.flatnonzero(applies(rows.codes, rows.parts, number))
@@ -35,7 +38,7 @@ def grow(rows: CodedRows, number: int, orders: tuple[npt.NDArray[np.int32], ...]
     base = np.concatenate([[0], np.cumsum(rows.sizes[:number])]).astype(np.int64)
     ranks = np.concatenate([np.zeros(0, dtype=np.int64), *(np.argsort(orders[j], kind="stable") for j in range(number))]).astype(np.int32)
     if not allowed or growth.depth < 1 or len(used) < 2 * growth.leaf or mine.min(initial=0) == mine.max(initial=0):
-        return _rooted(part, mine, ranks)
+        return Branches.root(part.size, mine, rows.persons[used], ranks)
     rng = np.random.default_rng([seed, number])
     seen = np.sort(rng.choice(len(used), growth.sample, replace=False)) if len(used) > growth.sample else np.arange(len(used))
     target, classes = _target(part, mine, orders[number])
@@ -46,7 +49,7 @@ def grow(rows: CodedRows, number: int, orders: tuple[npt.NDArray[np.int32], ...]
     looks = np.empty((len(used), len(allowed)), dtype=np.float32)
     for at, j in enumerate(allowed):
         looks[:, at] = ranks[base[j] + rows.codes[used, j]]
-    least = max(1, round(growth.leaf * len(seen) / len(used)))
+    least = max(growth.seen, round(growth.leaf * len(seen) / len(used)))
     asked = dict(min_samples_leaf=least, min_samples_split=2 * least, max_depth=growth.depth, random_state=seed % 2**31)
     if part.ordered:
         fitted = DecisionTreeRegressor(**asked).fit(looks[seen], _columns(part, mine[seen]))
@@ -55,19 +58,8 @@ def grow(rows: CodedRows, number: int, orders: tuple[npt.NDArray[np.int32], ...]
     grown = fitted.tree_
     left, right = grown.children_left.astype(np.int64), grown.children_right.astype(np.int64)
     leaves = fitted.apply(looks).astype(np.int64)
-    end = _pruned(leaves, left, right, rows.persons[used], growth.leaf)
     feature = np.array(allowed)[np.maximum(grown.feature, 0)]
-    return _tree(part, mine, leaves, end, left, right, feature, grown.threshold, ranks)
-
-
-def _rooted(part: Part, mine: Ints, ranks: npt.NDArray[np.int32]) -> Tree:
-    """A tree that asks nothing."""
-    counts = np.bincount(mine, minlength=part.size) if len(mine) else np.ones(part.size, dtype=np.int64)
-    code = np.flatnonzero(counts)
-    none = np.full(1, -1, dtype=np.int32)
-    zero = np.zeros(1, dtype=np.int32)
-    chance = counts[code] / counts.sum()
-    return Tree(part.size, none, zero, none, none, ranks, zero, zero, np.array([0, len(code)]), code.astype(np.int32), chance, 0.0)
+    return Branches(part.size, mine, rows.persons[used], leaves, left, right, feature, grown.threshold, ranks)
 
 
 def _target(part: Part, mine: Ints, order: npt.NDArray[np.int32]) -> tuple[Ints, int]:
@@ -114,92 +106,3 @@ def _places(codes: npt.NDArray[np.int32], size: int, target: Ints, ordered: bool
         axis /= max(1e-12, float(np.linalg.norm(axis)))
     by_axis: Floats = np.round(lean @ axis, 9)
     return by_axis
-
-
-def _pruned(leaves: Ints, left: Ints, right: Ints, persons: npt.NDArray[np.int64], least: int) -> Ints:
-    """(nodes,): the node at which a row ends once every leaf with fewer than `least` persons was taken back into the node above it."""
-    end, parent, levels = np.arange(len(left)), np.full(len(left), -1, dtype=np.int64), _levels(left, right)
-    inner = np.flatnonzero(left >= 0)
-    parent[left[inner]] = parent[right[inner]] = inner
-    people = int(persons.max()) + 1
-    pairs = np.unique(leaves * people + persons)
-    while True:
-        held = np.bincount(pairs // people, minlength=len(left))
-        few = np.flatnonzero((held > 0) & (held < least) & (parent >= 0))
-        if not len(few):
-            return end
-        end[parent[few]] = -1
-        for level in levels[1:]:
-            above = end[parent[level]]
-            end[level] = np.where(above == -1, parent[level], np.where(above != parent[level], above, end[level]))
-        closed = np.flatnonzero(end == -1)
-        end[closed] = closed
-        pairs = np.unique(end[pairs // people] * people + pairs % people)
-
-
-def _levels(left: Ints, right: Ints) -> list[Ints]:
-    """The numbers of the nodes, level after level from the root."""
-    found = [np.zeros(1, dtype=np.int64)]
-    while len(inner := found[-1][left[found[-1]] >= 0]):
-        found.append(np.concatenate([left[inner], right[inner]]))
-    return found
-
-
-def _tree(
-    part: Part, mine: Ints, leaves: Ints, end: Ints, left: Ints, right: Ints, feature: Ints, limit: Floats, ranks: npt.NDArray[np.int32]
-) -> Tree:
-    """The tree of the nodes that are left, numbered anew, with what its leaves count."""
-    kept = np.flatnonzero(end == np.arange(len(end)))
-    number = np.zeros(len(end), dtype=np.int64)
-    number[kept] = np.arange(len(kept))
-    ends = np.zeros(len(end), dtype=np.bool_)
-    ends[end[np.unique(leaves)]] = True
-    inner = ~ends[kept]
-    own_left, own_right = np.where(inner, number[left[kept]], -1), np.where(inner, number[right[kept]], -1)
-    at = number[end[leaves]]
-    cells, counts = np.unique(at * part.size + mine, return_counts=True)
-    holder, code = np.divmod(cells, part.size)
-    rows = np.bincount(holder, weights=counts, minlength=len(kept))
-    last, parent = np.arange(len(kept)), np.full(len(kept), -1, dtype=np.int64)
-    levels = _levels(own_left, own_right)
-    for level in reversed(levels):
-        within = level[inner[level]]
-        rows[within] = rows[own_left[within]] + rows[own_right[within]]
-        last[within] = last[own_right[within]]  # nodes are numbered branch after branch
-        parent[own_left[within]] = parent[own_right[within]] = within
-    pool = np.arange(len(kept))
-    for level in levels[1:]:
-        pool[level] = parent[level]
-    finals = np.flatnonzero(~inner)
-    wide = pool[finals]
-    while (narrow := (rows[wide] < WIDER * rows[finals]) & (wide > 0)).any():
-        wide = np.where(narrow, pool[wide], wide)
-    tables = np.unique(np.concatenate([[0], finals, wide]))
-    starts, codes, chances = [0], [], []
-    for node in tables:
-        a, b = np.searchsorted(holder, [node, last[node] + 1])
-        if inner[node]:
-            total = np.bincount(code[a:b], weights=counts[a:b], minlength=part.size)
-            mine_code = np.flatnonzero(total)
-            share = total[mine_code]
-        else:
-            mine_code, share = code[a:b], counts[a:b].astype(np.float64)
-        codes.append(mine_code)
-        chances.append(share / share.sum())
-        starts.append(starts[-1] + len(mine_code))
-    leaf, wider = np.full(len(kept), -1, dtype=np.int32), np.full(len(kept), -1, dtype=np.int32)
-    leaf[finals], wider[finals] = np.searchsorted(tables, finals), np.searchsorted(tables, wide)
-    return Tree(
-        part.size,
-        np.where(inner, feature[kept], -1).astype(np.int32),
-        np.where(inner, np.floor(limit[kept]), 0).astype(np.int32),
-        own_left.astype(np.int32),
-        own_right.astype(np.int32),
-        ranks,
-        leaf,
-        wider,
-        np.array(starts),
-        np.concatenate(codes).astype(np.int32),
-        np.concatenate(chances),
-        0.0,
-    )

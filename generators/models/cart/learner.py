@@ -16,6 +16,7 @@ from generators.learning.options import Option
 from generators.learning.watch import Watch
 from generators.models.alike import orders
 from generators.models.cart.growing import Growth, grow
+from generators.models.cart.leaves import Branches
 from generators.models.cart.tree import Floats, Ints, Tree
 
 if TYPE_CHECKING:
@@ -25,9 +26,15 @@ FEWEST = 10
 """Persons below which nothing is learned."""
 SAMPLE = 40_000
 """Rows that splits are found with; leaves count all rows."""
-WIDE = (0.0, 0.02, 0.05, 0.1, 0.2)
-"""How often a leaf's wider table is used, of which held-out persons choose one for each part."""
-UNCHOSEN = 0.05
+LEAVES = (10, 30, 100, 300, 1000)
+"""Least persons of a leaf: held-out persons choose one for each part, or that nothing is asked."""
+WIDE = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
+"""How often a leaf's wider table is used, chosen likewise."""
+UNCHOSEN = (30, 0.1)
+"""Both, where nobody was held out."""
+ROOT = 2**31
+SEEN = 5
+"""Rows of a leaf among those that splits are found with, where the size of leaves is chosen."""
 BATCH = 65_536
 
 
@@ -87,17 +94,19 @@ class Cart:
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option(
             "leaf",
-            "10",
-            "Least persons of a leaf, among whose values one is drawn. Small leaves repeat records, and the gates stop the release.",
-            least=1,
+            "0",
+            "Least persons of a leaf, among whose values one is drawn; 0: chosen for each column as suits persons not learned from. "
+            "Small leaves repeat records, and the gates stop the release.",
+            least=0,
             most=100_000,
             advanced=False,
         ),
+        Option("least", "10", "Least persons of a leaf where that is chosen.", least=5, most=100_000),
         Option("depth", "24", "The most questions asked of a row before a value is drawn.", least=1, most=60),
         Option(
             "smoothing",
             "auto",
-            "How often a value is drawn from a wider group than its leaf; auto: as often as suits persons who were not learned from.",
+            "How often a value is drawn from a wider group than its leaf; auto: chosen likewise where leaf is 0, otherwise never.",
             choices=("auto", "0", "0.02", "0.05", "0.1", "0.2", "0.5"),
         ),
     )
@@ -122,16 +131,18 @@ class Cart:
             raise InputError(f"there are fewer than {FEWEST} persons to learn from: nothing can be learned safely")
         watch.tick(0.0)
         alike = orders(rows)
-        growth = Growth(int(float(options["leaf"])), int(float(options["depth"])), SAMPLE)
+        leaf, smoothing = int(float(options["leaf"])), options["smoothing"]
+        least = int(float(options["least"]))
+        leaves = (leaf,) if leaf else (least, *(n for n in LEAVES if n > least), ROOT)
+        growth = Growth(leaves[0], int(float(options["depth"])), SAMPLE, 1 if leaf else SEEN)
         model = CartModel(rows.parts, rows.given, ())
         trees: list[Tree] = []
         count = len(rows.parts) - rows.given
         for i in range(rows.given, len(rows.parts)):
             going = watch.tick((i - rows.given) / count, f"{watch.stage}: column part {i - rows.given + 1} of {count}")
-            tree = grow(rows, i, alike, growth if going else replace(growth, depth=0), seed)
-            smoothing = options["smoothing"]
-            wide = float(smoothing) if smoothing != "auto" else _wide(tree, i, held_out, model.base)
-            trees.append(replace(tree, wide=wide))
+            branches = grow(rows, i, alike, growth if going else replace(growth, depth=0), seed)
+            shares = (float(smoothing),) if smoothing != "auto" else (0.0,) if leaf else WIDE
+            trees.append(_chosen(branches, i, leaves, shares, _asked(held_out, i), model.base))
         return replace(model, trees=tuple(trees))
 
     @staticmethod
@@ -153,18 +164,30 @@ class Cart:
 
     @staticmethod
     def plainer(options: Mapping[str, str], step: int) -> Mapping[str, str] | None:
-        """As `Learner.plainer`: leaves of three times the persons with every step."""
-        leaf = max(10, int(float(options["leaf"]))) * 3**step
-        return {**options, "leaf": str(leaf)} if leaf <= 5000 else None
+        """As `Learner.plainer`: leaves of twice the persons with every step."""
+        least = max(10, int(float(options["least"])), int(float(options["leaf"]))) * 2 ** (step - (options["leaf"] != "0"))
+        return {**options, "leaf": "0", "least": str(least)} if least <= 5000 else None
 
 
-def _wide(tree: Tree, number: int, held_out: CodedRows | None, base: Ints) -> float:
-    """How often the wider table of a leaf is used: as it serves the persons held out best."""
-    if held_out is None:
-        return UNCHOSEN
-    said = held_out.take(applies(held_out.codes, held_out.parts, number))
-    if not said.rows:
-        return UNCHOSEN
-    nodes = tree.nodes(said.codes, base)
-    likely = [float(np.log(tree.likelihood(nodes, said.codes[:, number], wide)).mean()) for wide in WIDE]
-    return WIDE[int(np.argmax(likely))]
+def _asked(held_out: CodedRows | None, number: int) -> CodedRows | None:
+    """Rows held out of which a part says something."""
+    said = None if held_out is None else held_out.take(applies(held_out.codes, held_out.parts, number))
+    return said if said is not None and said.rows else None
+
+
+def _chosen(
+    branches: Branches, number: int, leaves: tuple[int, ...], shares: tuple[float, ...], asked: CodedRows | None, base: Ints
+) -> Tree:
+    """The tree of those leaves and that share of wider tables that serves persons held out best."""
+    if asked is None:
+        leaf = leaves[0] if len(leaves) == 1 else max(leaves[0], UNCHOSEN[0])
+        return replace(branches.tree(leaf), wide=shares[0] if len(shares) == 1 else UNCHOSEN[1])
+    best, found = -np.inf, branches.tree(leaves[0])
+    mine = asked.codes[:, number]
+    for leaf in leaves:
+        tree = branches.tree(leaf)
+        nodes = tree.nodes(asked.codes, base)
+        likely = [float(np.log(tree.likelihood(nodes, mine, share)).mean()) for share in shares]
+        if max(likely) > best:
+            best, found = max(likely), replace(tree, wide=shares[int(np.argmax(likely))])
+    return found
