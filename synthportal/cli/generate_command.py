@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING
 import click
 
 from generators.errors import InputError
+from synthportal.cli.learning import Conditioning, Learning, conditions_options, learning_options
 from synthportal.cli.options import EXISTING, FILE, MOST_ROWS, policy_named, policy_option, schema_in, schema_option, seed_option
 from synthportal.cli.outcome import say
 
 if TYPE_CHECKING:
+    from generators.fitting.fitted import FittedModel
     from generators.summary import MetadataSummary
 
 
 @click.command("generate")
 @click.option("--summary", "summary_file", type=FILE, metavar="FILE", help="A summary (see summarise): no record is needed.")
-@click.option("--data", "data", type=EXISTING, metavar="TRAIN", help="Train data, summarised first where the generator needs it.")
+@click.option("--model", "model_folder", type=EXISTING, metavar="MODEL", help="A fitted model (see fit): no record is needed.")
+@click.option("--data", "data", type=EXISTING, metavar="TRAIN", help="Train data, summarised or learned from first.")
 @schema_option
 @policy_option
-@click.option("--generator", required=True, metavar="NAME", help="structural, marginal (each column by itself) …: a wrong name lists all.")
+@click.option("--generator", metavar="NAME", help="Which (see synthportal generators); with --model its own.")
+@learning_options
+@conditions_options
 @click.option("--rows", "rows", multiple=True, metavar="N|TABLE=N", help="How many rows; of several tables, of those on which others hang.")
 @click.option("--scale", type=float, metavar="X", help="Instead of --rows: times as much as the summary counted.")
 @seed_option
@@ -32,10 +37,13 @@ if TYPE_CHECKING:
 @click.option("--out", required=True, metavar="OUT", help="x.parquet, x.csv, x.duckdb, a new folder x/, or postgresql:NAME#SCHEMA.")
 def command(
     summary_file: Path | None,
+    model_folder: Path | None,
     data: Path | None,
     schema_file: Path | None,
     policy: str,
-    generator: str,
+    generator: str | None,
+    learning: Learning,
+    conditioning: Conditioning,
     rows: tuple[str, ...],
     scale: float | None,
     seed: int,
@@ -44,7 +52,7 @@ def command(
     format_: str | None,
     out: str,
 ) -> None:
-    """Make synthetic rows, from a summary or from train data.
+    """Make synthetic rows, from a summary, a fitted model or train data.
 
     The same summary, generator and seed give the same bytes, whatever --workers. Of several tables, say how many rows
     (or persons) to make of those that hang on no other; the rows of the others follow. --policy matters only with --data,
@@ -57,35 +65,62 @@ def command(
     Examples:
       synthportal generate --summary summary.json --generator marginal --rows 10000 --seed 1 --out synthetic.parquet
       synthportal generate --data parts/train.parquet --generator structural --rows 500 --seed 1 --out synthetic.csv
+      synthportal generate --model model --rows 1000000 --given sex=F --given age=65..80 --out women.parquet
       synthportal generate --summary omop.json --public vocabulary/ --generator marginal --scale 2.5 --out omop.duckdb
     """
     from synthportal.cli import making, outputs, records
     from synthportal.cli.targets import Target
     from synthportal.cli.watching import part, progress
 
-    if (summary_file is None) == (data is None):
-        raise InputError("give either --summary or --data: what to generate from")
+    if sum(each is not None for each in (summary_file, model_folder, data)) != 1:
+        raise InputError("give one of --summary, --model and --data: what to generate from")
     if data is not None and public is not None:
-        raise InputError("--public goes with --summary: with --data the public tables are copied from there")
+        raise InputError("--public goes with --summary or --model: with --data the public tables are copied from there")
+    if model_folder is None and generator is None:
+        raise InputError("give --generator: which one (see synthportal generators)")
     wanted = making.rows_wanted(rows, MOST_ROWS)
-    info = making.generator_named(generator)
     target = Target.of(out, format_)
     with outputs.work_folder(target.path) as work, progress("generate") as watching:
-        summary: MetadataSummary | None
+        summary: MetadataSummary | None = None
+        model: FittedModel | None = None
         dataset, vocabularies = None, None
+        if model_folder is not None:
+            model = making.model_in(model_folder, generator, learning)
+            schema, generator = model.schema, model.generator
+        info = making.generator_named(generator or "")
+        if learning.asked and (info.needs != "data" or data is None):
+            raise InputError("--epsilon, --option and the like are for learning from --data with a generator that does")
         if summary_file is not None:
+            if info.needs == "data":
+                raise InputError(f'the generator "{info.name}" learns from records: give --data, or --model (see synthportal fit)')
             summary, schema = making.summary_in(summary_file, schema_file)
-            vocabularies = making.vocabularies(public, schema, work) if public else None
         if data is not None:
             chosen = policy_named(policy)
-            dataset = records.read(data, work, part(watching, 0.0, 0.4), schema=schema_in(schema_file) if schema_file else None)
+            dataset = records.read(data, work, part(watching, 0.0, 0.2), schema=schema_in(schema_file) if schema_file else None)
             copy = records.deidentified(dataset, work / "copy", records.run_key())
-            schema, summary = copy.schema, making.summary_for(info, copy, chosen, part(watching, 0.4, 0.6))
+            schema = copy.schema
+            if info.needs == "data":
+                model = making.fit(info.name, copy, chosen, learning, seed, part(watching, 0.2, 0.7))
+                schema = model.schema
+            else:
+                summary = making.summary_for(info, copy, chosen, part(watching, 0.2, 0.7))
             vocabularies = {t.name: copy.paths[t.name] for t in schema.tables if t.public}
+        elif public:
+            vocabularies = making.vocabularies(public, schema, work)
         target.check(schema)
         how_many = making.HowMany(wanted, scale)
         _, made = making.generate(
-            info, schema, summary, how_many, seed, work / "made", part(watching, 0.6, 0.95), public=vocabularies, workers=workers
+            info,
+            schema,
+            summary,
+            how_many,
+            seed,
+            work / "made",
+            part(watching, 0.7, 0.95),
+            public=vocabularies,
+            workers=workers,
+            model=model,
+            conditioning=conditioning,
         )
         count = sum(making.rows_in(path) for table, path in made.items() if not schema.table(table).public)
         target.publish(made, schema, work, part(watching, 0.95, 1.0))

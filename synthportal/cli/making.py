@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
@@ -20,8 +21,12 @@ from generators.registry import GENERATORS, GeneratorInfo, mechanism_for
 from generators.schema import DatasetSchema
 from generators.summarising.summarise import summarise
 from generators.summary import MetadataSummary
+from synthportal.cli.learning import Conditioning, Learning
 from synthportal.cli.options import parsed, schema_in
 from synthportal.cli.records import Deidentified
+
+if TYPE_CHECKING:
+    from generators.fitting.fitted import FitRecord, FittedModel
 
 
 def generator_named(name: str) -> GeneratorInfo:
@@ -29,6 +34,72 @@ def generator_named(name: str) -> GeneratorInfo:
     if name not in GENERATORS:
         raise InputError(f'--generator: there is no "{name}"; there are: {", ".join(sorted(GENERATORS))}')
     return GENERATORS[name]
+
+
+def learning_generator(name: str) -> GeneratorInfo:
+    """The generator called `name`, if it learns from records; InputError lists those that do."""
+    info = generator_named(name)
+    if info.needs != "data":
+        learning = ", ".join(sorted(n for n, each in GENERATORS.items() if each.needs == "data"))
+        raise InputError(f'--generator: "{name}" does not learn from records; these do: {learning}')
+    return info
+
+
+def fit(
+    generator: str,
+    copy: Deidentified,
+    policy: DisclosurePolicy,
+    learning: Learning,
+    seed: int,
+    progress: Progress,
+    *,
+    checkpoints: Path | None = None,
+) -> FittedModel:
+    """A model fitted to de-identified tables."""
+    from generators.fitting import estimator
+
+    return estimator.fit(
+        generator,
+        copy.paths,
+        copy.schema,
+        seed=seed,
+        progress=progress,
+        budget=learning.budget(),
+        options=learning.options,
+        policy=policy,
+        controls=learning.controls(),
+        checkpoint=checkpoints,
+    )
+
+
+def told(record: FitRecord) -> list[str]:
+    """What a fit found out about itself, in sentences: one about each table, and its notes."""
+    sentences = []
+    for name, table in record.tables.items():
+        found = table.membership
+        if found is not None:
+            area, low, high = (f"{found[part]:.0%}" for part in ("area", "low", "high"))
+            recognised = f"a person in it can be told from another in {area} of pairs ({low} to {high}; 50% is guessing)"
+        elif table.bound is not None:
+            recognised = (
+                f"a person in it can be told from another in at most {table.bound:.0%} of pairs (50% is guessing), whatever the attack"
+            )
+        else:
+            recognised = "how well a person in it can be recognised was not measured"
+        sentences.append(f'table "{name}": {recognised}')
+    return [*sentences, *record.notes]
+
+
+def model_in(folder: Path, generator: str | None, learning: Learning) -> FittedModel:
+    """The model in a folder. InputError when it is none, or of another generator than was named, or something is asked of its fit."""
+    from generators.fitting import files
+
+    if learning.asked:
+        raise InputError("--model was fitted already: give --epsilon, --option and the like to synthportal fit")
+    model = files.load(folder)
+    if generator is not None and generator != model.generator:
+        raise InputError(f'--generator: the model in {folder.name} is of "{model.generator}"')
+    return model
 
 
 def summary_text(summary: MetadataSummary, schema: DatasetSchema) -> str:
@@ -110,12 +181,32 @@ def generate(
     *,
     public: Mapping[str, Path] | None = None,
     workers: int | None = None,
+    model: FittedModel | None = None,
+    conditioning: Conditioning | None = None,
 ) -> tuple[Mechanism, dict[str, Path]]:
     """The mechanism, and the path of each synthetic table by name, under the new folder `out`; public tables among them where given.
 
-    workers: processes, None: as many as pay.
+    workers: processes, None: as many as pay. model: of a generator that learned from records; conditioning: what its rows must meet.
     """
     out.mkdir()
+    if model is not None:
+        mechanism = model.mechanism(given=conditioning.conditions() if conditioning else None)
+        made = registry.generate(
+            mechanism,
+            schema,
+            None,
+            how_many.rows,
+            seed,
+            out,
+            progress,
+            scale=how_many.scale,
+            public=public or None,
+            workers=workers,
+            model=model,
+        )
+        return mechanism, {file.table: file.path for file in made}
+    if conditioning:
+        raise InputError("--given, --balance and --oversample go with a generator that learns from records")
     mechanism = mechanism_for(info.name, schema, summary)
     seen, rows = summary if info.needs == "summary" else None, how_many.rows
     if how_many.scale is not None and rows is None and seen is None and summary is not None:

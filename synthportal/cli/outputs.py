@@ -81,12 +81,12 @@ def check_new_folder(out: Path) -> None:
         raise InputError(f"{out} exists already; choose a new folder, so that results of two runs are never mixed")
 
 
-def publish_folder(made: Path, out: Path) -> None:
-    """Give the finished folder `made` the name `out`, whole. InputError when `out` holds something already."""
+def publish_folder(made: Path, out: Path, *, private: bool = False) -> None:
+    """Give the finished folder `made` the name `out`, whole; private: for its owner alone. InputError when `out` holds something."""
     check_new_folder(out)
     for path in sorted(made.rglob("*")):
         _sync(path)
-    made.chmod(0o755 & ~_umask())
+    made.chmod(0o700 if private else 0o755 & ~_umask())
     made.rename(out)  # replaces an empty folder, in one step
     _sync(out.absolute().parent)
 

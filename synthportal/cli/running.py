@@ -7,6 +7,8 @@ import platform
 from dataclasses import replace
 from pathlib import Path
 
+from generators.errors import InputError
+from generators.fitting.fitted import FittedModel
 from generators.generating.plan import released_rows
 from generators.progress import Progress
 from generators.reading.dataset import Dataset, TableFile
@@ -28,7 +30,15 @@ def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> tuple
     given = schema_in(Path(settings.schema)) if settings.schema else None
     dataset = records.read(data, work, part(progress, *SHARES["read"]), schema=given, person=settings.person, whole=True)
     real, public = _sides(dataset, settings.seed, work, part(progress, *SHARES["split"]))
-    summary = summarise(real.train, real.schema, policy, progress=part(progress, *SHARES["summarise"]))
+    model: FittedModel | None = None
+    if info.needs == "data":
+        train = records.Deidentified(real.schema, real.train, {})
+        model = making.fit(info.name, train, policy, settings.learning, settings.seed, part(progress, *SHARES["summarise"]))
+        summary, real = model.summary, replace(real, schema=model.schema)
+    elif settings.learning.asked:
+        raise InputError(f'the generator "{info.name}" learns nothing from records; --epsilon, --option and the like are for those that do')
+    else:
+        summary = summarise(real.train, real.schema, policy, progress=part(progress, *SHARES["summarise"]))
     # Not the true number of train rows: the output's length is a figure that leaves, too.
     wanted = settings.rows or released_rows(real.schema, summary)
     mechanism, made = making.generate(
@@ -40,6 +50,7 @@ def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> tuple
         work / "made",
         part(progress, *SHARES["generate"]),
         public=public,
+        model=model,
     )
     judged = judging.judge(
         real,
@@ -67,6 +78,8 @@ def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> tuple
         "mechanism_digest": mechanism.digest,
         "passed": judged.passed,
     }
+    if model is not None:
+        record["fit"] = model.record.as_dict()
     (results / "run.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return judged, dataset
 
