@@ -15,9 +15,7 @@ import pyarrow as pa
 
 from generators.disclosure import DisclosurePolicy
 from generators.encoding.derived import Derived
-from generators.fitting.limits import limits
 from generators.rules import tree
-from generators.rules.discovery import candidates
 from generators.rules.meaning import Evaluation, check
 from generators.rules.tree import ParsedRule
 from generators.schema import Kind, Rule, TableSchema
@@ -38,6 +36,10 @@ def found(
     Without those about keys, those that hold by the way a column is computed, and those that say something of columns that are to be kept
     `apart`.
     """
+    # Here alone: these load the local engine, and whoever draws rows from a model is confined to what needs none.
+    from generators.fitting.limits import limits
+    from generators.rules.discovery import candidates
+
     rules = [c.rule for c in candidates(path, table, policy, further=limits) if c.holds == "always"]
     computed = [frozenset((d.column, *d.inputs)) for d in derived if not d.auxiliaries]
     kept = []
