@@ -24,7 +24,8 @@ from generators.errors import InputError
 from generators.fitting import context as contexts
 from generators.fitting.context import Context, Hanging
 from generators.fitting.controls import Controls
-from generators.fitting.fitted import FitRecord, FittedModel, FittedTable, TableRecord
+from generators.fitting.fitted import FitRecord, FittedModel, TableRecord
+from generators.fitting.fitted_table import FittedTable
 from generators.fitting.kept_rules import found
 from generators.fitting.memory import refuse_too_large
 from generators.fitting.private import fit_privately
@@ -199,6 +200,7 @@ class _Fit:
             options=self.options,
             policy=self.policy,
             watch=watch,
+            controls=self.controls,
             max_membership=self.budget.max_membership,
             reading=READING,
         )
@@ -233,14 +235,15 @@ class _Fit:
         ranks: dict[str, Any] = {}
         for number, (name, here) in enumerate(records.items()):
             self.watch.tick(READING * number / len(records), f"coding table {name}")
-            encoding, codes = _encoded(here, self.schema, self.policy)
+            apart = self.controls.apart_columns(here.place.table)
+            encoding, codes = _encoded(here, self.schema, self.policy, apart=apart)
             above = contexts.parent_of(here.place)
             above = above if above in coded else ""
             hung = hanging(arranged, records, name, {n: c.codes for n, c in coded.items()}, ranks)
             theirs = coded[above].encoding.parts if above else ()
             context = self._context(here, encoding, codes, hung, theirs)
             if encoding.parts:
-                kept = found(self.train[name], here.place.table, self.policy, encoding.derived)
+                kept = found(self.train[name], here.place.table, self.policy, encoding.derived, apart=apart)
                 coded[name] = _Coded(encoding, codes, hung, context, above, kept)
         if not coded:
             raise InputError("the tables have nothing but keys: there is nothing to learn; choose the generator structural")
@@ -346,13 +349,15 @@ class _Fit:
         return found.model
 
 
-def _encoded(here: Records, schema: DatasetSchema, policy: DisclosurePolicy, most: int | None = None) -> tuple[TableEncoding, Codes]:
+def _encoded(
+    here: Records, schema: DatasetSchema, policy: DisclosurePolicy, most: int | None = None, apart: frozenset[frozenset[str]] = frozenset()
+) -> tuple[TableEncoding, Codes]:
     issued = issued_columns(here.place, schema)
     table = without_keys(here.place.table, issued)
     rows, persons = here.rows.select(table.names), here.persons
     if most is not None and rows.num_rows > most:
         rows, persons = rows.slice(0, most), persons[:most]
-    encoding = learn(rows, table, policy, persons)
+    encoding = learn(rows, table, policy, persons, apart=apart)
     return encoding, encoding.encode(rows)
 
 

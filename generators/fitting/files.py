@@ -28,7 +28,8 @@ from generators.encoding.table import TableEncoding
 from generators.errors import InputError
 from generators.fitting.context import Context, alike_parts, parent_of, row_parts
 from generators.fitting.controls import Controls
-from generators.fitting.fitted import FitRecord, FittedModel, FittedTable
+from generators.fitting.fitted import FitRecord, FittedModel
+from generators.fitting.fitted_table import FittedTable
 from generators.generating.layout import layout
 from generators.learning.known import learned_generators, learner_of
 from generators.learning.model import Model, Saved

@@ -16,8 +16,10 @@ from generators.disclosure import DisclosurePolicy
 from generators.encoding.coded import CodedRows
 from generators.encoding.table import from_summary
 from generators.errors import InputError
-from generators.fitting.context import Context
-from generators.fitting.fitted import FittedTable, TableRecord
+from generators.fitting.context import Context, row_parts
+from generators.fitting.controls import Controls
+from generators.fitting.fitted import TableRecord
+from generators.fitting.fitted_table import FittedTable
 from generators.fitting.records import issued_columns, read, without_keys
 from generators.generating.layout import layout
 from generators.learning.choosing import choose
@@ -51,6 +53,7 @@ def fit_privately(
     options: Mapping[str, str],
     policy: DisclosurePolicy,
     watch: Watch,
+    controls: Controls,
     max_membership: float | None,
     reading: float,
 ) -> Private:
@@ -79,11 +82,22 @@ def fit_privately(
             continue
         part = ledger.part(1 / (len(left) - number), place.name)
         here = read(place, train[place.name])
-        rows = part.guarded(CodedRows(encoding.encode(here.rows.select(table.names)), encoding.parts, here.persons), figures.rows or 1)
+        context = Context(controls.order(place.name, encoding.parts))
+        parts, given = row_parts(context, encoding.parts, ())
+        codes = encoding.encode(here.rows.select(table.names))[:, context.order]
+        rows = CodedRows(codes, parts, here.persons, given, controls.apart_parts(place.name, parts))
         inner = watch.part(reading + number * share, share, f"learning {place.name}")
-        made = choose(learner, rows, seed=seed, options=options, watch=inner, ledger=part, max_membership=max_membership)
+        made = choose(
+            learner,
+            part.guarded(rows, figures.rows or 1),
+            seed=seed,
+            options=options,
+            watch=inner,
+            ledger=part,
+            max_membership=max_membership,
+        )
         watch.out_of_time |= inner.out_of_time
-        tables[place.name] = FittedTable(encoding, Context(tuple(range(len(encoding.parts)))), made.model, restricts=learner.restricts)
+        tables[place.name] = FittedTable(encoding, context, made.model, restricts=learner.restricts)
         told[place.name] = TableRecord(
             rows=figures.rows,
             persons=figures.persons or None,
