@@ -36,6 +36,9 @@ LEAST = 1e-4
 SURE = 60_000
 """Rows drawn before so small a share is believed."""
 
+AT_ONCE = 512
+"""Rows drawn at once where there is anything to draw: a call costs as much for a few."""
+
 MOST_EACH = 64
 """Rows drawn at once for one that is wanted."""
 
@@ -133,6 +136,7 @@ def settled(
         return codes, rows
     source, meeting = np.arange(count), ~lacks
     further, made, size, tried, met = [rows], [codes], count, count, int(meeting.sum())
+    will_do = count - int((lacks | bad).sum())
     waiting = np.flatnonzero(lacks | bad)
     turn = 0
     while len(waiting) and (turn < rounds or not meeting[waiting].all()):
@@ -143,13 +147,14 @@ def settled(
                 f"fewer than 1 in {round(1 / LEAST):,} rows meet the conditions (of {tried:,} drawn); ask for less, or fit the model again "
                 "with the conditioned columns first"
             )
-        each = int(np.clip(np.ceil(tried / max(1, met)), 1, MOST_EACH)) if turn else 1
+        each = int(np.clip(max(tried // max(1, will_do), AT_ONCE // len(waiting)), 1, MOST_EACH))
         places = np.repeat(waiting, each)
         new_codes, new_rows = draw(places)
         new_lacks, new_bad = _judged(missed, new_rows, places), _judged(broken, new_rows, places)
         tried, met = tried + len(places), met + int((~new_lacks).sum())
         # The first that will do stands for its place; where there is none yet, the first that at least meets the conditions.
         good = np.flatnonzero(~new_lacks & ~new_bad)
+        will_do += len(good)
         done, first = np.unique(places[good], return_index=True)
         source[done] = size + good[first]
         half = np.flatnonzero(~new_lacks & ~meeting[places])
