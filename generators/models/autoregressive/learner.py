@@ -10,17 +10,17 @@ import numpy.typing as npt
 
 from generators.encoding.coded import CodedRows, Part
 from generators.errors import InputError
-from generators.learning.ledger import PrivacyLedger
 from generators.learning.model import Cost, Saved
 from generators.learning.options import Option
 from generators.learning.watch import Watch
 from generators.models.autoregressive.drawing import Weights
-from generators.models.autoregressive.layout import LARGE, MEMBER, Layout, alike, drawing_order
+from generators.models.autoregressive.layout import LARGE, MANY, MEMBER, Layout, alike, drawing_order, neighbouring
 from generators.models.autoregressive.model import AutoregressiveModel, loaded
 from generators.models.autoregressive.settings import Settings
 from generators.models.autoregressive.tables import Table, TableChooser
 
 if TYPE_CHECKING:
+    from generators.learning.ledger import PrivacyLedger
     from generators.models.autoregressive.network import Network
 
 LEAST_ROWS = 60
@@ -129,6 +129,9 @@ def _layout(rows: CodedRows) -> tuple[Layout, list[npt.NDArray[np.int32]]]:
     sizes = [plain.input_size(number) for number in range(len(rows.parts))]
     groups = {}
     for number, part in enumerate(rows.parts):
+        if part.ordered and MANY < part.size <= LARGE:
+            groups[number] = neighbouring(part, columns[number])
+            continue
         if part.size <= LARGE:
             continue
         near = [
