@@ -11,7 +11,6 @@ import click
 from generators.errors import InputError
 
 if TYPE_CHECKING:
-    from generators.fitting.conditions import Conditions
     from generators.fitting.controls import Controls
     from generators.learning.options import Budget
 
@@ -150,12 +149,6 @@ class Conditioning:
 
     def __bool__(self) -> bool:
         return bool(self.given or self.balance or self.oversample)
-
-    def conditions(self) -> Conditions:
-        """As the generator takes it."""
-        from generators.fitting.conditions import Conditions
-
-        return Conditions(self.given, self.balance, self.oversample)
 
 
 _CONDITIONS = (

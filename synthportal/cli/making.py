@@ -190,7 +190,8 @@ def generate(
     """
     out.mkdir()
     if model is not None:
-        mechanism = model.mechanism(given=conditioning.conditions() if conditioning else None)
+        asked = conditioning or Conditioning()
+        mechanism = model.mechanism(given=asked.given, balance=asked.balance, oversample=asked.oversample)
         made = registry.generate(
             mechanism,
             schema,

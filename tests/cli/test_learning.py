@@ -12,7 +12,7 @@ import pytest
 from generators.learning.known import learned_generators
 from tests.cli.conftest import Run
 
-QUICK = {"autoregressive": {"epochs": "1"}, "synthvae": {"epochs": "1"}, "gan": {"epochs": "1"}}
+QUICK = {name: {"rounds": "1"} for name in ("autoregressive", "synthvae", "gan")}
 """Choices that make a fit short, where what matters is that it runs."""
 
 
