@@ -10,38 +10,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from generators.disclosure import DisclosurePolicy
 from generators.encoding import stored_form as form
 from generators.encoding.coded import Part
 from generators.encoding.conditions import Restriction
-from generators.encoding.people import People
-from generators.encoding.quantiles import NONE, Cells, cells
+from generators.encoding.heaps import rounded
+from generators.encoding.quantiles import Cells
 
 Values = npt.NDArray[Any]
 """(rows,) int64 or float64."""
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Truths = npt.NDArray[np.bool_]
-
-_MOST_EXACT = 200
-"""Most values that are all coded exactly."""
-_COVERED = 0.98
-"""Share of rows that exact values must cover for there to be no bins but for the rest."""
-_SPIKE = 0.01
-"""Share of rows from which on a value is coded by itself although the column has bins."""
-_FEWEST_BINNED = 50
-_COARSE, _FINE = 24, 16
-_ROUND = (1000, 500, 250, 100, 50, 25, 20, 10, 5, 2)
-_BROKEN = (1.0, 0.5, 0.25, 0.2, 0.125, 0.1, 0.0625, 0.05, 0.03125, 0.025, 0.02, 0.01)
-"""Grids that are looked for, the widest first."""
-_ON_GRID = 0.995
-_ROWS_A_COARSE, _ROWS_A_FINE = 20, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +34,8 @@ class Numbers:
 
     spikes: rising; cells: of all other values; fine: the first cell of each fine bin, and at the end the number of cells; coarse: the
     first fine bin of each coarse bin, and at the end the number of fine bins; sentinels: values with codes of their own; missing: whether
-    there is a code for it; step: the values in the cells are multiples of it, None: any.
+    there is a code for it; step: the values in the cells are multiples of it, None: any;
+    heaps: shares of values on ever wider grids, of those that few persons share.
     """
 
     spikes: Values
@@ -61,6 +46,7 @@ class Numbers:
     missing: bool
     decimals: int | None = None
     step: float | None = None
+    heaps: tuple[tuple[float, float], ...] = ()
     column: str = ""
 
     # --- codes
@@ -176,7 +162,9 @@ class Numbers:
             if self.fine_size > 1:
                 flat = np.minimum(flat + codes[rows, 1], self.coarse[coarse + 1] - 1)
             start, width = self._places if bounds is None else self._cut(bounds)
-            drawn = self.cells.at(start[flat] + rng.random(len(rows)) * width[flat])
+            drawn, stretch = self.cells.at(start[flat] + rng.random(len(rows)) * width[flat])
+            if self.heaps:
+                drawn[stretch] = rounded(drawn[stretch], self.heaps, rng)
             values[rows] = self._on_grid(drawn, bounds)
         return values, missing
 
@@ -255,6 +243,7 @@ class Numbers:
             "missing": self.missing,
             "decimals": self.decimals,
             "step": self.step,
+            "heaps": [list(heap) for heap in self.heaps],
         }
 
     @staticmethod
@@ -277,115 +266,15 @@ class Numbers:
         step = None if raw.get("step") is None else float(form.field(raw, "step", (int, float), column))
         if (step is not None and step <= 0) or (decimals is not None and not 0 <= decimals <= 30):
             raise form.refused(column, '"step" or "decimals" is out of range')
+        heaps = []
+        for heap in form.field(raw, "heaps", list, column):
+            pair = form.numbers({"heaps": heap}, "heaps", np.float64, column).tolist()
+            heaps.append((pair[0], pair[1]) if len(pair) == 2 else (0.0, 0.0))
+        if any(grid <= 0 or share <= 0 for grid, share in heaps):
+            raise form.refused(column, '"heaps" are out of range')
         sentinels = form.numbers(raw, "sentinels", dtype, column)
         missing = form.field(raw, "missing", bool, column)
-        read = Numbers(spikes, Cells(low, high, weight), fine, coarse, sentinels, missing, decimals, step, column)
+        read = Numbers(spikes, Cells(low, high, weight), fine, coarse, sentinels, missing, decimals, step, tuple(heaps), column)
         if not read.size:
             raise form.refused(column, "it has no values")
         return read
-
-
-def learn(
-    values: Values,
-    null: Truths | None,
-    persons: People,
-    policy: DisclosurePolicy,
-    *,
-    column: str,
-    decimals: int | None = None,
-    sentinels: Values | None = None,
-    placeholder: float = 0,
-) -> Numbers:
-    """How to code (rows,) values. sentinels: those that may have codes of their own. placeholder: what a column of no value holds."""
-    there = np.isfinite(values) if values.dtype == np.float64 else np.ones(len(values), np.bool_)
-    missing = False
-    if null is not None:
-        missing = persons.of(null).count >= policy.minimum
-        there &= ~null
-    own: list[Any] = []
-    for sentinel in () if sentinels is None else sentinels:
-        at = there & (values == sentinel)
-        if persons.of(at).count >= policy.minimum:
-            own.append(sentinel)
-        there &= ~at
-    kept, whose = values[there], persons.of(there)
-    spikes, made, fine, coarse, step = _binned(kept, whose, policy)
-    read_sentinels = np.array(own, dtype=values.dtype)
-    if not len(spikes) and len(coarse) < 2 and not own and not missing:
-        spikes = np.array([placeholder], dtype=values.dtype)
-    return Numbers(spikes, made, fine, coarse, read_sentinels, missing, decimals, step, column)
-
-
-def _binned(values: Values, persons: People, policy: DisclosurePolicy) -> tuple[Values, Cells, Ints, Ints, float | None]:
-    """(spikes, cells, fine, coarse, step)."""
-    found, place, counts = _distinct(values)
-    safe = persons.by_code(place, len(found)) >= policy.minimum
-    rows = len(values)
-    exact = int(safe.sum()) <= _MOST_EXACT and counts[safe].sum() >= _COVERED * rows
-    spiky = safe if exact else safe & (counts >= max(policy.minimum, _SPIKE * rows))
-    loose = np.flatnonzero(~safe[place])
-    binned = int(counts[~spiky].sum())
-    if binned < _FEWEST_BINNED and spiky.any():
-        return found[spiky], NONE, np.zeros(1, np.int64), np.zeros(1, np.int64), None
-    order = np.argsort(place[loose], kind="stable")
-    loose = loose[order]
-    atoms = safe & ~spiky
-    made = cells(found[atoms].astype(np.float64), counts[atoms], values[loose].astype(np.float64), persons.of(loose), policy)
-    fine, coarse = _bounds(made, binned)
-    return found[spiky], made, fine, coarse, _step(values, found[safe])
-
-
-def _distinct(values: Values) -> tuple[Values, Ints, Ints]:
-    """(different values, rising; the place of each row's among them; how many rows each has)."""
-    if values.dtype == np.int64 and len(values):
-        least, most = int(values.min()), int(values.max())
-        if most - least < 4 * len(values) + 1000:
-            counts = np.bincount(values - least)
-            there = np.flatnonzero(counts)
-            rank = np.cumsum(counts > 0) - 1
-            return there + least, rank[values - least], counts[there]
-    found, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return found, place, counts
-
-
-def _bounds(made: Cells, rows: int) -> tuple[Ints, Ints]:
-    """(first cell of each fine bin, first fine bin of each coarse bin), with the end of each: about equal weights."""
-    if not len(made):
-        return np.zeros(1, np.int64), np.zeros(1, np.int64)
-    bins = max(1, min(_COARSE, rows // _ROWS_A_COARSE))
-    parts = max(1, min(_FINE, rows // bins // _ROWS_A_FINE))
-    ends = _cuts(made.total, 0, len(made), bins)
-    fine, coarse = [0], [0]
-    for first, last in pairwise(ends):
-        fine += _cuts(made.total, first, last, parts)[1:]
-        coarse.append(len(fine) - 1)
-    return np.array(fine, np.int64), np.array(coarse, np.int64)
-
-
-def _cuts(total: Floats, first: int, last: int, pieces: int) -> list[int]:
-    """Cells first … last cut into at most `pieces` runs of about equal weight."""
-    wanted = np.linspace(total[first], total[last], pieces + 1)[1:-1]
-    at = np.searchsorted(total, wanted)
-    nearer = wanted - total[np.maximum(at - 1, 0)] < total[at] - wanted
-    inner = np.unique(at - nearer)
-    return [first, *(int(i) for i in inner if first < i < last), last]
-
-
-def _step(values: Values, safe: Values) -> float | None:
-    """The grid nearly all values lie on: what values that enough persons share have in common, else a round number; None: no grid."""
-    if len(values) < _FEWEST_BINNED:
-        return None
-    if values.dtype == np.int64:
-        common = [int(np.gcd.reduce(np.diff(safe)))] if len(safe) > 2 else []
-        for whole in (*common, *_ROUND):
-            if whole > 1 and (values % np.int64(whole) == 0).mean() >= _ON_GRID:
-                return float(whole)
-        return None
-    gaps = [float(np.diff(safe).min())] if len(safe) > 2 else []
-    for step in (*gaps, *_ROUND, *_BROKEN):
-        with np.errstate(over="ignore", invalid="ignore"):
-            ratio = values / step
-            away = np.abs(ratio - np.rint(ratio))
-        if (away < 1e-6).mean() >= _ON_GRID and np.abs(ratio).max() < 1e9:
-            return float(step)
-    return None

@@ -41,12 +41,13 @@ class Cells:
         """(cells + 1,): the weight before each cell, and all of it."""
         return np.concatenate([[0.0], np.cumsum(self.weight)])
 
-    def at(self, place: Floats) -> Floats:
-        """The values at these places, each from 0 to the whole weight."""
+    def at(self, place: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """(the values at these places, each from 0 to the whole weight; which of them lie in a stretch)."""
         cell = np.searchsorted(self.total, place, side="right") - 1
         np.clip(cell, 0, len(self.low) - 1, out=cell)
         part = np.clip((place - self.total[cell]) * self._per_weight[cell], 0.0, 1.0)
-        return self.low[cell] + part * self._width[cell]
+        width = self._width[cell]
+        return self.low[cell] + part * width, width > 0
 
     def place(self, value: float, *, after: bool) -> float:
         """The place of `value`; after: past the atom of just that value."""

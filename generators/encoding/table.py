@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from generators.counts.sentinels import sentinel_values
 from generators.disclosure import DisclosurePolicy
-from generators.encoding import categories, numbers, texts
+from generators.encoding import binning, categories, texts
 from generators.encoding.categories import Categories
 from generators.encoding.clocks import ClockColumn, ticks
 from generators.encoding.coded import Codes, Part
@@ -211,24 +211,24 @@ def _learned(array: pa.ChunkedArray, column: ColumnSchema, table: str, people: P
     if column.kind in (Kind.INTEGER, Kind.REAL) and column.storage in ("int64", "float64"):
         values, null = plain(array, column.storage)
         sentinels = None if own is None else plain(own, column.storage)[0]
-        coded = numbers.learn(values, null, people, policy, column=column.name, decimals=column.decimals, sentinels=sentinels)
+        coded = binning.learn(values, null, people, policy, column=column.name, decimals=column.decimals, sentinels=sentinels)
         return NumberColumn(column.name, column.storage, coded)
     if column.kind in (Kind.DATE, Kind.DATETIME) and column.storage in ("date32", "timestamp[us]"):
         values, null = moments(array)
         days = np.floor_divide(values, MICROSECONDS)
         sentinels = None if own is None else np.floor_divide(moments(own)[0], MICROSECONDS)
-        coded = numbers.learn(days, null, people, policy, column=column.name, sentinels=sentinels, placeholder=10_957)
+        coded = binning.learn(days, null, people, policy, column=column.name, sentinels=sentinels, placeholder=10_957)
         there = np.ones(len(values), np.bool_) if null is None else ~null
         clock = (values - days * MICROSECONDS)[there]
         unit = next((u for u in (MICROSECONDS, 60_000_000, 1_000_000, 1_000) if not (clock % u).any()), 1)
         if unit == MICROSECONDS:
             return MomentColumn(column.name, column.storage, coded, None, unit)
-        times = numbers.learn(clock // unit, None, people.of(there), policy, column=column.name)
+        times = binning.learn(clock // unit, None, people.of(there), policy, column=column.name)
         return MomentColumn(column.name, column.storage, coded, times, unit)
     if column.kind is Kind.TIME and column.storage == "string":
         pattern = column.format or "%H:%M"
         values, null = ticks(array, pattern)
-        return ClockColumn(column.name, pattern, numbers.learn(values, null, people, policy, column=column.name))
+        return ClockColumn(column.name, pattern, binning.learn(values, null, people, policy, column=column.name))
     if column.kind is Kind.FREE_TEXT and column.storage == "string":
         return texts.learn(array, column.name, people, policy, nullable=column.nullable)
     return categories.learn(array, column, people, policy)

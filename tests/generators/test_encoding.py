@@ -98,6 +98,16 @@ def test_decimals_and_grids_are_kept() -> None:
     assert np.allclose(np.array(weights) / pounds, np.rint(np.array(weights) / pounds), atol=1e-6)
 
 
+@pytest.mark.promise("coding.4")
+def test_values_that_some_people_round_more_than_others_stay_so() -> None:
+    rng = np.random.default_rng(0)
+    exact = rng.gamma(4, 600, 1500)
+    values = np.where(rng.random(1500) < 0.5, np.rint(exact / 100) * 100, np.rint(exact)).astype(np.int64)
+    values = values[values > 0]
+    back, _ = there_and_back(values, Kind.INTEGER, "int64")
+    assert (np.array(back) % 100 == 0).mean() == pytest.approx((values % 100 == 0).mean(), abs=0.05)
+
+
 @pytest.mark.promise("coding.5")
 def test_many_zeros_and_heavy_tails_keep_their_shares_and_quantiles() -> None:
     rng = np.random.default_rng(0)
