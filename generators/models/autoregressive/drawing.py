@@ -19,10 +19,12 @@ from generators.learning.model import Allowed
 from generators.models.autoregressive.layout import GROUP, MEMBER, WHOLE, Layout, code_of
 from generators.models.autoregressive.tables import Table
 
-TOGETHER = 8192
+TOGETHER = 4096
 """Rows that are drawn in one step: what they need stays in the processor's cache."""
 BELOW_ALL = np.float32(1 - 2**-22)
 """Keeps a draw from rounding up to the whole sum, which codes of no share at the end have too."""
+KIND = 2
+"""Rows of a kind, on average, from which on they are drawn together."""
 LARGEST_LOGIT = 60.0
 """Above this, exponentials are taken relative to the largest."""
 
@@ -54,10 +56,41 @@ class _Rows:
     groups: dict[int, Ints]
     count: npt.NDArray[np.int64]
 
-    def take(self, which: Ints) -> _Rows:
+    def take(self, which: Ints, into: Floats | None = None) -> _Rows:
         inputs = {part: codes[which] for part, codes in self.inputs.items()}
         groups = {part: codes[which] for part, codes in self.groups.items()}
-        return _Rows(self.context[which], inputs, groups, np.ones(len(which), dtype=np.int64))
+        context = self.context.take(which, axis=0, out=into, mode="clip")
+        return _Rows(context, inputs, groups, np.ones(len(which), dtype=np.int64))
+
+    def part(self, first: int, last: int) -> _Rows:
+        inputs = {part: codes[first:last] for part, codes in self.inputs.items()}
+        groups = {part: codes[first:last] for part, codes in self.groups.items()}
+        return _Rows(self.context[first:last], inputs, groups, self.count[first:last])
+
+
+class _Memory:
+    """Memory that the steps of one drawing share: fresh memory costs more than what is computed in it."""
+
+    def __init__(self, layout: Layout, width: int, units: int) -> None:
+        most = max(head.size for head in layout.heads)
+        self._context, self._embedded = (np.empty((TOGETHER, width), dtype=np.float32) for _ in range(2))
+        self._hidden = np.empty(TOGETHER * units, dtype=np.float32)
+        self._codes, self._products = (np.empty(TOGETHER * most, dtype=np.float32) for _ in range(2))
+
+    def context(self, rows: int) -> Floats:
+        return self._context[:rows]
+
+    def embedded(self, rows: int) -> Floats:
+        return self._embedded[:rows]
+
+    def hidden(self, rows: int, units: int) -> Floats:
+        return self._hidden[: rows * units].reshape(rows, units)
+
+    def codes(self, codes: int, rows: int) -> Floats:
+        return self._codes[: codes * rows].reshape(codes, rows)
+
+    def products(self, codes: int, rows: int) -> Floats:
+        return self._products[: codes * rows].reshape(codes, rows)
 
 
 class Drawing:
@@ -80,18 +113,19 @@ class Drawing:
     def rows(self, given: Codes, random: np.random.Generator, allowed: Allowed | None) -> Codes:
         """One row for each row of `given`: int32 (rows, generated parts)."""
         result = np.empty((len(given), len(self.layout.parts) - self.layout.given), dtype=np.int32)
-        masks = self._masks(allowed)
+        masks, memory = self._masks(allowed), self._memory()
+        kinds, head, which = None, 0, np.zeros(0, dtype=np.int64)
         if not self.layout.given:
-            kinds, head = self._kinds(len(given), random, masks)
+            kinds, head = self._kinds(len(given), random, masks, memory)
             which = random.permutation(np.repeat(np.arange(len(kinds.count)), kinds.count))
-        else:
-            kinds, head = self._context(given), 0
-            which = np.arange(len(given))
         for at in range(0, len(given), TOGETHER):
-            rows = kinds.take(which[at : at + TOGETHER])
+            if kinds is None:
+                rows = self._context(given[at : at + TOGETHER], memory)
+            else:
+                rows = kinds.take(which[at : at + TOGETHER], memory.context(min(TOGETHER, len(given) - at)))
             for number in range(head, len(self.heads)):
-                shares = self._shares_of(number, rows, masks)
-                self._drawn(number, rows, _inverted(shares, random))
+                shares = self._shares_of(number, rows, masks, memory)
+                self._drawn(number, rows, _inverted(shares, random), memory)
             for part in range(self.layout.given, len(self.layout.parts)):
                 drawn = rows.inputs[part]
                 size = self.layout.parts[part].size
@@ -100,6 +134,10 @@ class Drawing:
                 )
         return result
 
+    def _memory(self) -> _Memory:
+        units = max((inward.shape[1] for inward in self.weights.inward if inward is not None), default=1)
+        return _Memory(self.layout, len(self._empty), units)
+
     def starts(self, codes: Codes) -> npt.NDArray[np.float64]:
         """(rows, given parts and the first generated ones, none of which refines another) → log-likelihood of these given those."""
         rest = np.zeros((len(codes), len(self.layout.parts) - codes.shape[1]), dtype=np.int32)
@@ -107,47 +145,60 @@ class Drawing:
 
     def surprise(self, codes: Codes, parts: int | None = None) -> npt.NDArray[np.float64]:
         """The negative log-likelihood of each row in nats. parts: of so many parts alone, the first; those that refine come later."""
-        result = np.zeros(len(codes))
+        result, memory = np.zeros(len(codes)), self._memory()
         for at in range(0, len(codes), TOGETHER):
             here = codes[at : at + TOGETHER]
-            rows = self._context(here[:, : self.layout.given])
+            rows = self._context(here[:, : self.layout.given], memory)
             columns = self.layout.inputs(here)
             for number, head in enumerate(self.heads):
                 if parts is not None and head.part >= parts:
                     break
                 target = self.layout.target(head, columns[head.part])
-                logits = self._logits_of(number, rows).astype(np.float64)
+                logits = self._logits_of(number, rows, memory).astype(np.float64)
                 top = logits.max(axis=0)
                 total = top + np.log(np.exp(logits - top).sum(axis=0))
                 said = target >= 0
                 picked = logits[np.maximum(target, 0), np.arange(len(here))] - total
                 result[at : at + TOGETHER] -= np.where(said, picked, 0.0)
-                self._drawn(number, rows, np.maximum(target, 0))
+                self._drawn(number, rows, np.maximum(target, 0), memory)
         return result
 
-    def _context(self, given: Codes) -> _Rows:
-        rows = _Rows(np.repeat(self._empty[None], len(given), axis=0), {}, {}, np.ones(len(given), dtype=np.int64))
+    def _context(self, given: Codes, memory: _Memory) -> _Rows:
+        """At most `TOGETHER` rows that are given."""
+        context = memory.context(len(given))
+        context[:] = self._empty
+        rows = _Rows(context, {}, {}, np.ones(len(given), dtype=np.int64))
         for part in range(self.layout.given):
-            self._added(rows, part, given[:, part].astype(np.int32))
+            self._added(rows, part, given[:, part].astype(np.int32), memory)
         return rows
 
-    def _kinds(self, count: int, random: np.random.Generator, masks: dict[int, npt.NDArray[np.bool_]]) -> tuple[_Rows, int]:
+    def _kinds(
+        self, count: int, random: np.random.Generator, masks: dict[int, npt.NDArray[np.bool_]], memory: _Memory
+    ) -> tuple[_Rows, int]:
         """As many heads as pay are drawn for kinds of rows; also the first head that is not."""
         rows = _Rows(self._empty[None].copy(), {}, {}, np.array([count], dtype=np.int64))
-        for number, head in enumerate(self.heads):
-            if len(rows.count) * head.size > count:
+        for number in range(len(self.heads)):
+            if KIND * len(rows.count) > count:
                 return rows, number
-            shares = self._shares_of(number, rows, masks).T.astype(np.float64)
-            drawn = random.multinomial(rows.count, shares / shares.sum(axis=1, keepdims=True))
-            kind, code = np.nonzero(drawn)
-            counts = drawn[kind, code]
-            rows = rows.take(kind)
-            rows.count = counts
-            self._drawn(number, rows, code)
+            kinds, codes, counts = [], [], []
+            for at in range(0, len(rows.count), TOGETHER):
+                here = rows.part(at, at + TOGETHER)
+                shares = self._shares_of(number, here, masks, memory).T.astype(np.float64)
+                drawn = random.multinomial(here.count, shares / shares.sum(axis=1, keepdims=True))
+                kind, code = np.nonzero(drawn)
+                kinds.append(kind + at)
+                codes.append(code)
+                counts.append(drawn[kind, code])
+            rows = rows.take(np.concatenate(kinds))
+            rows.count = np.concatenate(counts)
+            code = np.concatenate(codes)
+            for at in range(0, len(code), TOGETHER):
+                self._drawn(number, rows.part(at, at + TOGETHER), code[at : at + TOGETHER], memory)
+            self._drawn(number, rows, code, None)
         return rows, len(self.heads)
 
-    def _drawn(self, number: int, rows: _Rows, code: Ints) -> None:
-        """A head's codes become part of the rows."""
+    def _drawn(self, number: int, rows: _Rows, code: Ints, memory: _Memory | None) -> None:
+        """A head's codes become part of the rows; of their context too, where there is memory for it (for `TOGETHER` rows)."""
         head = self.heads[number]
         if head.what == GROUP:
             rows.groups[head.part] = code
@@ -158,35 +209,36 @@ class Drawing:
         if part.of is not None and part.within is not None:
             above = rows.inputs[part.of]
             code = np.where((above >= part.within[0]) & (above < part.within[1]), code, part.size)
-        self._added(rows, head.part, code, number < self._last)
+        self._added(rows, head.part, code, memory if number < self._last else None)
 
-    def _added(self, rows: _Rows, part: int, code: Ints, seen: bool = True) -> None:
+    def _added(self, rows: _Rows, part: int, code: Ints, memory: _Memory | None) -> None:
         rows.inputs[part] = code
         if part in self.layout.groups:
             rows.groups[part] = self.layout.group(part, code)
-        if seen:
-            rows.context += self._embedding.take(code + self._starts[part], axis=0)
+        if memory is not None:
+            rows.context += self._embedding.take(code + self._starts[part], axis=0, out=memory.embedded(len(code)), mode="clip")
 
-    def _logits_of(self, number: int, rows: _Rows) -> Floats:
-        """(codes, rows): the logarithms of shares, up to what is the same for all codes."""
-        table = self.weights.tables[number]
-        lines = self._lines(table, rows)
-        logits = self._logits[number].take(lines, axis=1)
+    def _logits_of(self, number: int, rows: _Rows, memory: _Memory) -> Floats:
+        """(codes, rows): the logarithms of shares, up to what is the same for all codes; in shared memory."""
+        table, head, count = self.weights.tables[number], self.heads[number], len(rows.count)
+        logits = memory.codes(head.size, count)
+        self._logits[number].take(self._lines(table, rows), axis=1, out=logits, mode="clip")
         inward, outward = self.weights.inward[number], self.weights.outward[number]
         if inward is None or outward is None:
             return logits
-        head = self.heads[number]
-        context = rows.context
+        context, embedded = rows.context, memory.embedded(count)
         if self.weights.apart[number]:
-            context = np.repeat(self._empty[None], len(rows.count), axis=0)
+            context = np.repeat(self._empty[None], count, axis=0)
             for part in self.layout.order[: self.layout.order.index(head.part)]:
                 if part not in self.weights.apart[number]:
                     context += self._embedding.take(rows.inputs[part] + self._starts[part], axis=0)
         if head.what == MEMBER:
-            context = context + self._embedding.take(rows.groups[head.part] + self._starts[-1 - head.part], axis=0)
-        hidden = context @ inward
+            self._embedding.take(rows.groups[head.part] + self._starts[-1 - head.part], axis=0, out=embedded, mode="clip")
+            embedded += context
+            context = embedded
+        hidden = np.matmul(context, inward, out=memory.hidden(count, inward.shape[1]))
         np.maximum(hidden, 0, out=hidden)
-        logits += outward @ hidden.T
+        logits += np.matmul(outward, hidden.T, out=memory.products(head.size, count))
         return logits
 
     def _lines(self, table: Table, rows: _Rows) -> Ints:
@@ -194,20 +246,21 @@ class Drawing:
             return np.zeros(len(rows.count), dtype=np.intp)
         return table.row([(rows.groups if parent.group else rows.inputs)[parent.part] for parent in table.parents])
 
-    def _shares_of(self, number: int, rows: _Rows, masks: dict[int, npt.NDArray[np.bool_]]) -> Floats:
-        """(codes, rows): shares, not yet summing to one."""
+    def _shares_of(self, number: int, rows: _Rows, masks: dict[int, npt.NDArray[np.bool_]], memory: _Memory) -> Floats:
+        """(codes, rows): shares, not yet summing to one; in shared memory."""
         ready = self._shares[number]
         if ready is not None:
-            shares = ready.take(self._lines(self.weights.tables[number], rows), axis=1)
+            shares = memory.codes(self.heads[number].size, len(rows.count))
+            ready.take(self._lines(self.weights.tables[number], rows), axis=1, out=shares, mode="clip")
         else:
-            shares = self._logits_of(number, rows)
+            shares = self._logits_of(number, rows, memory)
             if shares.max(initial=0.0) > LARGEST_LOGIT:
                 shares -= shares.max(axis=0)
             np.exp(shares, out=shares)
         part = self.heads[number].part
-        return self._restricted(number, rows, shares, masks[part]) if part in masks else shares
+        return self._restricted(number, rows, shares, masks[part], memory) if part in masks else shares
 
-    def _restricted(self, number: int, rows: _Rows, shares: Floats, mask: npt.NDArray[np.bool_]) -> Floats:
+    def _restricted(self, number: int, rows: _Rows, shares: Floats, mask: npt.NDArray[np.bool_], memory: _Memory) -> Floats:
         """Shares of the codes that are allowed. A group counts with what of it is allowed."""
         head = self.heads[number]
         if head.what == WHOLE:
@@ -219,20 +272,20 @@ class Drawing:
                 open_ = members[rows.groups[head.part]].T
             else:
                 open_ = members.any(axis=1)[:, None]
-                shares = shares * self._allowed_of_group(number, rows, members)
+                shares = shares.copy() * self._allowed_of_group(number, rows, members, memory)
         shares = np.where(open_, shares, np.float32(0))
         none = shares.sum(axis=0) <= 0
         if none.any():
             shares[:, none] = np.broadcast_to(open_, shares.shape)[:, none]
         return shares
 
-    def _allowed_of_group(self, number: int, rows: _Rows, members: npt.NDArray[np.bool_]) -> Floats:
+    def _allowed_of_group(self, number: int, rows: _Rows, members: npt.NDArray[np.bool_], memory: _Memory) -> Floats:
         """(groups, rows): of each group the share of its members that are allowed."""
         part = self.heads[number].part
         result = np.zeros((len(members), len(rows.count)), dtype=np.float32)
         for group in np.flatnonzero(members.any(axis=1)):
             rows.groups[part] = np.full(len(rows.count), group)
-            logits = self._logits_of(number + 1, rows)
+            logits = self._logits_of(number + 1, rows, memory)
             shares = np.exp(logits - logits.max(axis=0))
             result[group] = shares[members[group]].sum(axis=0) / shares.sum(axis=0)
         return result
@@ -251,7 +304,8 @@ def _inverted(shares: Floats, random: np.random.Generator) -> npt.NDArray[np.int
     drawn = np.zeros(shares.shape[1], dtype=np.uint8)
     if len(shares) == 1:
         return drawn.astype(np.intp)
-    np.cumsum(shares, axis=0, out=shares)
+    for line, before in zip(shares[1:], shares[:-1], strict=True):
+        line += before
     least = random.random(shares.shape[1], dtype=np.float32)
     least *= shares[-1] * BELOW_ALL
     under = np.empty(shares.shape[1], dtype=np.bool_)

@@ -117,8 +117,8 @@ def _settings(rows: int, options: Mapping[str, str]) -> Settings:
     if restraint == AUTO:
         restraint = "1" if rows < 5_000 else "0"
     drop, decay = ((0.0, 0.01), (0.2, 0.1), (0.35, 0.3), (0.5, 1.0))[int(restraint)]
-    batch = int(min(2048, max(64, 1 << int(np.log2(max(64, rows / 40))))))
-    rounds = int(options["rounds"]) or (40 if rows < 5_000 else 10 if rows < 100_000 else 6)
+    batch = min(2048, max(64, 1 << int(np.log2(max(64, rows / 32)))))
+    rounds = int(float(options["rounds"])) or (16 if rows < 5_000 else 5 if rows < 100_000 else 4)
     return Settings(embedding, hidden, rounds, batch, rate=4e-3, drop=drop, decay=decay)
 
 
