@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -126,11 +126,15 @@ class GenerateForm(forms.Form):
         options: Mapping[str, Sequence[Option]] | None = None,
         columns: Sequence[str] = (),
         persons: int = 0,
+        only_private: Collection[str] = (),
         **kwargs: Any,
     ) -> None:
-        """options: of each method that learns; columns: those of the request, for pairs kept apart; persons: in train."""
+        """options: of each method that learns; columns: those of the request, for pairs kept apart; persons: in train; only_private:
+        methods that learn with differential privacy or not at all.
+        """
         super().__init__(*args, **kwargs)
         self.several, self.options, self.columns = several, dict(options or {}), set(columns)
+        self.only_private = set(only_private)
         if several:
             self.fields["rows"].label = "How many people?"
             self.fields["rows"].help_text = "So many rows, too, in every table that refers to no other. Leave this or the next empty."
@@ -217,6 +221,8 @@ class GenerateForm(forms.Form):
         for name, options in self.options.items():
             for option in options:
                 self._check(cleaned, name, option)
+        if cleaned.get("generator") in self.only_private and "epsilon" not in self.errors and cleaned.get("epsilon") is None:
+            self.add_error("epsilon", "This method learns with this guarantee alone: say how much ε, for example 1.")
         return cleaned
 
     def _check(self, cleaned: dict[str, Any], generator: str, option: Option) -> None:

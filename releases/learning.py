@@ -39,6 +39,8 @@ class Learning:
             raise InputError(f"the seed of the learning must be from 0 to {MAX_SEED}")
         if self.budget.private and not learner.private:
             raise InputError(f"the method {generator} cannot learn with differential privacy; choose another method, or leave ε empty")
+        if not self.budget.private and getattr(learner, "only_private", False):
+            raise InputError(f"the method {generator} learns with differential privacy alone; say how much ε, for example 1")
         if self.budget.private and self.budget.max_membership is not None:
             raise InputError("ε bounds what can be told about anybody; leave the limit on being recognised empty")
         if self.apart and not learner.limits:

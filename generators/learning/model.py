@@ -79,7 +79,7 @@ class Learner(Protocol):
     limits: ClassVar[bool]
     """Whether it obeys `CodedRows.apart`; one that does not raises InputError when there are any."""
     private: ClassVar[bool]
-    """Whether it can be fitted under a `PrivacyLedger`."""
+    """Whether it can be fitted under a `PrivacyLedger`; one that cannot be fitted without says so by `only_private = True`."""
 
     @staticmethod
     def fit(

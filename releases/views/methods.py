@@ -36,6 +36,11 @@ def options_of(name: str) -> Sequence[Option] | None:
         return None
 
 
+def only_private(names: Collection[str]) -> list[str]:
+    """Those of the methods that learn with differential privacy or not at all."""
+    return [name for name in names if GENERATORS[name].needs == "data" and getattr(learner_of(name), "only_private", False)]
+
+
 def usable() -> list[str]:
     """Names of the methods that can be used here."""
     return [name for name, info in GENERATORS.items() if info.needs != "data" or (info.installed and options_of(name) is not None)]

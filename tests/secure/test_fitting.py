@@ -219,6 +219,8 @@ def test_what_a_fit_spends_is_charged_to_the_budget_of_the_source_and_refused_be
     people, source, request = world.people, world.source, draft(world)
     with pytest.raises(InputError, match="cannot learn with differential privacy"):
         learn(world, request, "copula", learning=STRICT)
+    with pytest.raises(InputError, match="say how much ε"):
+        learn(world, request, "dp-marginals")
     with pytest.raises(Refused, match="no budget is set"):
         learn(world, request, "dp-marginals", learning=STRICT)
     proposal = ledger.propose_budget(people.steward, source, epsilon=1.5, delta=1e-5, summaries=None)
@@ -314,6 +316,8 @@ def test_every_method_is_shown_in_plain_words_with_what_it_takes_here_and_sensib
     assert wrong.status_code == 422
     for words in ("Write two columns of this request in each line", "is a number from 1 to 1000", '<details class="nhsuk-details" open>'):
         assert words in wrong.content.decode(), words
+    strict = client.post(where, sent | {"generator": "dp-marginals", "max_membership": ""})
+    assert "say how much ε, for example 1" in strict.content.decode()
     assert client.post(where, sent | {"option-copula-least": "20"}).status_code == 302
     run = request.runs.get()
     assert run.kind == Run.Kind.FIT

@@ -42,6 +42,8 @@ class DpMarginals:
     restricts: ClassVar[bool] = True
     limits: ClassVar[bool] = True
     private: ClassVar[bool] = True
+    only_private: ClassVar[bool] = True
+    """It learns under a `PrivacyLedger` or not at all."""
 
     @staticmethod
     def fit(
