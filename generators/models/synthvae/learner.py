@@ -17,10 +17,10 @@ from generators.models.segments import Floats
 from generators.models.synthvae.leading import shares, tables
 from generators.models.synthvae.mixture import Mixture, fitted, standard
 from generators.models.synthvae.model import VaeModel, loaded, stored
+from generators.models.synthvae.settings import Settings
 
 if TYPE_CHECKING:
     from generators.learning.ledger import PrivacyLedger
-    from generators.models.synthvae.training import Settings
 
 LEAST_ROWS = 50
 STEPS = 700
@@ -124,8 +124,6 @@ class SynthVae:
 
 
 def _settings(rows: int, options: Mapping[str, str]) -> Settings:
-    from generators.models.synthvae.training import Settings
-
     batch = int(min(512, max(32, 2 ** int(np.log2(max(1, rows) / 40)))))
     rounds = int(float(options["rounds"])) or int(np.clip(round(STEPS * batch / max(1, rows)), 5, 40))
     return Settings(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from generators.encoding.coded import CodedRows
 from generators.learning.watch import Watch
 from generators.models.segments import Floats
 from generators.models.synthvae.network import Autoencoder
+from generators.models.synthvae.settings import Settings
 from generators.models.training_state import Adam, State, copied, put, state_arrays, taken_up
 
 PATIENCE = 3
@@ -24,31 +25,6 @@ WARMING = 0.5
 numbers (S. Bowman et al., Generating sentences from a continuous space, 2016)."""
 EVALUATED = 8_000
 """Rows held out that are looked at after each round, at most."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """divergence: how much the divergence of the hidden numbers from N(0, I) counts (β of I. Higgins et al., ICLR 2017).
-
-    published: the loss of SynthVAE as published: the cross-entropies' mean over the batch, and the divergences' sum over it.
-    """
-
-    width: int
-    latent: int
-    rounds: int
-    batch: int
-    divergence: float
-    published: bool = False
-    rate: float = 4e-3
-    decay: float = 1e-4
-
-    def losses(self, network: torch.nn.Module, codes: Tensor, noise: Tensor, divergence: float) -> tuple[Tensor, Tensor]:
-        """(rows,) what is made small, and (rows,) the same with the divergence counted as in the end."""
-        told, apart = network(codes, noise)
-        if self.published:
-            loss = told / len(codes) + apart
-            return loss, loss
-        return told + divergence * apart, told + self.divergence * apart
 
 
 class Training:
