@@ -16,6 +16,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,7 @@ class PrivateTraining:
             wrapped.enable_hooks()
 
 
+@lru_cache(maxsize=256)
 def spent_by(share: float, noise: float, steps: int) -> Curve:
     """By order of `ORDERS`: Rényi differential privacy of so many steps."""
     return np.asarray(compute_rdp(q=share, noise_multiplier=noise, steps=steps, orders=list(ORDERS)), dtype=np.float64)

@@ -6,7 +6,7 @@ Source: R. McKenna, D. Sheldon and G. Miklau, Graphical-model based estimation a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -119,11 +119,15 @@ def _first(tree: JunctionTree, tables: Sequence[Measured], homes: Sequence[int],
                 potentials[home] = potentials[home] + table
             return potentials
     # Π single × Π pair ÷ its margins, of noisy tables cleaned one by one: on a tree that is near the answer already.
-    for m, home in zip(tables, homes, strict=True):
+    for m, home in sorted(zip(tables, homes, strict=True), key=lambda each: len(each[0].parts)):
         if len(m.parts) == 1 and m.parts[0] in done:
             continue
-        done.update(m.parts if len(m.parts) == 1 else ())
         table = _cleaned(m)
+        for part in set(m.parts) - done if len(m.parts) > 1 else ():
+            alone = replace(m, groups=m.groups and (m.groups[m.parts.index(part)],))
+            own = np.log(marginal(table, m.parts, (part,)))
+            potentials[home] = potentials[home] + spread(alone.to_codes(own), (part,), tree.cliques[home])
+        done.update(m.parts)
         ratio = np.log(table)
         for part in m.parts if len(m.parts) > 1 else ():
             ratio = ratio - spread(np.log(marginal(table, m.parts, (part,))), (part,), m.parts)
