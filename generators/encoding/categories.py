@@ -194,6 +194,8 @@ def coded(array: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> tuple[npt.NDA
         whole = whole.cast(whole.type.value_type)
     if whole.type != kind:
         whole = pc.cast(whole, kind)
+    if pa.types.is_floating(kind):
+        whole = pc.if_else(pc.is_finite(whole), whole, pa.scalar(None, kind))
     null = whole.is_null().to_numpy(zero_copy_only=False) if whole.null_count else None
     if pa.types.is_boolean(kind):
         return pc.fill_null(whole, False).to_numpy(zero_copy_only=False).astype(np.int32), pa.array([False, True]), null

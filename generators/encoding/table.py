@@ -213,17 +213,19 @@ def _learned(array: pa.ChunkedArray, column: ColumnSchema, table: str, people: P
         sentinels = None if own is None else plain(own, column.storage)[0]
         coded = binning.learn(values, null, people, policy, column=column.name, decimals=column.decimals, sentinels=sentinels)
         return NumberColumn(column.name, column.storage, coded)
-    if column.kind in (Kind.DATE, Kind.DATETIME) and column.storage in ("date32", "timestamp[us]"):
+    if column.storage in ("date32", "timestamp[us]"):
         values, null = moments(array)
         days = np.floor_divide(values, MICROSECONDS)
         sentinels = None if own is None else np.floor_divide(moments(own)[0], MICROSECONDS)
         coded = binning.learn(days, null, people, policy, column=column.name, sentinels=sentinels, placeholder=10_957)
         there = np.ones(len(values), np.bool_) if null is None else ~null
         clock = (values - days * MICROSECONDS)[there]
-        unit = next((u for u in (MICROSECONDS, 60_000_000, 1_000_000, 1_000) if not (clock % u).any()), 1)
+        whose = people.of(there)
+        # what fewer than the minimum of persons have (a second among minutes) does not show in the unit either
+        unit = next((u for u in (MICROSECONDS, 60_000_000, 1_000_000, 1_000) if whose.of(clock % u != 0).count < policy.minimum), 1)
         if unit == MICROSECONDS:
             return MomentColumn(column.name, column.storage, coded, None, unit)
-        times = binning.learn(clock // unit, None, people.of(there), policy, column=column.name)
+        times = binning.learn(clock // unit, None, whose, policy, column=column.name)
         return MomentColumn(column.name, column.storage, coded, times, unit)
     if column.kind is Kind.TIME and column.storage == "string":
         pattern = column.format or "%H:%M"
