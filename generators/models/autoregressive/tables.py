@@ -19,7 +19,9 @@ FOLDS = 4
 STRENGTHS = (1.0, 4.0, 16.0, 64.0, 256.0)
 """Of the smoothing, in rows."""
 CELLS = 1_500_000
-"""The most a table may have."""
+"""The most a table may have,"""
+CELLS_A_ROW = 12
+"""and the most for each row there is to count: of more, nearly all would hold fewer than the least persons."""
 LOOKED_AT = 30_000
 """Rows by which parents are compared first."""
 LEAST_GAIN = 1e-3
@@ -111,6 +113,7 @@ class TableChooser:
         rows = len(self.persons)
         self._few = np.sort(random.choice(rows, LOOKED_AT, replace=False)) if rows > 2 * LOOKED_AT else np.arange(rows)
         self._groups = {part: self.layout.group(part, self.columns[part]) for part in self.layout.groups}
+        self._most_cells = min(CELLS, CELLS_A_ROW * rows)
         self._alone = len(np.unique(self.persons)) == rows
 
     def table(self, head: Head, most: int) -> tuple[Table, npt.NDArray[np.float32]]:
@@ -135,7 +138,7 @@ class TableChooser:
         for _ in range(most):
             tried: list[tuple[float, float, Floats, Source]] = []
             for source in self._candidates(head):
-                if source in parents or np.prod([s.size for s in (*parents, source)], dtype=float) * head.size > CELLS:
+                if source in parents or np.prod([s.size for s in (*parents, source)], dtype=float) * head.size > self._most_cells:
                     continue
                 tried.append((*self._counts(target, few, [*parents, source], head.size).best(behind), source))
             if not tried:

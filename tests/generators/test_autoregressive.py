@@ -1,0 +1,275 @@
+"""The flagship: what it learns of coded rows, and that it can be given, restricted, kept apart, stopped, resumed, stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations, product
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from generators.encoding.coded import CodedRows, Part
+from generators.errors import Cancelled, InputError
+from generators.learning.ledger import PrivacyLedger
+from generators.learning.model import Saved
+from generators.learning.options import chosen
+from generators.learning.watch import Watch
+from generators.models.autoregressive.learner import Autoregressive
+from generators.models.autoregressive.model import AutoregressiveModel
+from tests.generators.coded_rows import PARTS, coded
+
+ROWS = coded(3000)
+HELD_OUT = coded(600, seed=1)
+
+
+def fitted(rows: CodedRows = ROWS, watch: Watch | None = None, held_out: CodedRows | None = None, **options: str) -> AutoregressiveModel:
+    given = chosen(Autoregressive.OPTIONS, {"rounds": "4", **options})
+    return Autoregressive.fit(rows, seed=1, options=given, watch=watch or Watch(), held_out=held_out)
+
+
+def nothing(rows: int) -> npt.NDArray[np.int32]:
+    return np.zeros((rows, 0), dtype=np.int32)
+
+
+def drawn(model: AutoregressiveModel, rows: int = 20_000, **more: object) -> npt.NDArray[np.int32]:
+    return model.sample(nothing(rows), np.random.default_rng(3), **more)  # type: ignore[arg-type]
+
+
+def of_two(dependent: float = 0.9, rows: int = 3000, apart: frozenset[tuple[int, int]] = frozenset()) -> CodedRows:
+    """Two columns that are equal in a share of the rows."""
+    rng = np.random.default_rng(0)
+    one = rng.integers(0, 2, rows)
+    two = np.where(rng.random(rows) < dependent, one, 1 - one)
+    parts = (Part("a", "value", 2), Part("b", "value", 2))
+    return CodedRows(np.stack([one, two], axis=1).astype(np.int32), parts, np.arange(rows), apart=apart)
+
+
+def of_many(rows: int = 4000) -> CodedRows:
+    """A kind, one of 300 codes that hang on it, and one of 40 ordered codes that hangs on it too."""
+    rng = np.random.default_rng(2)
+    kind = rng.integers(0, 3, rows)
+    many = np.minimum(299, kind * 100 + rng.geometric(0.05, rows))
+    ordered = np.clip(rng.normal(12 + 8 * kind, 4, rows).round(), 0, 39).astype(int)
+    parts = (Part("kind", "value", 3), Part("many", "value", 300), Part("ordered", "value", 40, ordered=True, ordered_codes=(0, 40)))
+    return CodedRows(np.stack([kind, many, ordered], axis=1).astype(np.int32), parts, np.arange(rows))
+
+
+def distance(one: npt.NDArray[np.int32], other: npt.NDArray[np.int32], size: int) -> float:
+    """Total variation between two samples of codes."""
+    first, second = (np.bincount(codes, minlength=size) / len(codes) for codes in (one, other))
+    return float(np.abs(first - second).sum() / 2)
+
+
+@pytest.fixture(scope="module")
+def model() -> AutoregressiveModel:
+    return fitted(held_out=HELD_OUT)
+
+
+@pytest.fixture(scope="module")
+def many() -> AutoregressiveModel:
+    return fitted(of_many())
+
+
+@pytest.mark.promise("flagship.1")
+def test_how_columns_go_together_is_learned(model: AutoregressiveModel) -> None:
+    codes = drawn(model)
+    for i, j in combinations(range(len(PARTS)), 2):
+        size = PARTS[i].size * PARTS[j].size
+        real, made = (table[:, i] * PARTS[j].size + table[:, j] for table in (ROWS.codes, codes))
+        assert distance(real, made, size) < 0.05
+    refined = (codes[:, 1] >= 0) & (codes[:, 1] < 8)
+    assert not codes[~refined, 2].any()
+
+
+@pytest.mark.promise("flagship.1")
+def test_columns_of_many_values_hang_on_others_too(many: AutoregressiveModel) -> None:
+    rows, codes = of_many().codes, drawn(many)
+    for column, least in ((1, 0.95), (2, 0.0)):
+        size = int(rows[:, column].max()) + 1
+        assert distance(rows[:, column], codes[:, column], size) < 0.1
+        if least:
+            assert (codes[:, column] // 100 == codes[:, 0]).mean() > least
+    means = [codes[codes[:, 0] == kind, 2].mean() for kind in range(3)]
+    assert means == pytest.approx([12, 20, 28], abs=1)
+
+
+@pytest.mark.promise("flagship.2")
+def test_how_likely_a_row_is_is_told_exactly(model: AutoregressiveModel) -> None:
+    every = np.array(list(product(*(range(part.size) for part in PARTS))), dtype=np.int32)
+    every = every[(every[:, 1] < 8) | (every[:, 2] == 0)]
+    assert np.exp(-model.surprise(every)).sum() == pytest.approx(1, abs=1e-4)
+    often = np.array([[0, 4, 1, 2, 0]], dtype=np.int32)
+    share = (drawn(model, 200_000) == often).all(axis=1).mean()
+    assert share == pytest.approx(float(np.exp(-model.surprise(often))[0]), rel=0.1)
+
+
+@pytest.mark.promise("flagship.3")
+def test_the_same_seed_gives_the_same_bytes(model: AutoregressiveModel) -> None:
+    again = fitted(held_out=HELD_OUT).saved()
+    assert again.facts == model.saved().facts
+    assert {name: array.tobytes() for name, array in again.arrays.items()} == {n: a.tobytes() for n, a in model.saved().arrays.items()}
+    assert drawn(model).tobytes() == drawn(model).tobytes()
+
+
+@pytest.mark.promise("flagship.3")
+def test_a_fit_that_was_stopped_goes_on_to_the_same_bytes(model: AutoregressiveModel, tmp_path: Path) -> None:
+    def stop(stage: str, done: float) -> None:
+        if "round 2" in stage:
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        fitted(watch=Watch(stop, folder=tmp_path, key="k"), held_out=HELD_OUT)
+    rounds: list[str] = []
+    watch = Watch(lambda stage, done: rounds.append(stage), folder=tmp_path, key="k")
+    again = fitted(watch=watch, held_out=HELD_OUT).saved()
+    assert not any("round 1 " in stage for stage in rounds)
+    assert {name: array.tobytes() for name, array in again.arrays.items()} == {n: a.tobytes() for n, a in model.saved().arrays.items()}
+
+
+@pytest.mark.promise("flagship.4")
+def test_restricted_columns_are_drawn_as_the_model_has_them_without_the_others(model: AutoregressiveModel) -> None:
+    female = np.array([False, True, False])
+    restricted, free = drawn(model, allowed={0: female}), drawn(model, 60_000)
+    assert (restricted[:, 0] == 1).all()
+    for column in range(1, len(PARTS)):
+        assert distance(restricted[:, column], free[free[:, 0] == 1, column], PARTS[column].size) < 0.03
+
+
+@pytest.mark.promise("flagship.4")
+@pytest.mark.parametrize("column", [1, 2])
+def test_columns_drawn_in_two_steps_are_restricted_exactly(many: AutoregressiveModel, column: int) -> None:
+    mask = np.zeros(many.layout.parts[column].size, dtype=np.bool_)
+    mask[[3, 11, 12, 17]] = True
+    free = drawn(many, 100_000)
+    free = free[mask[free[:, column]]]
+    codes = many.sample(nothing(20_000), np.random.default_rng(5), {0: np.array([True, False, False]), column: mask})
+    assert mask[codes[:, column]].all()
+    assert distance(codes[:, column], free[free[:, 0] == 0, column], len(mask)) < 0.06
+
+
+@pytest.mark.promise("flagship.4")
+def test_rows_are_drawn_given_their_context() -> None:
+    model = fitted(replace(of_two(), given=1))
+    given = np.random.default_rng(0).integers(0, 2, (10_000, 1)).astype(np.int32)
+    made = model.sample(given, np.random.default_rng(1))
+    assert made.shape == (10_000, 1)
+    assert (made == given).mean() == pytest.approx(0.9, abs=0.02)
+    with pytest.raises(ValueError, match="is given 1 parts"):
+        model.sample(nothing(5), np.random.default_rng(1))
+
+
+@pytest.mark.promise("flagship.5")
+def test_columns_kept_apart_are_not_learned_together() -> None:
+    together, apart = fitted(of_two()), fitted(of_two(apart=frozenset({(0, 1)})))
+    alike = [(codes[:, 0] == codes[:, 1]).mean() for codes in (drawn(together), drawn(apart))]
+    assert alike == pytest.approx([0.9, 0.5], abs=0.03)
+    assert not apart.weights.tables[1].parents
+
+
+@pytest.mark.promise("flagship.6")
+def test_a_stored_model_draws_the_same_rows(model: AutoregressiveModel, many: AutoregressiveModel) -> None:
+    for each in (model, many):
+        again = Autoregressive.load(each.saved(), each.layout.parts, each.layout.given)
+        assert drawn(again).tobytes() == drawn(each).tobytes()
+        assert again.surprise(drawn(each, 50)).tobytes() == each.surprise(drawn(each, 50)).tobytes()
+
+
+def _without(saved: Saved) -> Saved:
+    return Saved(saved.facts, {name: array for name, array in saved.arrays.items() if name != "table.1"})
+
+
+def _not_a_number(saved: Saved) -> Saved:
+    return Saved(saved.facts, {**saved.arrays, "embedding": np.full_like(saved.arrays["embedding"], np.nan)})
+
+
+def _shorter(saved: Saved) -> Saved:
+    return Saved(saved.facts, {**saved.arrays, "table.0": saved.arrays["table.0"][:, :-1]})
+
+
+def _doubles(saved: Saved) -> Saved:
+    return Saved(saved.facts, {name: array.astype(np.float64) for name, array in saved.arrays.items()})
+
+
+def _later_parent(saved: Saved) -> Saved:
+    return Saved({**saved.facts, "tables": [[[4, False, 2]], *saved.facts["tables"][1:]]}, saved.arrays)
+
+
+def _no_facts(saved: Saved) -> Saved:
+    return Saved({}, saved.arrays)
+
+
+@pytest.mark.promise("flagship.6")
+@pytest.mark.parametrize("edit", [_without, _not_a_number, _shorter, _doubles, _later_parent, _no_facts])
+def test_a_model_that_was_edited_is_refused(model: AutoregressiveModel, edit: Callable[[Saved], Saved]) -> None:
+    with pytest.raises(InputError, match="edited or damaged"):
+        Autoregressive.load(edit(model.saved()), PARTS, 0)
+
+
+@pytest.mark.promise("flagship.7")
+def test_too_few_rows_are_refused_with_their_number() -> None:
+    with pytest.raises(InputError, match=r"45 rows are too few .* at least 60"):
+        fitted(ROWS.take(np.arange(45)), held_out=HELD_OUT)
+
+
+@pytest.mark.promise("flagship.7")
+def test_it_says_that_it_has_no_differential_privacy() -> None:
+    given = chosen(Autoregressive.OPTIONS, {})
+    with pytest.raises(InputError, match="no differential privacy"):
+        Autoregressive.fit(ROWS, seed=0, options=given, watch=Watch(), ledger=PrivacyLedger(1.0, 1e-6, 1))
+
+
+@pytest.mark.promise("flagship.8")
+def test_it_stops_where_it_is_told_to_and_when_time_is_up() -> None:
+    told: list[float] = []
+
+    def stop(stage: str, done: float) -> None:
+        told.append(done)
+        if done > 0.2:
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        fitted(watch=Watch(stop), held_out=HELD_OUT)
+    assert max(told) < 0.5
+    late = Watch(seconds=1e-6)
+    model = fitted(watch=late, held_out=HELD_OUT)
+    assert late.out_of_time
+    assert drawn(model, 10).shape == (10, len(PARTS))
+
+
+@pytest.mark.promise("flagship.8")
+def test_a_loss_that_is_lost_keeps_the_last_good_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    from generators.models.autoregressive import learner
+
+    usual = learner._settings
+    monkeypatch.setattr(learner, "_settings", lambda rows, options: replace(usual(rows, options), rate=1e30))
+    codes = drawn(fitted(held_out=HELD_OUT))
+    assert distance(codes[:, 3], ROWS.codes[:, 3], PARTS[3].size) < 0.05
+
+
+@pytest.mark.promise("flagship.9")
+def test_no_count_of_fewer_than_the_least_persons_is_kept() -> None:
+    rng = np.random.default_rng(0)
+    one = rng.integers(0, 2, 1000)
+    two = np.zeros(1000, dtype=int)
+    persons = np.arange(1000)
+    few = np.flatnonzero(one == 1)[:200]
+    two[few], persons[few] = 1, np.arange(200) % 4
+    parts = (Part("a", "value", 2), Part("b", "value", 2))
+    rows = CodedRows(np.stack([one, two], axis=1).astype(np.int32), parts, np.unique(persons, return_inverse=True)[1])
+    shares = [fitted(rows, size="none", least=least, held_out=rows).weights.tables[1].log_shares for least in ("5", "4")]
+    assert np.exp(shares[0][-1, 1]) < 0.1
+    assert np.exp(shares[1][-1, 1]) > 0.3
+
+
+@pytest.mark.promise("flagship.10")
+def test_plainer_settings_are_ever_smaller_and_end() -> None:
+    options = chosen(Autoregressive.OPTIONS, {})
+    steps = []
+    while (plainer := Autoregressive.plainer(options, len(steps) + 1)) is not None:
+        assert chosen(Autoregressive.OPTIONS, plainer) == dict(plainer)
+        steps.append(Autoregressive.cost(2000, PARTS, plainer).seconds)
+    assert len(steps) >= 5
+    assert steps == sorted(steps, reverse=True)
