@@ -6,7 +6,7 @@ that keep the rules; the few that never fit are mended by `generators.rules.enfo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,12 +73,17 @@ class Keeper:
     def broken(self, rows: pa.Table) -> Bools:
         """(rows,) Whether a row breaks one of the rules. Rules about columns that `rows` lacks are not looked at."""
         bad = np.zeros(rows.num_rows, dtype=np.bool_)
+        for _, broken in self.broken_by(rows):
+            bad |= broken
+        return bad
+
+    def broken_by(self, rows: pa.Table) -> Iterator[tuple[tuple[str, ...], Bools]]:
+        """(columns, which rows break it) of each rule."""
         there = set(rows.column_names)
         rules = [rule for rule in self.rules if there.issuperset(rule.columns)]
         if not rules or not rows.num_rows:
-            return bad
+            return
         whole = Evaluation(rules[0], rows, self.table)
         for rule in rules:
             broken = whole.condition(rule.condition).false
-            bad |= broken if rule.where is None else broken & whole.condition(rule.where).true
-        return bad
+            yield rule.columns, broken if rule.where is None else broken & whole.condition(rule.where).true
