@@ -26,6 +26,7 @@ _COVERED = 0.98
 _SPIKE = 0.01
 """Share of rows from which on a value is coded by itself although the column has bins."""
 _FEWEST_BINNED = 50
+_LARGEST = 1e300
 _COARSE, _FINE = 24, 16
 _ROUND = (1000, 500, 250, 100, 50, 25, 20, 10, 5, 2)
 _BROKEN = (1.0, 0.5, 0.25, 0.2, 0.125, 0.1, 0.0625, 0.05, 0.03125, 0.025, 0.02, 0.01)
@@ -101,7 +102,9 @@ def _binned(values: Values, persons: People, policy: DisclosurePolicy) -> tuple[
     order = np.argsort(place[loose], kind="stable")
     loose = loose[order]
     atoms = safe & ~spiky
-    made = cells(found[atoms].astype(np.float64), counts[atoms], values[loose].astype(np.float64), persons.of(loose), policy)
+    # the widths of stretches must be numbers, too
+    between = np.clip(values[loose].astype(np.float64), -_LARGEST, _LARGEST)
+    made = cells(found[atoms].astype(np.float64), counts[atoms], between, persons.of(loose), policy)
     fine, coarse = _bounds(made, binned)
     return found[spiky], made, fine, coarse, _step(values, found[safe])
 

@@ -116,7 +116,8 @@ class Columns:
             else:
                 known = value.data[value.valid]
                 fits = (d for d in range(7) if np.allclose(np.round(known, d), known, rtol=1e-12, atol=10.0 ** (-d - 6)))
-                found[name] = next(fits, None)
+                with np.errstate(over="ignore", invalid="ignore"):  # numbers near the largest there are cannot be rounded
+                    found[name] = next(fits, None)
         return found
 
     def enough(self, rows: Bools, times: int = 1) -> bool:

@@ -202,7 +202,7 @@ class Numbers:
         if self.spikes.dtype == np.int64:
             drawn = np.clip(np.rint(drawn), -(2.0**62), 2.0**62)
         elif self.decimals is not None:
-            drawn = np.round(drawn, self.decimals)
+            drawn = to_decimals(drawn, self.decimals)
         if bounds is not None:
             drawn = np.clip(drawn, *bounds)
         return drawn.astype(self.spikes.dtype) + 0
@@ -278,3 +278,9 @@ class Numbers:
         if not read.size:
             raise form.refused(column, "it has no values")
         return read
+
+
+def to_decimals(values: Floats, decimals: int) -> Floats:
+    """The values with so many decimals; those so large that they have none as they are."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(np.abs(values) < 2.0**53, np.round(values, decimals), values)

@@ -26,6 +26,7 @@ from generators.encoding.clocks import labels, ticks
 from generators.encoding.coded import Part
 from generators.encoding.columns import MICROSECONDS, first_moment, last_moment, moments, plain
 from generators.encoding.conditions import Restriction, Wanted, spans, unmet
+from generators.encoding.numbers import to_decimals
 from generators.schema import ColumnSchema, Kind, TableSchema
 from generators.summary_parts import ColumnSummary, TableSummary
 
@@ -173,7 +174,7 @@ class ReleasedSteps:
             values = np.clip(values, *bounds).astype(values.dtype)
         if self.unit == "number":
             if self.decimals is not None and self.storage == "float64":
-                values = np.round(values, self.decimals)
+                values = to_decimals(values, self.decimals)
             return pa.array(values, mask=null)
         if self.unit == "tick":
             known = pa.array(labels(self.pattern), pa.string())
