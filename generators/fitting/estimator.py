@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,28 +17,26 @@ import numpy as np
 
 from generators.digests import digest
 from generators.disclosure import POLICIES, DisclosurePolicy
-from generators.encoding.coded import CodedRows, Codes
-from generators.encoding.table import TableEncoding, learn
+from generators.encoding.coded import CodedRows
 from generators.errors import InputError
 from generators.fitting import context as contexts
-from generators.fitting.context import Context, Hanging
+from generators.fitting.choices import Choice, chosen_or_kept, strongest
+from generators.fitting.coding import CodedTable, context_of, encoded
 from generators.fitting.controls import Controls
 from generators.fitting.fitted import FitRecord, FittedModel, TableRecord
 from generators.fitting.fitted_table import FittedTable
 from generators.fitting.kept_rules import found
 from generators.fitting.memory import refuse_too_large
 from generators.fitting.private import fit_privately
-from generators.fitting.records import Records, constant, hanging, issued_columns, read, without_keys
-from generators.fitting.telling import telling
+from generators.fitting.records import Records, hanging, read
 from generators.generating.layout import Layout, layout
-from generators.learning.choosing import Chosen, choose
 from generators.learning.known import learned_generators, learner_of
 from generators.learning.ledger import PrivacyLedger, ledger_of
 from generators.learning.model import Cost, Learner, Model
 from generators.learning.options import Budget, chosen
 from generators.learning.watch import Watch
 from generators.progress import Progress, silent
-from generators.schema import DatasetSchema, Rule
+from generators.schema import DatasetSchema
 from generators.summarising.summarise import summarise
 from generators.summary import MetadataSummary
 
@@ -97,7 +94,7 @@ def estimate(
         if place.name not in train:
             continue
         here = read(place, train[place.name])
-        encoding, _ = _encoded(here, schema, policy, SAMPLE)
+        encoding, _ = encoded(here, schema, policy, SAMPLE)
         sizes[place.name] = len(encoding.parts)
         if not encoding.parts:
             continue
@@ -125,18 +122,6 @@ def skeleton(train: Mapping[str, Path], schema: DatasetSchema, policy: Disclosur
         {t.name: train[t.name] for t in reduced.tables if not t.public and t.name in train}, reduced, policy, progress=progress
     )
     return replace(made, schema_digest=schema.digest)
-
-
-@dataclass(frozen=True)
-class _Coded:
-    """A table ready to be learned."""
-
-    encoding: TableEncoding
-    codes: Codes
-    hanging: Hanging
-    context: Context
-    above: str
-    kept: tuple[Rule, ...]
 
 
 @dataclass
@@ -230,51 +215,27 @@ class _Fit:
             controls=self.controls,
         )
 
-    def _coded(self, arranged: Layout, records: Mapping[str, Records]) -> dict[str, _Coded]:
-        coded: dict[str, _Coded] = {}
+    def _coded(self, arranged: Layout, records: Mapping[str, Records]) -> dict[str, CodedTable]:
+        coded: dict[str, CodedTable] = {}
         ranks: dict[str, Any] = {}
         for number, (name, here) in enumerate(records.items()):
             self.watch.tick(READING * number / len(records), f"coding table {name}")
             apart = self.controls.apart_columns(here.place.table)
-            encoding, codes = _encoded(here, self.schema, self.policy, apart=apart)
+            encoding, codes = encoded(here, self.schema, self.policy, apart=apart)
             above = contexts.parent_of(here.place)
             above = above if above in coded else ""
             hung = hanging(arranged, records, name, {n: c.codes for n, c in coded.items()}, ranks)
             theirs = coded[above].encoding.parts if above else ()
-            context = self._context(here, encoding, codes, hung, theirs)
+            order = self.controls.order(name, encoding.parts)
+            context = context_of(here, encoding, codes, hung, theirs, order=order, policy=self.policy, seed=self.seed)
             if encoding.parts:
                 kept = found(self.train[name], here.place.table, self.policy, encoding.derived, apart=apart)
-                coded[name] = _Coded(encoding, codes, hung, context, above, kept)
+                coded[name] = CodedTable(encoding, codes, hung, context, above, kept)
         if not coded:
             raise InputError("the tables have nothing but keys: there is nothing to learn; choose the generator structural")
         return coded
 
-    def _context(self, here: Records, encoding: TableEncoding, codes: Codes, hung: Hanging, above: Any) -> Context:
-        """Which columns are alike in rows that belong together, and which given parts tell anything."""
-        own = encoding.parts
-        every = self.controls.order(here.place.name, own)
-        alike: tuple[int, ...] = ()
-        repeated = len(np.unique(here.persons[hung.before >= 0])) if hung.together else 0
-        if repeated >= self.policy.minimum:
-            same = {c for c in here.rows.column_names if c in {p.column for p in own} and constant(here.rows, c, hung)}
-            alike = tuple(n for n in every if own[n].column in same)
-        numbers = tuple(hung.numbers)
-        vary = [n for n in every if own[n].size > 1]
-        parent_parts = tuple(n for n in range(len(above)) if above[n].size > 1)
-        whole = Context(every, (), parent_parts, tuple(vary) if hung.together else (), numbers)
-        given = contexts.given_codes(whole, own, above, hung, codes)
-        sizes = [p.size for p in contexts.given_parts(whole, own, above)]
-        tells = set(telling(given, sizes, codes, [p.size for p in own], here.persons, self.seed))
-        parent = tuple(n for n in whole.parent if n in tells)
-        first = len(whole.parent)
-        # What is alike is given anyway; of the row before only the rest can tell more.
-        before = tuple(n for i, n in enumerate(whole.before) if first + i in tells and n not in alike)
-        first += len(whole.before)
-        kept = tuple(n for i, n in enumerate(numbers) if first + i in tells)
-        parent, before = _with_coarse(parent, above), _with_coarse(before, own)
-        return Context(tuple(n for n in every if n not in alike), alike, parent, before, kept)
-
-    def _key(self, coded: Mapping[str, _Coded]) -> None:
+    def _key(self, coded: Mapping[str, CodedTable]) -> None:
         """What checkpoints belong to: all that decides the model."""
         if self.watch.folder is None:
             return
@@ -287,7 +248,7 @@ class _Fit:
         told = [self.generator, version, self.schema.digest, self.policy.as_dict(), self.controls.as_dict(), asdict(self.budget)]
         self.watch.key = digest([*told, dict(self.options), self.seed, content.hexdigest(), _libraries()])
 
-    def _cost(self, coded: Mapping[str, _Coded]) -> dict[str, Cost]:
+    def _cost(self, coded: Mapping[str, CodedTable]) -> dict[str, Cost]:
         found = {}
         held = sum(each.codes.nbytes for each in coded.values())
         for name, each in coded.items():
@@ -297,14 +258,20 @@ class _Fit:
         return found
 
     def _learned(
-        self, name: str, each: _Coded, tables: Mapping[str, FittedTable], persons: Any, summary: MetadataSummary, bar: tuple[float, float]
+        self,
+        name: str,
+        each: CodedTable,
+        tables: Mapping[str, FittedTable],
+        persons: Any,
+        summary: MetadataSummary,
+        bar: tuple[float, float],
     ) -> tuple[FittedTable, TableRecord]:
         own, context = each.encoding.parts, each.context
         above = tables[each.above].encoding.parts if each.above else ()
         given = contexts.given_codes(context, own, above, each.hanging, each.codes)
         start, share = bar
         of_alike: Model | None = None
-        made: list[Chosen] = []
+        made: list[Choice] = []
         if context.alike:
             leaders = np.flatnonzero(each.hanging.rank == 0)
             parts, first = contexts.alike_parts(context, own, above)
@@ -324,67 +291,28 @@ class _Fit:
             rows=told.rows,
             persons=told.persons or None,
             options=made[-1].options,
-            tried=tuple(_trial(t) for c in made for t in c.tried),
-            membership=_most(made),
-            bound=max((c.bound for c in made if c.bound is not None), default=None),
-            epochs=tuple((e.number, _finite(e.loss), _finite(e.held_out)) for e in made[-1].epochs),
-            stopped="time was up" if any(c.out_of_time for c in made) else "",
+            tried=tuple({**trial, "membership": self._rounded(trial["membership"])} for choice in made for trial in choice.tried),
+            membership=self._rounded(strongest(made)),
+            epochs=made[-1].epochs,
+            stopped="time was up" if any(choice.out_of_time for choice in made) else "",
             given=tuple(p.column for p in parts[: first - len(context.alike)]),
             alike=tuple(dict.fromkeys(own[n].column for n in context.alike)),
         )
         return FittedTable(each.encoding, context, model, of_alike, above, each.kept, self.learner.restricts), record
 
-    def _chosen(self, name: str, rows: CodedRows, made: list[Chosen], bar: tuple[float, float]) -> Model:
+    def _rounded(self, membership: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """With the numbers of persons as they may be told."""
+        if membership is None:
+            return None
+        return {**membership, **{side: self.policy.released(int(membership[side])) for side in ("members", "others")}}
+
+    def _chosen(self, name: str, rows: CodedRows, made: list[Choice], bar: tuple[float, float]) -> Model:
         part = self.watch.part(bar[0], bar[1], f"learning {name}")
-        found = choose(
-            self.learner,
-            rows,
-            seed=self.seed,
-            options=self.options,
-            watch=part,
-            max_membership=self.budget.max_membership,
-        )
+        most = self.budget.max_membership
+        model, choice = chosen_or_kept(self.learner, rows, seed=self.seed, options=self.options, watch=part, max_membership=most)
         self.watch.out_of_time |= part.out_of_time
-        made.append(found)
-        return found.model
-
-
-def _encoded(
-    here: Records, schema: DatasetSchema, policy: DisclosurePolicy, most: int | None = None, apart: frozenset[frozenset[str]] = frozenset()
-) -> tuple[TableEncoding, Codes]:
-    issued = issued_columns(here.place, schema)
-    table = without_keys(here.place.table, issued)
-    rows, persons = here.rows.select(table.names), here.persons
-    if most is not None and rows.num_rows > most:
-        rows, persons = rows.slice(0, most), persons[:most]
-    encoding = learn(rows, table, policy, persons, apart=apart)
-    return encoding, encoding.encode(rows)
-
-
-def _with_coarse(chosen_parts: tuple[int, ...], parts: Any) -> tuple[int, ...]:
-    """With the parts on which the chosen ones hang."""
-    found = set(chosen_parts)
-    for n in sorted(found, reverse=True):
-        above = parts[n].of
-        while above is not None:
-            found.add(above)
-            above = parts[above].of
-    return tuple(sorted(found))
-
-
-def _trial(trial: Any) -> dict[str, Any]:
-    membership = None if trial.membership is None else asdict(trial.membership)
-    return {"options": dict(trial.options), "held_out": _finite(trial.held_out), "membership": membership}
-
-
-def _most(made: list[Chosen]) -> dict[str, Any] | None:
-    """The membership of the model that remembers most."""
-    known = [c.membership for c in made if c.membership is not None]
-    return asdict(max(known, key=lambda m: m.area)) if known else None
-
-
-def _finite(number: float | None) -> float | None:
-    return None if number is None or not math.isfinite(number) else float(number)
+        made.append(choice)
+        return model
 
 
 def _libraries() -> dict[str, str]:

@@ -29,6 +29,8 @@ from generators.summary import MetadataSummary
 if TYPE_CHECKING:
     from generators.fitting.files import Pieces
 
+LEAST_ROWS = 10_000
+"""Rows of one partition, at least."""
 CODES = 12_000_000
 """Codes of one partition, at most: wide tables are made in smaller ones."""
 
@@ -118,7 +120,7 @@ class FittedModel:
     def partition_rows(self) -> int:
         """Rows of one partition: fewer of wide tables, so that memory stays flat."""
         widest = max((len(t.encoding.parts) for t in self.tables.values()), default=1)
-        return max(10_000, min(PARTITION, CODES // max(1, widest)))
+        return max(LEAST_ROWS, min(PARTITION, CODES // max(1, widest)))
 
     def mechanism(
         self,

@@ -49,6 +49,8 @@ class RowsOfTables:
         if place.name not in self._mend:
             self._mend[place.name] = _mending(place.table, table.kept)
         fewer = self._mend[place.name](rows, rng)
+        again = recomputed(table.encoding.derived, fewer)
+        fewer = again if keeper.broken(again).sum() <= keeper.broken(fewer).sum() else fewer
         return fewer if keeper.broken(fewer).sum() < keeper.broken(rows).sum() else rows
 
     def _computed(self, table: FittedTable, keeper: Keeper, rows: pa.Table) -> pa.Table:

@@ -17,11 +17,13 @@ import pytest
 
 from generators import registry
 from generators.errors import Cancelled, InputError
+from generators.fitting.estimator import fit
 from generators.generating.delivery import PostgresqlSchema, to_csv, to_duckdb, to_postgresql
 from generators.generating.partition import make_partition, partition_numbers
 from generators.registry import generate, mechanism_for, planned
 from generators.schema import ColumnSchema, DatasetSchema, Kind
 from tests.generators.hospital import SCHEMA, SUMMARY, concepts
+from tests.generators.learned_world import CLINIC, world
 
 WANTED = {"person": 400, "ward": 12}
 TYPED = DatasetSchema(
@@ -180,3 +182,18 @@ def test_spark_makes_the_same_rows(spark, monkeypatch):
 def test_generating_needs_neither_spark_nor_postgresql():
     program = "import sys; import generators.registry, generators.generating.delivery; print({'pyspark', 'psycopg'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+@pytest.mark.slow
+@pytest.mark.promise("learned.4")
+def test_spark_makes_the_rows_of_a_learned_generator(spark, tmp_path, monkeypatch):
+    from generators.generating.spark import frame
+
+    monkeypatch.setattr("generators.fitting.fitted.PARTITION", 400)
+    monkeypatch.setattr("generators.fitting.fitted.LEAST_ROWS", 1)
+    clinic = world(tmp_path / "clinic", CLINIC)
+    fitted = fit("copula", clinic.train, clinic.schema)
+    plan = fitted.plan(200, 7)
+    here = pa.concat_tables([p["visit"] for p in fitted.sample(200, 7)]).sort_by("visit_id").to_pylist()
+    assert [r.asDict() for r in frame(spark, plan, "visit", fitted).orderBy("visit_id").collect()] == here
+    assert len(plan.parts) > 1
