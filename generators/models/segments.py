@@ -69,3 +69,19 @@ def piece(saved: Saved, name: str, *shape: int) -> Floats:
     if any(want not in (-1, have) for want, have in zip(shape, found.shape, strict=True)) or not np.isfinite(found).all():
         raise InputError(EDITED.format(name))
     return found
+
+
+def tables_of(saved: Saved, parts: Sequence[Part], given: int) -> dict[int, tuple[int, Floats]]:
+    """By number of a generated part the earlier part its scores also hang on, and what that adds."""
+    tables = {}
+    leaders = saved.facts.get("leaders")
+    if not isinstance(leaders, list):
+        raise InputError(EDITED.format("leaders"))
+    for pair in leaders:
+        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(x, int) for x in pair):
+            raise InputError(EDITED.format("leaders"))
+        number, leader = pair
+        if not (given <= number < len(parts) and 0 <= leader < number):
+            raise InputError(EDITED.format("leaders"))
+        tables[number] = (leader, piece(saved, f"table.{number}", parts[leader].size, parts[number].size))
+    return tables

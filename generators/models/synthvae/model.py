@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from generators.encoding.coded import Codes, Part, applies
 from generators.errors import InputError
 from generators.learning.model import Allowed, Saved
-from generators.models.segments import CELLS, EDITED, Floats, drawn, likeliest, log_shares, offsets, piece, positions
+from generators.models.segments import CELLS, EDITED, Floats, drawn, likeliest, log_shares, offsets, piece, positions, tables_of
 from generators.models.synthvae.mixture import Mixture
 
 DRAWS = 4
@@ -200,19 +200,4 @@ def loaded(saved: Saved, parts: tuple[Part, ...], given: int) -> VaeModel:
     likeliest_ones = saved.facts.get("likeliest")
     if not isinstance(likeliest_ones, bool):
         raise InputError(EDITED.format("likeliest"))
-    return VaeModel(parts, given, weights, _tables(saved, parts, given), mixture, features, likeliest_ones)
-
-
-def _tables(saved: Saved, parts: Sequence[Part], given: int) -> dict[int, tuple[int, Floats]]:
-    tables = {}
-    leaders = saved.facts.get("leaders")
-    if not isinstance(leaders, list):
-        raise InputError(EDITED.format("leaders"))
-    for pair in leaders:
-        if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(x, int) for x in pair):
-            raise InputError(EDITED.format("leaders"))
-        number, leader = pair
-        if not (given <= number < len(parts) and 0 <= leader < number):
-            raise InputError(EDITED.format("leaders"))
-        tables[number] = (leader, piece(saved, f"table.{number}", parts[leader].size, parts[number].size))
-    return tables
+    return VaeModel(parts, given, weights, tables_of(saved, parts, given), mixture, features, likeliest_ones)
