@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 
 _WIDER = (1, 5, 10, 50, 100, 500, 1000)
 _ROUNDS = 100
-_TOLD = 0.03
+_TOLD = 0.05
 """Least share of values on wider grids for which it is worth it."""
 
 

@@ -113,7 +113,7 @@ def _stretches(loose: Floats, persons: People, minimum: int) -> tuple[Floats, Fl
     joined = np.concatenate([[0], np.cumsum(enough[:-1])])
     group = np.minimum(joined, max(0, int(enough.sum()) - 1))[group]
     number = np.bincount(group)
-    means = np.maximum.accumulate(np.bincount(group, weights=loose) / number)
+    means = np.maximum.accumulate(_means(loose, group, persons))
     if len(means) < 2:
         return means, number.astype(np.float64)
     before = np.cumsum(number) - number / 2
@@ -122,3 +122,13 @@ def _stretches(loose: Floats, persons: People, minimum: int) -> tuple[Floats, Fl
     ends, before = means[keep], before[keep]
     before[-1] = float(rows)
     return (ends, before) if len(ends) > 1 else (ends, np.array([float(rows)]))
+
+
+def _means(values: Floats, group: Ints, persons: People) -> Floats:
+    """The mean of each group over its persons, each of whom counts once however many rows they have."""
+    if persons.one_row_each:
+        return np.bincount(group, weights=values) / np.bincount(group)
+    pairs, place = np.unique(group * persons.room + persons.numbers, return_inverse=True)
+    each = np.bincount(place, weights=values) / np.bincount(place)
+    whose = pairs // persons.room
+    return np.bincount(whose, weights=each) / np.bincount(whose)

@@ -156,6 +156,16 @@ def _any_codes(codes: Any, rows: int) -> Any:
 
 
 @pytest.mark.promise("coding.3")
+def test_a_person_with_many_rows_counts_once_in_a_bound() -> None:
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(0, 1, 500), [50.0, 51.0, 52.0, 53.0], np.linspace(900, 901, 60)])
+    persons = np.concatenate([np.arange(504), np.full(60, 600)])
+    table, schema = one_column(values, Kind.REAL, "float64")
+    encoding = learn(table, schema, POLICY, persons)
+    assert max(encoding.as_dict()["columns"][0]["numbers"]["high"]) < 300
+
+
+@pytest.mark.promise("coding.3")
 def test_dates_end_at_the_mean_of_the_outermost_persons() -> None:
     days = np.arange("2020-01-01", "2022-09-27", dtype="datetime64[D]")
     table, schema = one_column(pa.array(np.append(days, np.datetime64("1901-01-01"))), Kind.DATE, "date32")
