@@ -16,7 +16,7 @@ import numpy.typing as npt
 from generators.models.autoregressive.layout import MEMBER, Head, Layout, code_of
 
 FOLDS = 4
-STRENGTHS = (1.0, 4.0, 16.0, 64.0, 256.0)
+STRENGTHS = (2.0, 10.0, 50.0, 250.0)
 """Of the smoothing, in rows."""
 CELLS = 1_500_000
 """The most a table may have,"""
@@ -24,6 +24,8 @@ CELLS_A_ROW = 12
 """and the most for each row there is to count: of more, nearly all would hold fewer than the least persons."""
 LOOKED_AT = 30_000
 """Rows by which parents are compared first."""
+PROMISING = 8
+"""Parts that are tried as a second parent: those that told most as the first."""
 LEAST_GAIN = 1e-3
 """Nats a row another parent must bring."""
 
@@ -135,9 +137,10 @@ class TableChooser:
         for forced in own:
             score, strength, behind = self._counts(target, few, [forced], head.size).best(behind)
             parents, strengths = [forced], [*strengths, strength]
+        candidates = self._candidates(head)
         for _ in range(most):
             tried: list[tuple[float, float, Floats, Source]] = []
-            for source in self._candidates(head):
+            for source in candidates:
                 if source in parents or np.prod([s.size for s in (*parents, source)], dtype=float) * head.size > self._most_cells:
                     continue
                 tried.append((*self._counts(target, few, [*parents, source], head.size).best(behind), source))
@@ -147,6 +150,7 @@ class TableChooser:
             if better[0] < score + LEAST_GAIN:
                 break
             score, behind = better[0], better[2]
+            candidates = [each[3] for each in sorted(tried, key=lambda each: -each[0])[:PROMISING]]
             parents, strengths = [*parents, better[3]], [*strengths, better[1]]
         return self._final(head, target, counts_all, parents, strengths)
 

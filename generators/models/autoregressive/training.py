@@ -17,6 +17,8 @@ from generators.models.autoregressive.network import Learned, Network
 from generators.models.autoregressive.settings import Settings
 from generators.models.autoregressive.tables import Table, TableChooser
 
+LEAST_GAIN = 1e-3
+"""Nats a row a head's network must bring to be kept: each that is not makes drawing faster, and remembers nothing."""
 WARMING = 40
 """Steps over which the rate of learning rises."""
 
@@ -116,8 +118,11 @@ class Training:
         return total
 
     def shares(self, tried: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)) -> npt.NDArray[np.float32]:
-        """By head how much of what the network says is best added to its table, by the rows held out."""
-        return np.array([tried[i] for i in self._held_out(tried).argmin(0).tolist()], dtype=np.float32)
+        """By head how much of what the network says is best added to its table, by the rows held out; 0 where it brings next to nothing."""
+        losses = self._held_out(tried) / self.held_out.rows
+        best = [tried[i] for i in losses.argmin(0).tolist()]
+        gains = (losses[0] - losses.min(0).values).tolist()
+        return np.array([share if gain > LEAST_GAIN else 0.0 for share, gain in zip(best, gains, strict=True)], dtype=np.float32)
 
     def _state(self) -> list[torch.Tensor]:
         return [parameter.clone() for parameter in self.network.parameters]
