@@ -150,6 +150,7 @@ def _built(stored: Pieces) -> FittedModel:
     generator = str(facts["generator"])
     if generator not in learned_generators():
         raise InputError(f'the saved model is of the generator "{generator}", which is not installed here')
+    learner = learner_of(generator, fitting=False)
     schema = DatasetSchema.from_dict(facts["schema"])
     tables: dict[str, FittedTable] = {}
     for place in layout(schema).places.values():
@@ -164,8 +165,7 @@ def _built(stored: Pieces) -> FittedModel:
         of_alike: Model | None = None
         if context.alike:
             parts, first = alike_parts(context, encoding.parts, theirs)
-            of_alike = learner_of(generator).load(_saved(raw, place.name, "alike", arrays), parts, first)
-        learner = learner_of(generator)
+            of_alike = learner.load(_saved(raw, place.name, "alike", arrays), parts, first)
         model = learner.load(_saved(raw, place.name, "rows", arrays), rows, given) if context.order else None
         kept = tuple(Rule(str(rule["name"]), str(rule["text"])) for rule in raw["rules"])
         tables[place.name] = FittedTable(encoding, context, model, of_alike, theirs, kept, learner.restricts)

@@ -141,13 +141,16 @@ def learned_generators() -> dict[str, LearnedGenerator]:
     return known().generators
 
 
-def learner_of(name: str) -> type[Learner]:
-    """What fits the generator `name`; InputError when there is none, or what it needs is not installed."""
+def learner_of(name: str, *, fitting: bool = True) -> type[Learner]:
+    """What fits the generator `name`; InputError when there is none, or what it needs is not installed.
+
+    fitting: False where it only reads a model that was fitted: rows are drawn without the library that learns.
+    """
     there = learned_generators()
     if name not in there:
         raise InputError(f'there is no generator "{name}" that learns from records; there are: {", ".join(there)}')
     info = there[name]
-    if not info.installed:
+    if fitting and not info.installed:
         raise InputError(f'the generator "{name}" needs the package "{info.library}": install synthportal with the extra "learned"')
     module, _, attribute = info.learner.partition(":")
     return cast("type[Learner]", getattr(importlib.import_module(module), attribute))
