@@ -106,7 +106,7 @@ FORMS: dict[str, dict[str, Callable[[Any], None]]] = {
     "clock": {"sign": _one_of(1, -1), "hundreds": _cells, "midnight": _one_of(True, False)},
     "bands": {"cuts": _increasing, "values": _cells, "missing": _cell},
     "map": {"pairs": _pairs, "missing": _cell, "other": _cell},
-    "after": {"unit": _positive},
+    "after": {"unit": _positive, "latest": _whole},
     "calendar": {"parts": _calendar_parts, "year": _whole, "unit": _positive},
 }
 """By form: its facts, and what refuses those that cannot be."""

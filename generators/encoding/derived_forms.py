@@ -11,7 +11,7 @@
 | clock | time of day some minutes after (sign 1) or before (−1) another | sign, hundreds, midnight |
 | bands | one value for each range of a number or moment | cuts, values, missing |
 | map | one value for each value | pairs, missing, other |
-| after | the start; the end lies so many units later, which is learned | unit |
+| after | the start; the end lies so many units later, which is learned, and not beyond the latest | unit, latest |
 | calendar | the moment that parts in columns of their own make; so many units later, which may be learned | parts, year, unit |
 
 Times of day are text with a format, or whole numbers read as hours and minutes (``hundreds``: 1305 is 13:05).
@@ -263,10 +263,10 @@ def _calendar(facts: Mapping[str, Any], columns: Sequence[ColumnSchema], values:
 
 
 def later(form: str, facts: Mapping[str, Any], base: Result, between: Value) -> Result:
-    """A moment so many units after `base`; of form "after" never before it."""
+    """A moment so many units after `base`; of form "after" never before it, and not after the latest that is told, if it can be."""
     units = np.rint(between.data).astype(np.int64)
     if form == "after":
-        units = np.maximum(units, 0)
+        units = np.maximum(np.minimum(units, (int(facts["latest"]) - base.data) // int(facts["unit"])), 0)
     return Result(base.data + units * int(facts["unit"]), base.valid & between.valid)
 
 

@@ -252,9 +252,18 @@ def durations(columns: Columns, chosen: Mapping[str, Derived]) -> Iterator[Equat
             if not _after(columns, start, end):
                 continue
             unit = DAY if columns.schemas[end].kind is Kind.DATE else _grain_of(columns, end)
-            yield (Function(end, (start,), "after", {"unit": unit}, later=True),)
+            yield (Function(end, (start,), "after", {"unit": unit, "latest": _latest(columns, end)}, later=True),)
             taken.add(end)
             break
+
+
+def _latest(columns: Columns, end: str) -> int:
+    """The mean of the last ends of as many persons as the minimum: a start drawn late and a long time between go no further."""
+    value = columns.value(end)
+    known = np.flatnonzero(value.valid)
+    latest = known[np.argsort(-value.data[known], kind="stable")]
+    _, first = np.unique(columns.persons[latest], return_index=True)
+    return int(value.data[latest[np.sort(first)[: columns.policy.minimum]]].astype(np.float64).mean())
 
 
 def _roots(start: str, taken: set[str]) -> set[str]:
