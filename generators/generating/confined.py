@@ -13,7 +13,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from generators.generating.confinement import confine, die_with_parent, own_trees
+from generators.child_process import die_with_parent
+from generators.generating.confinement import confine, own_trees
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ import ctypes
 import os
 import platform
 import resource
-import signal
 import struct
 import sys
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
-_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
+_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
 _SECCOMP_MODE_FILTER = 2
 
 # linux/landlock.h: LANDLOCK_ACCESS_FS_*
@@ -85,13 +84,6 @@ def confine(readable: Sequence[str], writable: str, memory_limit: int | None = N
         applied.append("system-call filter")
     sys.addaudithook(_Guard(readable, writable))
     return tuple(applied)
-
-
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when the thread that started it ends; exit at once when it already has."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _landlock(libc: ctypes.CDLL, abi: int, readable: Sequence[str], writable: str) -> bool:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import selectors
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from generators.child_process import lines
 from generators.errors import InputError
 from generators.generating.partition import Learned
 from generators.generating.production import GeneratedFile, copy_public, described, vocabulary_of
@@ -27,9 +27,6 @@ from generators.schema import DatasetSchema
 from generators.summary import MetadataSummary
 
 __all__ = ["ConfinedRun", "GeneratorFault", "generate_confined"]
-
-PULSE = 1.0
-"""Seconds after which a silent child's progress is told again, so that whoever watches can cancel."""
 
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from generators.generating.confined import main; main()"
 _ENVIRONMENT = {"LANG": "C.UTF-8", "TZ": "UTC", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -126,7 +123,7 @@ def _conversation(child: subprocess.Popen[bytes], task: bytes, progress: Progres
     except BrokenPipeError:
         raise GeneratorFault("the confined generator ended before it took its task") from None
     reply, told = _Reply(), ("starting the generator", 0.0, None, None)
-    for line in _lines(child.stdout):
+    for line in lines(child.stdout):
         if line is not None:
             message: dict[str, Any] = json.loads(line)
             if "refused" in message:
@@ -142,22 +139,6 @@ def _conversation(child: subprocess.Popen[bytes], task: bytes, progress: Progres
         progress(*told)
     code = child.wait()
     raise GeneratorFault(f"the confined generator ended without an answer ({'signal' if code < 0 else 'exit code'} {abs(code)})")
-
-
-def _lines(stream: IO[bytes]) -> Any:
-    """Lines as they come; None after each `PULSE` without one."""
-    waiting = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(stream, selectors.EVENT_READ)
-        while True:
-            if not selector.select(PULSE):
-                yield None
-                continue
-            block = os.read(stream.fileno(), 65_536)
-            if not block:
-                return
-            *whole, waiting = (waiting + block).split(b"\n")
-            yield from whole
 
 
 def _collected(path: Path, out: Path, table: str, rows: int) -> GeneratedFile:

@@ -21,8 +21,8 @@ from typing import IO, Any, Self
 
 import pyarrow as pa
 
+from generators.child_process import die_with_parent
 from generators.errors import InputError
-from generators.generating.confinement import die_with_parent
 from generators.generating.partition import Learned, Maker, refuse_other_model
 from generators.generating.plan import Plan
 
