@@ -99,7 +99,7 @@ class Controls:
             first, second = _local(a, table), _local(b, table)
             if first is None or second is None:
                 continue
-            mine, theirs = ([i for i, part in enumerate(parts) if part.column == name] for name in (first, second))
+            mine, theirs = ([i for i, part in enumerate(parts) if _stands_for(part.column, name)] for name in (first, second))
             pairs |= {(min(i, j), max(i, j)) for i in mine for j in theirs}
         return frozenset(pairs)
 
@@ -120,6 +120,11 @@ def column_named(named: str, schema: DatasetSchema) -> tuple[TableSchema, str]:
 def keys_of(table: TableSchema) -> frozenset[str]:
     """Columns that hold rows and tables together."""
     return frozenset({*table.primary_key, *(n for k in table.foreign_keys for n in k.columns), table.person_key or ""})
+
+
+def _stands_for(coded: str, column: str) -> bool:
+    """Whether a coded column is `column` itself, or one that is learned in its place (`generators.encoding.derived`)."""
+    return coded.rstrip("~") in (column, f"{column} otherwise", f"{column} missing") or coded.startswith(f"{column} after ")
 
 
 def _local(named: str, table: str) -> str | None:

@@ -261,7 +261,8 @@ def test_pairs_kept_apart_are_all_pairs_of_their_parts_of_the_same_row() -> None
         Part("age", "coarse", 9),
         Part("age", "fine", 4, of=2, within=(0, 8)),
         Part("ward", "value", 4),
+        Part("ward otherwise", "value", 4),
     )
     controls = Controls(first=("ward", "age"), apart=(("ward", "age"),))
-    assert controls.apart_parts("visit", parts) == frozenset({(2, 4), (3, 4)})
-    assert controls.order("visit", parts) == (4, 2, 3, 0, 1)
+    assert controls.apart_parts("visit", parts) == frozenset({(2, 4), (3, 4), (2, 5), (3, 5)})
+    assert controls.order("visit", parts) == (4, 2, 3, 0, 1, 5)
