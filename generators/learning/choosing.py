@@ -28,8 +28,8 @@ FEWEST = 50
 """Persons below which none are held out: all are needed to learn."""
 SMALL = 5_000
 """Persons up to which plainer settings are tried where the first model remembers: that is where remembering happens."""
-REMEMBERS = 0.52
-"""Above this the lower end of the interval says that a model remembers."""
+REMEMBERS = 0.6
+"""Where the lower end of the interval is above this, a model remembers so much that plainer settings are tried unasked."""
 TRIALS = 2
 """Plainer settings tried unasked."""
 LADDER = 8
@@ -152,6 +152,7 @@ class _Search:
         inner = self.watch.part(0.0 if not number else 1 - 0.8 / 2**number, share, stage)
         model = self.learner.fit(self.learned, seed=self.seed, options=options, watch=inner, held_out=self.outside)
         self.watch.out_of_time |= inner.out_of_time
+        self.watch.loss_lost |= inner.loss_lost
         found = surprise = None
         if self.outside is not None:
             surprise = model.surprise(self.outside.codes)
