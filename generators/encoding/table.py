@@ -85,7 +85,11 @@ class TableEncoding:
             if column.column not in rows.column_names:
                 raise InputError(f'table "{self.table}" has no column "{column.column}", which the encoding needs')
             first, _ = self.places[column.column]
-            for offset, part in enumerate(column.encode(rows.column(column.column), np.random.default_rng([number, 5]))):
+            try:
+                parts = column.encode(rows.column(column.column), np.random.default_rng([number, 5]))
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                raise unfit(self.table, column.column) from None
+            for offset, part in enumerate(parts):
                 codes[:, first + offset] = part
         return codes
 
@@ -187,6 +191,10 @@ def learn(
         raise InputError(f'table "{table.name}" has no rows to learn from')
     wanted = coded_columns(table, rows.column_names, leave_out)
     order = tuple(c.name for c in wanted)
+    for column in wanted:
+        kind = rows.schema.field(column.name).type
+        if not pa.types.is_null(kind) and _text(kind) != (column.storage == "string"):
+            raise unfit(table.name, column.name)
     whole, who = replace(table, columns=tuple(wanted)), np.asarray(persons, np.int64)
     left, reduced, derived = split(rows.select(list(order)), whole, policy, who, apart=apart)
     people = People(persons)
@@ -204,6 +212,16 @@ def coded_columns(table: TableSchema, there: Collection[str], leave_out: Collect
     """The columns of a table that are coded: those `there`, without keys, identifiers and what is left out."""
     issued = {table.person_key, *table.primary_key, *(name for key in table.foreign_keys for name in key.columns), *leave_out}
     return [c for c in table.columns if c.name in there and c.name not in issued and c.kind is not Kind.IDENTIFIER]
+
+
+def _text(kind: pa.DataType) -> bool:
+    held = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(held) or pa.types.is_large_string(held))
+
+
+def unfit(table: str, column: str) -> InputError:
+    """The error for a column that is not stored as its schema says; its values are not told."""
+    return InputError(f'table "{table}", column "{column}": it does not hold what the schema says; bring the table to the schema first')
 
 
 def _learned(array: pa.ChunkedArray, column: ColumnSchema, table: str, people: People, policy: DisclosurePolicy) -> ColumnEncoding:

@@ -209,6 +209,14 @@ def test_no_rows_are_refused(rows: pa.Table) -> None:
         learn(rows, TABLE, POLICY, visits()[1]).encode(rows.drop_columns(["age"]))
 
 
+def test_a_table_that_is_not_in_its_schema_is_refused_without_a_value(rows: pa.Table, encoding: TableEncoding) -> None:
+    wrong = rows.set_column(rows.column_names.index("age"), "age", pa.array(["forty-two"] * rows.num_rows))
+    for use in (encoding.encode, lambda table: learn(table, TABLE, POLICY, visits()[1])):
+        with pytest.raises(InputError, match='column "age": it does not hold what the schema says') as refusal:
+            use(wrong)
+        assert "forty" not in str(refusal.value)
+
+
 @pytest.mark.promise("coding.12")
 @pytest.mark.parametrize(
     ("condition", "meets"),
