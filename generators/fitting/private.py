@@ -80,7 +80,8 @@ def fit_privately(
         if not encoding.parts:
             notes.append(f'table "{place.name}" has nothing but keys, or columns of which nothing could be told: filled with placeholders')
             continue
-        part = ledger.part(1 / (len(left) - number), place.name)
+        # Without a person key every row is another person, whatever is in it.
+        part = ledger.part(1 / (len(left) - number), place.name, contributions=1 if place.table.counts_by is None else None)
         here = read(place, train[place.name])
         context = Context(controls.order(place.name, encoding.parts))
         parts, given = row_parts(context, encoding.parts, ())

@@ -166,11 +166,15 @@ class PrivacyLedger:
         """Whether `other` is this ledger, or one that this one is a part of."""
         return other is self or (self._above is not None and self._above.owns(other))
 
-    def part(self, share: float, what: str = "") -> PrivacyLedger:
-        """A ledger that may spend `share` (0 … 1) of what is left of this one, and enters everything here too. what: a table."""
+    def part(self, share: float, what: str = "", *, contributions: int | None = None) -> PrivacyLedger:
+        """A ledger that may spend `share` (0 … 1) of what is left of this one, and enters everything here too. what: a table.
+
+        contributions: fewer rows of a person than elsewhere, as of a table where every row is another person by its schema.
+        """
         if not 0 < share <= 1:
             raise ValueError("a part is more than nothing and at most all")
-        inner = PrivacyLedger(self.epsilon, self.delta, self.contributions, mechanisms=self.mechanisms)
+        most = self.contributions if contributions is None else min(contributions, self.contributions)
+        inner = PrivacyLedger(self.epsilon, self.delta, most, mechanisms=self.mechanisms)
         inner._above, inner._most, inner._name = self, share * self.left, what
         return inner
 
