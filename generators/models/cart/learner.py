@@ -160,7 +160,7 @@ class Cart:
     def cost(rows: int, parts: tuple[Part, ...], options: Mapping[str, str]) -> Cost:
         """As `Learner.cost`."""
         pairs = len(parts) * (len(parts) - 1) / 2
-        return Cost(0.5 + pairs * (min(rows, SAMPLE) * 1.2e-6 + rows * 1e-7), 150_000_000 + rows * len(parts) * 24)
+        return Cost(0.5 + pairs * (min(rows, SAMPLE) * 5e-7 + rows * 1.2e-7), 220_000_000 + rows * len(parts) * 24)
 
     @staticmethod
     def plainer(options: Mapping[str, str], step: int) -> Mapping[str, str] | None:

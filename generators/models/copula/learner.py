@@ -110,7 +110,7 @@ class Copula:
     def cost(rows: int, parts: tuple[Part, ...], options: Mapping[str, str]) -> Cost:
         """As `Learner.cost`."""
         tables = sum(part.size * (parts[part.of].size if part.of is not None else 1) for part in parts)
-        return Cost(0.3 + rows * len(parts) * 1.2e-7 + tables * 2e-7, 120_000_000 + min(rows, BLOCK) * len(parts) * 40 + tables * 80)
+        return Cost(0.3 + rows * len(parts) * 5e-7 + tables * 2e-7, 220_000_000 + min(rows, BLOCK) * len(parts) * 60 + tables * 80)
 
     @staticmethod
     def plainer(options: Mapping[str, str], step: int) -> Mapping[str, str] | None:
