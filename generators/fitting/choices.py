@@ -23,6 +23,7 @@ class Choice:
     membership: Mapping[str, Any] | None
     epochs: tuple[tuple[int, float | None, float | None], ...]
     out_of_time: bool
+    loss_lost: bool = False
 
     @staticmethod
     def of(chosen: Chosen) -> Choice:
@@ -53,7 +54,7 @@ def chosen_or_kept(
         arrays, facts = kept
         told = facts["choice"]
         epochs = tuple((e[0], e[1], e[2]) for e in told["epochs"])
-        choice = Choice(told["options"], tuple(told["tried"]), told["membership"], epochs, told["out_of_time"])
+        choice = Choice(told["options"], tuple(told["tried"]), told["membership"], epochs, told["out_of_time"], told["loss_lost"])
         watch.tick(1.0)
         return learner.load(Saved(facts["model"], arrays), rows.parts, rows.given), choice
     try:
@@ -62,10 +63,17 @@ def chosen_or_kept(
         raise InputError(
             f"{watch.stage}: the loss became no number and nothing good was kept; try another seed, or another generator"
         ) from None
-    saved, choice = chosen.model.saved(), Choice.of(chosen)
+    saved, choice = chosen.model.saved(), replace(Choice.of(chosen), loss_lost=watch.loss_lost)
     if not choice.out_of_time:
         done.keep(saved.arrays, {"model": dict(saved.facts), "choice": asdict(choice)})
     return chosen.model, choice
+
+
+def stopped(choices: Sequence[Choice]) -> str:
+    """Why learning ended before it was done, in words; nothing where it did not."""
+    why = ["time was up"] if any(c.out_of_time for c in choices) else []
+    why += ["the loss became no number; what was good before is kept"] if any(c.loss_lost for c in choices) else []
+    return "; ".join(why)
 
 
 def strongest(choices: Sequence[Choice]) -> Mapping[str, Any] | None:

@@ -20,7 +20,7 @@ from generators.disclosure import POLICIES, DisclosurePolicy
 from generators.encoding.coded import CodedRows
 from generators.errors import InputError
 from generators.fitting import context as contexts
-from generators.fitting.choices import Choice, chosen_or_kept, strongest
+from generators.fitting.choices import Choice, chosen_or_kept, stopped, strongest
 from generators.fitting.coding import CodedTable, context_of, encoded
 from generators.fitting.controls import Controls
 from generators.fitting.fitted import FitRecord, FittedModel, TableRecord
@@ -294,7 +294,7 @@ class _Fit:
             tried=tuple({**trial, "membership": self._rounded(trial["membership"])} for choice in made for trial in choice.tried),
             membership=self._rounded(strongest(made)),
             epochs=made[-1].epochs,
-            stopped="time was up" if any(choice.out_of_time for choice in made) else "",
+            stopped=stopped(made),
             given=tuple(p.column for p in parts[: first - len(context.alike)]),
             alike=tuple(dict.fromkeys(own[n].column for n in context.alike)),
         )

@@ -50,6 +50,7 @@ class Watch:
     clock: Callable[[], float] = time.monotonic
     epochs: list[Epoch] = field(default_factory=list)
     out_of_time: bool = False
+    loss_lost: bool = False
 
     def __post_init__(self) -> None:
         self._begun = self.clock()
@@ -64,6 +65,7 @@ class Watch:
     def epoch(self, number: int, most: int, loss: float, held_out: float) -> bool:
         """An epoch is done (from 1). False: time is up, keep the best so far. InputError when the loss is no number any more."""
         if math.isinf(loss) or math.isinf(held_out) or (math.isnan(loss) and math.isnan(held_out)):
+            self.loss_lost = True
             raise LossLost("the loss is no number any more")
         self.epochs.append(Epoch(number, loss, held_out))
         passed = self.clock() - self._begun

@@ -19,6 +19,7 @@ from generators.fitting.files import FACTS, WEIGHTS, from_bytes, load, save
 from generators.generating.sandbox import generate_confined
 from generators.learning.model import Cost
 from generators.learning.options import Budget
+from generators.learning.watch import Watch
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
 from tests.generators.learned_world import CLINIC, ONE_TABLE, PERSON, world
 
@@ -237,3 +238,18 @@ def test_a_private_fit_says_what_it_spent_and_none_that_cannot_be_is_made(tmp_pa
     assert (parameters["epsilon"], parameters["unit"]) == ("5.0", "person")
     made = next(from_bytes(fitted.to_bytes()).sample(200, 1))["visits"]
     assert made == next(fitted.sample(200, 1))["visits"]
+
+
+@pytest.mark.promise("learned.14")
+def test_a_loss_that_is_no_number_any_more_ends_the_learning_and_the_record_says_so(tmp_path, monkeypatch):
+    one = world(tmp_path, DatasetSchema((PERSON,)))
+    told = Watch.epoch
+
+    def lost(self, number, most, loss, held_out):
+        return told(self, number, most, loss if number < 2 else float("nan"), held_out if number < 2 else float("nan"))
+
+    monkeypatch.setattr(Watch, "epoch", lost)
+    fitted = fit("autoregressive", one.train, one.schema, options={"rounds": "6"})
+    assert "no number" in fitted.record.tables["person"].stopped
+    assert len(fitted.record.tables["person"].epochs) == 1
+    assert next(fitted.sample(20, 1))["person"].num_rows == 20
