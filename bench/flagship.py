@@ -53,9 +53,8 @@ def told_of_heads(model: AutoregressiveModel) -> None:
     parts = model.layout.parts
     for head, table, share in zip(model.layout.heads, model.weights.tables, model.record["shares"], strict=True):
         parents = ", ".join(f"{parts[p.part].column} {parts[p.part].what}{' (group)' if p.group else ''}" for p in table.parents)
-        print(
-            f"    {parts[head.part].column} {parts[head.part].what} {head.what} of {head.size}: network {share:.2f}; table of {parents or 'none'}"
-        )
+        print(f"    {parts[head.part].column} {parts[head.part].what}, {head.what} of {head.size}:")
+        print(f"        network {share:.2f}; table of {parents or 'none'}")
 
 
 def main() -> None:
@@ -77,9 +76,8 @@ def main() -> None:
         watch, began = Watch(), time.process_time()
         model = learner.Autoregressive.fit(learned, seed=seed, options=options, watch=watch, held_out=outside)
         seconds = time.process_time() - began
-        print(
-            f"{arguments.train.stem}, seed {seed}: {seconds:.1f} s; tables {model.record['loss_of_tables']:.3f}, all {model.record['loss']:.3f}"
-        )
+        print(f"{arguments.train.stem}, seed {seed}: {seconds:.1f} s")
+        print(f"    loss: of the tables {model.record['loss_of_tables']:.3f}, with the network {model.record['loss']:.3f}")
         print("    rounds: " + ", ".join(f"{epoch.held_out:.3f}" for epoch in watch.epochs))
         began = time.process_time()
         codes = model.sample(np.zeros((arguments.rows, 0), dtype=np.int32), np.random.default_rng(seed))

@@ -23,7 +23,7 @@ TOGETHER = 4096
 """Rows that are drawn in one step: what they need stays in the processor's cache."""
 BELOW_ALL = np.float32(1 - 2**-22)
 """Keeps a draw from rounding up to the whole sum, which codes of no share at the end have too."""
-KIND = 2
+KIND = 8
 """Rows of a kind, on average, from which on they are drawn together."""
 LARGEST_LOGIT = 60.0
 """Above this, exponentials are taken relative to the largest."""
@@ -267,7 +267,7 @@ class Drawing:
             open_ = mask[:, None]
         else:
             codes = self._codes_of[head.part]
-            members: npt.NDArray[np.bool_] = np.asarray((codes >= 0) & mask[np.maximum(codes, 0)])
+            members: npt.NDArray[np.bool_] = np.append(mask, False)[codes]
             if head.what == MEMBER:
                 open_ = members[rows.groups[head.part]].T
             else:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from generators.models.autoregressive.layout import MEMBER, Head, Layout, code_of
 
 FOLDS = 4
-STRENGTHS = (2.0, 10.0, 50.0, 250.0)
+STRENGTHS = (2.0, 8.0, 32.0, 128.0, 512.0)
 """Of the smoothing, in rows."""
 CELLS = 1_500_000
 """The most a table may have,"""
@@ -26,7 +26,7 @@ LOOKED_AT = 30_000
 """Rows by which parents are compared first."""
 PROMISING = 8
 """Parts that are tried as a second parent: those that told most as the first."""
-LEAST_GAIN = 1e-3
+LEAST_GAIN = 2e-4
 """Nats a row another parent must bring."""
 
 NEVER = -1e9

@@ -17,7 +17,7 @@ from generators.models.autoregressive.network import Learned, Network
 from generators.models.autoregressive.settings import Settings
 from generators.models.autoregressive.tables import Table, TableChooser
 
-LEAST_GAIN = 1e-3
+LEAST_GAIN = 1e-4
 """Nats a row a head's network must bring to be kept: each that is not makes drawing faster, and remembers nothing."""
 WARMING = 40
 """Steps over which the rate of learning rises."""
