@@ -110,6 +110,11 @@ def choose(
     search.fit(options)
     first = search.tried[0]
     if first.membership is None:
+        if max_membership is not None and outside is None:
+            raise InputError(
+                f"with fewer than {FEWEST} persons nobody can be held out to measure what is remembered, so no highest membership can be "
+                "kept: choose differential privacy, or no limit"
+            )
         if max_membership is not None:
             raise InputError(
                 "what this generator remembers cannot be measured here, so the highest membership cannot be kept: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from generators.learning.options import chosen
 from generators.learning.watch import Watch
 from generators.models.cart import Cart
 from generators.models.copula import Copula
+from generators.models.copula.model import CopulaModel
 from tests.generators.coded_rows import coded
 
 PARTS = tuple(Part(f"column {i}", "value", 6, ordered=i % 2 == 0) for i in range(12))
@@ -142,10 +144,26 @@ def test_a_highest_membership_is_kept_at_the_price_of_likeness() -> None:
         picked(Cart, patients(200), 0.501, leaf="1")
 
 
+class SilentModel(CopulaModel):
+    def surprise(self, codes: np.ndarray) -> None:  # type: ignore[override]
+        return None
+
+
+class Silent(Copula):
+    """A learner of models without a likelihood."""
+
+    @staticmethod
+    def fit(rows: CodedRows, **asked: Any) -> SilentModel:
+        found = Copula.fit(rows, **asked)
+        return SilentModel(found.parts, found.given, found.steps, found.latent, found.hermite, found.spread)
+
+
 @pytest.mark.promise("membership.5")
 def test_a_highest_membership_that_cannot_be_measured_is_refused() -> None:
-    with pytest.raises(InputError, match="cannot be measured"):
+    with pytest.raises(InputError, match="with fewer than 50 persons nobody can be held out"):
         picked(Copula, patients(40), 0.6)
+    with pytest.raises(InputError, match="cannot be measured"):
+        picked(Silent, patients(100), 0.6)
 
 
 class Noisy(Copula):
