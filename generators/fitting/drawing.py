@@ -27,6 +27,9 @@ MOST_STARTS = 20_000
 MOST_CALLS = 600
 """Most ways to begin, but for the last part, that are drawn from: each is a call of the model."""
 
+HOPELESS = 0.002
+"""Where fewer of the rows drawn keep the rules, drawing more is given up."""
+
 ROUNDS = 24
 """How often rows that break a rule are drawn anew before they are left to be mended."""
 
@@ -147,6 +150,8 @@ def settled(
                 f"fewer than 1 in {round(1 / LEAST):,} rows meet the conditions (of {tried:,} drawn); ask for less, or fit the model again "
                 "with the conditioned columns first"
             )
+        if turn >= 2 and will_do < HOPELESS * tried and meeting[waiting].all():
+            break  # a sum that the model does not know is not met by chance: rules are kept by mending such rows
         each = int(np.clip(max(tried // max(1, will_do), AT_ONCE // len(waiting)), 1, MOST_EACH))
         places = np.repeat(waiting, each)
         new_codes, new_rows = draw(places)
