@@ -271,7 +271,7 @@ class Drawing:
             if head.what == MEMBER:
                 open_ = members[rows.groups[head.part]].T
             else:
-                open_ = members.any(axis=1)[:, None]
+                open_ = np.asarray(members.any(axis=1))[:, None]
                 shares = shares.copy() * self._allowed_of_group(number, rows, members, memory)
         shares = np.where(open_, shares, np.float32(0))
         none = shares.sum(axis=0) <= 0

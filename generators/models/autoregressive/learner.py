@@ -83,7 +83,7 @@ class Autoregressive:
         codes = sum(part.size for part in parts)
         width, hidden = settings.embedding, settings.hidden
         products = 3 * (len(parts) * width * hidden + hidden * sum(min(part.size, 64) for part in parts))
-        seconds = 1.5 + 1e-7 * rows * len(parts) ** 1.5 + settings.rounds * rows * 2 * products / 1.5e10
+        seconds = 2 + 7e-4 * len(parts) ** 2 + 2e-7 * rows * len(parts) ** 1.5 + settings.rounds * rows * 2 * products / 1.5e10
         memory = 330_000_000 + 24 * rows * len(parts) + 40 * codes * (width + hidden) + settings.batch * 12 * (len(parts) * hidden + codes)
         return Cost(seconds, int(memory))
 
