@@ -68,7 +68,7 @@ def main() -> None:
     arguments = parser.parse_args()
     changed: dict[str, Any] = {n: int(v) if v.isdigit() else float(v) for n, v in (text.split("=", 1) for text in arguments.set)}
     usual = learner._settings
-    learner._settings = lambda rows, options: replace(usual(rows, options), **changed)  # type: ignore[assignment]
+    learner._settings = lambda rows, options: replace(usual(rows, options), **changed)
     encoding, rows = coded(arguments.train)
     options = chosen(learner.Autoregressive.OPTIONS, dict(text.split("=", 1) for text in arguments.option))
     for seed in range(arguments.seeds):
