@@ -16,6 +16,7 @@ COMMANDS = {
     "generators": "Which generators there are, and when to choose which.",
     "fit": "Learn a generator from train data and save it.",
     "generate": "Synthetic rows, from a summary, a fitted model or train data.",
+    "impute": "Fill missing cells of records by what a model learned.",
     "evaluate": "How good and how safe synthetic rows are; report.",
     "run": "All of it: split, summarise, generate, evaluate.",
     "conform": "Does code written against a release fit this real table?",

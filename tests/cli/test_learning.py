@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -89,6 +90,41 @@ def test_conditions_that_no_row_can_meet_are_one_line(run: Run, model: Path, pla
     assert ended.code == 2
     assert len(ended.err.splitlines()) == 1
     assert list(place.iterdir()) == []
+
+
+@pytest.mark.promise("cli.22")
+def test_shares_are_as_asked_and_a_small_group_can_be_made_larger(run: Run, place: Path) -> None:
+    rng = np.random.default_rng(4)
+    rows = zip(rng.choice(["F", "M"], 600), rng.choice(["W1", "W2", "W3", "W4", "W5"], 600), rng.integers(20, 80, 600), strict=True)
+    (place / "people.csv").write_text("sex,ward,age\n" + "".join(f"{sex},{ward},{age}\n" for sex, ward, age in rows))
+    assert run("fit", "people.csv", "--generator", "copula", "--out", "model").code == 0
+    asked = ["--balance", "sex=F:20|M:80"], ["--oversample", "ward=W1:4"], []
+    for number, further in enumerate(asked):
+        ended = run("generate", "--model", "model", "--rows", 2000, *further, "--out", f"{number}.parquet")
+        assert ended.code == 0, ended.err
+
+    women = pc.mean(pc.equal(pq.read_table("0.parquet")["sex"], "F")).as_py()
+    assert 0.16 < women < 0.24
+    plain, more = (pc.mean(pc.equal(pq.read_table(f"{number}.parquet")["ward"], "W1")).as_py() for number in (2, 1))
+    assert abs(more - 4 * plain / (1 + 3 * plain)) < 0.06  # four times as frequent beside the others
+
+
+@pytest.mark.promise("cli.25")
+def test_missing_cells_are_filled_and_nothing_else_is_changed(run: Run, stays: Path, model: Path, place: Path) -> None:
+    head, *lines = stays.read_text().splitlines()
+    gaps = [",".join(v if i != 2 or n % 7 else "" for i, v in enumerate(line.split(","))) for n, line in enumerate(lines)]
+    (place / "stays.csv").write_text("\n".join([head, *gaps]) + "\n")
+
+    ended = run("impute", "stays.csv", "--model", model, "--seed", 1, "--out", "filled.csv")
+
+    assert ended.code == 0, ended.err
+    made = (place / "filled.csv").read_text().splitlines()[1:]
+    assert len(made) == len(lines)
+    for n, (before, after) in enumerate(zip(gaps, made, strict=True)):
+        known, found = before.split(","), [cell.strip('"') for cell in after.split(",")]
+        assert found[2].startswith("W")
+        assert [c for i, c in enumerate(found) if i != 2] == [c for i, c in enumerate(known) if i != 2], n
+        assert n % 7 == 0 or found[2] == known[2]
 
 
 @pytest.mark.promise("cli.23")
