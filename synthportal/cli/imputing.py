@@ -26,8 +26,8 @@ def impute(dataset: Dataset, model: Path, seed: int, work: Path, progress: Progr
     made, filled = {}, 0
     for file in dataset.tables:
         before, out = pq.read_table(file.path), folder / f"{file.name}.parquet"
-        after = done.get(file.name)
-        for name in () if after is None else before.column_names:
+        after = done.get(file.name, before)
+        for name in before.column_names:
             if name in after.column_names and before[name].null_count:
                 given = _as(after[name], before.schema.field(name).type)
                 filled += before[name].null_count - given.null_count
