@@ -386,7 +386,7 @@ class Road:
         self.fault("fit", "killed")
         learned = self.generated(request, "copula", 4)
         assert learned.attempt == 2
-        version = self.evaluated(learned.made_model.runs.get())
+        version = self.evaluated(self.ended(learned.made_model.runs.get(), "succeeded"))
         assert version.trained == learned.made_model
         self.read_everything("learned from records", ("steward", "auditor"))
 
