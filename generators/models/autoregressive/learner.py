@@ -118,7 +118,7 @@ def _settings(rows: int, options: Mapping[str, str]) -> Settings:
         restraint = "1" if rows < 5_000 else "0"
     drop, decay = ((0.0, 0.01), (0.2, 0.1), (0.35, 0.3), (0.5, 1.0))[int(restraint)]
     batch = min(2048, max(64, 1 << int(np.log2(max(64, rows / 32)))))
-    rounds = int(float(options["rounds"])) or (12 if rows < 5_000 else 5 if rows < 100_000 else 3)
+    rounds = int(float(options["rounds"])) or (8 if rows < 5_000 else 5 if rows < 100_000 else 3)
     return Settings(embedding, hidden, rounds, batch, rate=4e-3, drop=drop, decay=decay)
 
 

@@ -21,7 +21,9 @@ STRENGTHS = (2.0, 8.0, 32.0, 128.0, 512.0)
 CELLS = 1_500_000
 """The most a table may have,"""
 CELLS_A_ROW = 12
-"""and the most for each row there is to count: of more, nearly all would hold fewer than the least persons."""
+"""and the most for each row there is to count, of more nearly all would hold fewer than the least persons;"""
+CELLS_ANYWAY = 60_000
+"""but so many in any case: they cost little, and what columns of many codes have to do with each other may lie in few of them."""
 LOOKED_AT = 30_000
 """Rows by which parents are compared first."""
 PROMISING = 8
@@ -115,7 +117,7 @@ class TableChooser:
         rows = len(self.persons)
         self._few = np.sort(random.choice(rows, LOOKED_AT, replace=False)) if rows > 2 * LOOKED_AT else np.arange(rows)
         self._groups = {part: self.layout.group(part, self.columns[part]) for part in self.layout.groups}
-        self._most_cells = min(CELLS, CELLS_A_ROW * rows)
+        self._most_cells = min(CELLS, max(CELLS_ANYWAY, CELLS_A_ROW * rows))
         self._alone = len(np.unique(self.persons)) == rows
 
     def table(self, head: Head, most: int) -> tuple[Table, npt.NDArray[np.float32]]:
