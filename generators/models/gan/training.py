@@ -27,6 +27,8 @@ PENALTY = 10.0
 EVERY = 2
 """Steps for each of which the penalty, then that much heavier, is reckoned once (T. Karras et al., CVPR 2020, appendix B)."""
 PATIENCE = 12
+AS_NEAR = 0.04
+"""Of the distance: as near as this is no worse, but for chance, and who learned longer knows more than pairs."""
 SMOOTH = 0.99
 """Of the mean of the generator's weights over the steps, which draws better than the last (Y. Yazıcı et al., ICLR 2019)."""
 COMPARED = 4_000
@@ -118,8 +120,11 @@ class Training:
         loss = total / STEPS
         distance = self._distance() if math.isfinite(loss) else math.inf
         going = self.watch.epoch(self.round, self.settings.rounds, loss if math.isfinite(loss) else math.inf, distance) and going
-        if math.isnan(distance) or distance < self.lowest or math.isnan(self.lowest):
-            self.lowest, self.best, self.worse = distance, {name: weight.clone() for name, weight in self.smooth.items()}, 0
+        better = math.isnan(distance) or distance < self.lowest
+        if better or distance <= (1 + AS_NEAR) * self.lowest:
+            self.best = {name: weight.clone() for name, weight in self.smooth.items()}
+        if better:
+            self.lowest, self.worse = distance, 0
         else:
             self.worse += 1
         if going:
