@@ -56,7 +56,7 @@ def fitted(
     tree: JunctionTree,
     tables: Sequence[Measured],
     *,
-    rounds: int = 400,
+    rounds: int = 200,
     start: Distribution | None = None,
     tick: Callable[[float], object] = lambda done: None,
 ) -> Distribution:

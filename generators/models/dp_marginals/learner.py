@@ -34,9 +34,9 @@ class DpMarginals:
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option(
             "selection",
-            "mst",
+            "aim",
             "Which pairs of columns are counted: those that hold the columns together (mst), or further ones where needed (aim)",
-            choices=("mst", "aim"),
+            choices=("aim", "mst"),
         ),
     )
     restricts: ClassVar[bool] = True
@@ -75,7 +75,7 @@ class DpMarginals:
         left = ledger.left
         pairs = tree_pairs(rows, ledger, tables, left * CHOOSING, left * (1 - CHOOSING)) if len(rows.parts) > 1 else []
         rng, left = np.random.default_rng([seed, 1]), ledger.left
-        more = options.get("selection", "mst") == "aim" and len(rows.parts) > 2 and len(pairs) > 1
+        more = options.get("selection", "aim") == "aim" and len(rows.parts) > 2 and len(pairs) > 1
         if pairs:
             tables += count_pairs(rows, ledger, pairs, tables, left * (1 - FURTHER) if more else left * (1 - 1e-9))
         watch.tick(0.2, "fitting the tables")
@@ -99,7 +99,7 @@ class DpMarginals:
     def cost(rows: int, parts: tuple[Part, ...], options: Mapping[str, str]) -> Cost:
         """See `Learner.cost`."""
         many, cells = len(parts), sum(p.size for p in parts) ** 2
-        seconds = 0.5 + rows * many * many * 2e-9 + min(cells, 10**7) * 2e-6 * (4 if options.get("selection", "mst") == "aim" else 1)
+        seconds = 0.5 + rows * many * many * 2e-9 + min(cells, 10**7) * 2e-6 * (4 if options.get("selection", "aim") == "aim" else 1)
         return Cost(seconds, 150_000_000 + rows * many * 12 + min(cells, 10**7) * 64)
 
     @staticmethod

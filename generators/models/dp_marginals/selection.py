@@ -35,7 +35,7 @@ CHOOSING = 0.12
 SINGLES = 0.15
 """The share of the ρ for tables of one part, as far as they are not known already."""
 
-DRAWN = 50_000
+DRAWN = 30_000
 """Rows drawn from the model to find its tables of pairs that no clique holds."""
 
 
@@ -140,7 +140,7 @@ def further_pairs(
 ) -> tuple[Distribution, list[Measured]]:
     """Rounds of: fit, choose the pair the model explains worst, count it. The fit so far, and all tables."""
     tree = JunctionTree.of(rows.sizes, [m.parts for m in tables])
-    model = fitted(tree, tables, rounds=150)
+    model = fitted(tree, tables, rounds=100)
     each = rho / rounds
     for number in range(rounds):
         tick(number / rounds)
@@ -156,7 +156,7 @@ def further_pairs(
         at = ledger.largest(rows, groups.worse(expected, scale), ledger.contributions, each * CHOOSING, "a further pair")
         tables.append(_counted(rows, ledger, possible[at], each * (1 - CHOOSING), groups))
         tree = JunctionTree.of(rows.sizes, [m.parts for m in tables])
-        model = fitted(tree, tables, rounds=60, start=model)
+        model = fitted(tree, tables, rounds=30, start=model)
     return model, tables
 
 
