@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 LEAST_ROWS = 50
 STEPS = 700
 """So many batches are about enough; rounds follow from them."""
+MANY_CODES = 1_500
+"""Beyond so many codes each batch takes longer, and fewer, but not under three fifths, are learned from."""
 POINTS = 6_000
 """Hidden points from which the mixture is fitted, and by which it is chosen, at most."""
 COMPONENTS = (1, 8, 24)
@@ -94,7 +96,7 @@ class SynthVae:
 
     @staticmethod
     def cost(rows: int, parts: tuple[Part, ...], options: Mapping[str, str]) -> Cost:
-        settings = _settings(rows, options)
+        settings = _settings(rows, parts, options)
         codes = sum(part.size for part in parts)
         steps = settings.rounds * max(1, rows // settings.batch)
         products = settings.batch * settings.width * (codes + 3 * settings.width)
@@ -123,9 +125,10 @@ class SynthVae:
         return plain
 
 
-def _settings(rows: int, options: Mapping[str, str]) -> Settings:
+def _settings(rows: int, parts: tuple[Part, ...], options: Mapping[str, str]) -> Settings:
     batch = int(min(512, max(32, 2 ** int(np.log2(max(1, rows) / 40)))))
-    rounds = int(float(options["rounds"])) or int(np.clip(round(STEPS * batch / max(1, rows)), 5, 40))
+    steps = STEPS * float(np.clip(MANY_CODES / max(1, sum(part.size for part in parts)), 0.6, 1))
+    rounds = int(float(options["rounds"])) or int(np.clip(round(steps * batch / max(1, rows)), 5, 40))
     return Settings(
         width=int(float(options["width"])),
         latent=int(float(options["numbers"])),
@@ -142,7 +145,7 @@ def _fitted(rows: CodedRows, held_out: CodedRows | None, seed: int, options: Map
     from generators.models.synthvae.network import Autoencoder
     from generators.models.synthvae.training import Training, begun, weights
 
-    settings = _settings(rows.rows, options)
+    settings = _settings(rows.rows, rows.parts, options)
     watch.tick(0.0, f"{watch.stage}: counting")
     counted = tables(rows, seed) if options["tables"] == "yes" and not settings.published else {}
     network = Autoencoder(rows.parts, rows.given, width=settings.width, latent=settings.latent, tables=counted, seed=seed)
