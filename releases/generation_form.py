@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -23,18 +23,19 @@ WHOLE = {"inputmode": "numeric"}
 BROKEN = {"inputmode": "decimal"}
 LEARNING = ("max_membership", "minutes", "epsilon", "delta", "contributions", "apart", "learning_seed")
 """The fields that only methods that learn from records read."""
+ASKED = ("generator", "summary", "rows", "size", "seed")
 
 
 class GenerateForm(forms.Form):
-    """Which generator, how many rows, which seed, from which summary; and how to learn."""
+    """How many rows, which seed, from which summary, and how to learn: what the chosen method asks, and nothing else."""
 
-    generator = forms.ChoiceField(label="Which method?", widget=forms.RadioSelect)
+    generator = forms.CharField(widget=forms.HiddenInput)
     summary = forms.ModelChoiceField(
         label="Made from which summary?",
         queryset=SummaryRecord.objects.none(),
         required=False,
         empty_label="No summary",
-        help_text="For the methods that work from aggregates: they see this summary and nothing else.",
+        help_text="The method sees this summary and nothing else.",
     )
     rows = forms.IntegerField(
         label="How many rows?", min_value=1, max_value=MAXIMUM_ROWS, initial=1000, widget=forms.TextInput(attrs=WHOLE)
@@ -120,67 +121,71 @@ class GenerateForm(forms.Form):
     def __init__(
         self,
         *args: Any,
-        generators: Sequence[str],
+        generator: str,
         summaries: Any,
         several: bool = False,
-        options: Mapping[str, Sequence[Option]] | None = None,
+        options: Sequence[Option] = (),
         columns: Sequence[str] = (),
         persons: int = 0,
-        only_private: Collection[str] = (),
+        only_private: bool = False,
         **kwargs: Any,
     ) -> None:
-        """options: of each method that learns; columns: those of the request, for pairs kept apart; persons: in train; only_private:
-        methods that learn with differential privacy or not at all.
+        """options: of the method, where it learns; columns: those of the request, for pairs kept apart; persons: in train.
+
+        only_private: the method learns with differential privacy or not at all.
         """
         super().__init__(*args, **kwargs)
-        self.several, self.options, self.columns = several, dict(options or {}), set(columns)
-        self.only_private = set(only_private)
+        self.info, self.several, self.options, self.columns = GENERATORS[generator], several, tuple(options), set(columns)
+        self.only_private = only_private
+        self.fields["generator"].initial = generator
         if several:
             self.fields["rows"].label = "How many people?"
             self.fields["rows"].help_text = "So many rows, too, in every table that refers to no other. Leave this or the next empty."
             self.fields["rows"].required = False
         else:
             del self.fields["size"]
-        method, summary = self.fields["generator"], self.fields["summary"]
-        assert isinstance(method, forms.ChoiceField)  # noqa: S101 - narrows the type
-        assert isinstance(summary, forms.ModelChoiceField)  # noqa: S101
-        method.choices = [(name, GENERATORS[name].title) for name in generators]
+        summary = self.fields["summary"]
+        assert isinstance(summary, forms.ModelChoiceField)  # noqa: S101 - narrows the type
         summary.queryset = summaries
+        if self.info.needs != "summary":
+            del self.fields["summary"]
         self.usual_delta = usual_delta(persons)
         self.fields["delta"].initial = f"{self.usual_delta:g}"
-        for name, each in self.options.items():
-            for option in each:
-                self.fields[_field(name, option)] = _option_field(option)
+        for name in LEARNING if self.info.needs != "data" else ():
+            del self.fields[name]
+        for option in self.options:
+            self.fields[_field(option)] = _option_field(option)
 
     @property
     def asked(self) -> list[forms.BoundField]:
-        """What every method is asked."""
-        return [self[name] for name in ("generator", "summary", "rows", "size", "seed") if name in self.fields]
+        """What every method is asked; of one that only learns with differential privacy, how much of it."""
+        names = [*ASKED, "epsilon"] if self.only_private else ASKED
+        return [self[name] for name in names if name in self.fields]
 
     @property
     def told(self) -> list[forms.BoundField]:
         """What a method that learns may be told."""
-        return [self[name] for name in LEARNING] if self.options else []
+        return [self[name] for name in LEARNING if name in self.fields and not (self.only_private and name == "epsilon")]
 
     @property
     def told_wrongly(self) -> bool:
         """Whether one of the fields that are folded away has an error, so that they must be shown."""
-        return bool(set(self.errors) - {"generator", "summary", "rows", "size", "seed"})
+        return bool(set(self.errors) - {field.name for field in self.asked})
 
     @property
-    def choices(self) -> list[tuple[str, list[forms.BoundField]]]:
-        """Each method's own choices, under its title."""
-        return [(GENERATORS[name].title, [self[_field(name, o)] for o in each]) for name, each in self.options.items() if each]
+    def choices(self) -> list[forms.BoundField]:
+        """The method's own choices."""
+        return [self[_field(option)] for option in self.options]
 
     @property
     def wanted(self) -> dict[str, Any]:
         """What was chosen, as `services.requests.request_generation` takes it. InputError for what does not go together."""
         given = dict(self.cleaned_data)
-        found = {name: given.get(name) for name in ("generator", "summary", "rows", "seed", "scale")}
-        if GENERATORS[given["generator"]].needs != "data":
+        found = {"generator": self.info.name, **{name: given.get(name) for name in ("summary", "rows", "seed", "scale")}}
+        if self.info.needs != "data":
             return found
         private = given.get("epsilon") is not None
-        options = {o.name: str(given[_field(given["generator"], o)]) for o in self.options[given["generator"]]}
+        options = {option.name: str(given[_field(option)]) for option in self.options}
         minutes = given.get("minutes")
         return found | {
             "learning": Learning(
@@ -211,28 +216,21 @@ class GenerateForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        info = GENERATORS.get(str(cleaned.get("generator")))
-        if info is not None and info.needs == "summary" and "summary" in cleaned and cleaned["summary"] is None:
+        if "summary" in cleaned and cleaned["summary"] is None:
             self.add_error("summary", "Choose the summary the data are made from; this method needs one.")
-        if info is not None and info.needs != "summary":
-            cleaned["summary"] = None
         if self.several and not {"rows", "size"} & set(self.errors):
-            self._sized(cleaned, info is not None and info.needs == "schema")
-        for name, options in self.options.items():
-            for option in options:
-                self._check(cleaned, name, option)
-        if cleaned.get("generator") in self.only_private and "epsilon" not in self.errors and cleaned.get("epsilon") is None:
+            self._sized(cleaned, self.info.needs == "schema")
+        for option in self.options:
+            self._check(cleaned, option)
+        if self.only_private and "epsilon" not in self.errors and cleaned.get("epsilon") is None:
             self.add_error("epsilon", "This method learns with this guarantee alone: say how much ε, for example 1.")
         return cleaned
 
-    def _check(self, cleaned: dict[str, Any], generator: str, option: Option) -> None:
-        """An empty choice is the default; a method that was not chosen is not asked."""
-        field = _field(generator, option)
-        text = str(cleaned.get(field) or option.default).strip()
-        if generator != cleaned.get("generator"):
-            text = option.default
+    def _check(self, cleaned: dict[str, Any], option: Option) -> None:
+        """An empty choice is the default."""
+        field = _field(option)
         try:
-            cleaned[field] = option.checked(text)
+            cleaned[field] = option.checked(str(cleaned.get(field) or option.default).strip())
         except InputError as error:
             self.add_error(field, f"{str(error)[:1].upper()}{str(error)[1:]}.")
 
@@ -251,8 +249,8 @@ def usual_delta(persons: int) -> float:
     return 1e-6 if persons < 1 else min(1e-3, 10.0 ** -math.ceil(math.log10(10 * persons) + 1e-9))
 
 
-def _field(generator: str, option: Option) -> str:
-    return f"option-{generator}-{option.name}"
+def _field(option: Option) -> str:
+    return f"option-{option.name}"
 
 
 def _option_field(option: Option) -> forms.Field:

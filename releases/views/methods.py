@@ -36,9 +36,9 @@ def options_of(name: str) -> Sequence[Option] | None:
         return None
 
 
-def only_private(names: Collection[str]) -> list[str]:
-    """Those of the methods that learn with differential privacy or not at all."""
-    return [name for name in names if GENERATORS[name].needs == "data" and getattr(learner_of(name), "only_private", False)]
+def only_private(name: str) -> bool:
+    """Whether a method learns with differential privacy or not at all."""
+    return GENERATORS[name].needs == "data" and getattr(learner_of(name), "only_private", False)
 
 
 def usable() -> list[str]:
@@ -46,10 +46,21 @@ def usable() -> list[str]:
     return [name for name, info in GENERATORS.items() if info.needs != "data" or (info.installed and options_of(name) is not None)]
 
 
-def methods_shown(snapshot: Snapshot | None, variables: Collection[str]) -> list[Method]:
-    """Every method, with what it takes on the variables asked for; those that cannot be used here say so."""
+SOURCES = {
+    "schema": "From the schema alone",
+    "summary": "From an approved summary",
+    "data": "Learned from the records",
+}
+"""What methods work from, in words."""
+
+
+def methods_shown(snapshot: Snapshot | None, variables: Collection[str]) -> list[tuple[str, list[Method]]]:
+    """Every method under what it works from, with what it takes on the variables asked for; those that cannot be used here say so."""
     here = set(usable())
-    return [_method(info, info.name in here, snapshot, variables) for info in GENERATORS.values()]
+    return [
+        (words, [_method(info, info.name in here, snapshot, variables) for info in GENERATORS.values() if info.needs == needs])
+        for needs, words in SOURCES.items()
+    ]
 
 
 def _method(info: GeneratorInfo, here: bool, snapshot: Snapshot | None, variables: Collection[str]) -> Method:

@@ -135,25 +135,30 @@ def variables(request: SignedInRequest, key: str) -> HttpResponse:
 
 @page("GET", "HEAD", "POST", role="steward")
 def generate(request: SignedInRequest, key: str) -> HttpResponse:
-    """Choose the method, the rows and the seed; then a run begins."""
+    """Choose the method, then say what that one asks; then a run begins."""
     asked = _found(request, key)
-    offered = usable()
-    summaries = asked.source.summaries.select_related("snapshot").order_by("-made_at")
-    fitting = next((n for n in offered if GENERATORS[n].tier == asked.tier), offered[0] if offered else "")
-    initial: dict[str, Any] = {"generator": fitting, "summary": summaries.first() if asked.tier != ReleaseRequest.Tier.STRUCTURAL else None}
     snapshot = asked.source.current_snapshot
-    several = snapshot is not None and len(stored.working_schema(snapshot).tables) > 1
-    if several:
-        initial |= {"rows": 1000, "size": None} if asked.tier == ReleaseRequest.Tier.STRUCTURAL else {"rows": None, "size": 100}
-    context = _task_context(request, asked, "Generate data", "request_generation")
-    context |= {
-        "action": "Generate",
-        "methods": methods_shown(snapshot, asked.variables),
+    summaries = asked.source.summaries.select_related("snapshot").order_by("-made_at")
+    context = _task_context(request, asked, "Generate data", "request_generation") | {
         "attempts": asked.versions.count(),
-        "no_summary": not summaries.exists(),
         "agreement": policy.no_agreement_needed(asked, {}) or "",
-        "template": "secure/generate.html",
     }
+    chosen = request.POST.get("generator") if request.method == "POST" else request.GET.get("method")
+    if chosen not in (offered := usable()):
+        context |= {
+            "heading": "Choose a method",
+            "groups": methods_shown(snapshot, asked.variables),
+            "fitting": next((name for name in offered if GENERATORS[name].tier == asked.tier), ""),
+            "no_summary": not summaries.exists(),
+            "wrong": chosen is not None or request.method == "POST",
+        }
+        return render(request, "secure/methods.html", context, status=INVALID if context["wrong"] else 200)
+    info = GENERATORS[chosen]
+    several = snapshot is not None and len(stored.working_schema(snapshot).tables) > 1
+    initial: dict[str, Any] = {"summary": summaries.first()}
+    if several:
+        initial |= {"rows": 1000, "size": None} if info.needs == "schema" else {"rows": None, "size": 100}
+    context |= {"action": "Generate", "info": info, "template": "secure/generate.html"}
 
     def start(form: BaseForm) -> str:
         run = service.request_generation(request.user, asked, **cast(GenerateForm, form).wanted)
@@ -163,13 +168,13 @@ def generate(request: SignedInRequest, key: str) -> HttpResponse:
     form = GenerateForm(
         sent(request),
         initial=initial,
-        generators=offered,
+        generator=chosen,
         summaries=summaries,
         several=several,
-        options={name: options_of(name) or () for name in offered if GENERATORS[name].needs == "data"},
+        options=(options_of(chosen) or ()) if info.needs == "data" else (),
         columns=policy.columns_of(asked),
         persons=split.train_persons if split else 0,
-        only_private=only_private(offered),
+        only_private=only_private(chosen),
     )
     return _form_page(request, form, context, start)
 

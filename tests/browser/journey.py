@@ -137,7 +137,9 @@ class Journey:
 
     def generate(self, page: Page, generator: str, rows: int) -> None:
         page.get_by_role("link", name="Method and data").click()
-        page.locator(f"input[name=generator][value={generator}]").check()
+        page.locator(f"input[name=method][value={generator}]").check()
+        self.inspect(page)
+        page.get_by_role("button", name="Continue").click()
         page.get_by_label("How many rows?").fill(str(rows))
         self.inspect(page)
         page.locator("main form button[type=submit]").first.click()

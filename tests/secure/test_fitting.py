@@ -309,16 +309,19 @@ def test_every_method_is_shown_in_plain_words_with_what_it_takes_here_and_sensib
     assert page.decode().count("to learn from this dataset, with about") + page.decode().count("not installed here") == len(
         learned_generators()
     )
-    sent = drawn(page)
-    assert sent["generator"] == "autoregressive", "first choice where records may be learned from"
-    sent |= {"generator": "copula", "rows": "200", "minutes": "5", "max_membership": "0.6", "apart": ""}
-    wrong = client.post(where, sent | {"apart": "age", "option-copula-least": "none"})
+    assert drawn(page)["method"] == "autoregressive", "first choice where records may be learned from"
+    assert client.get(where, {"method": "none"}).status_code == 422
+    sent = drawn(client.get(where, {"method": "copula"}).content)
+    assert sent["generator"] == "copula"
+    assert "option-leaf" not in sent, "another method's choices are not asked"
+    sent |= {"rows": "200", "minutes": "5", "max_membership": "0.6", "apart": ""}
+    wrong = client.post(where, sent | {"apart": "age", "option-least": "none"})
     assert wrong.status_code == 422
     for words in ("Write two columns of this request in each line", "is a number from 1 to 1000", '<details class="nhsuk-details" open>'):
         assert words in wrong.content.decode(), words
-    strict = client.post(where, sent | {"generator": "dp-marginals", "max_membership": ""})
+    strict = client.post(where, drawn(client.get(where, {"method": "dp-marginals"}).content))
     assert "say how much ε, for example 1" in strict.content.decode()
-    assert client.post(where, sent | {"option-copula-least": "20"}).status_code == 302
+    assert client.post(where, sent | {"option-least": "20"}).status_code == 302
     run = request.runs.get()
     assert run.kind == Run.Kind.FIT
     learning = Learning.from_dict(run.parameters["learning"])

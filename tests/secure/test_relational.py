@@ -116,7 +116,7 @@ def test_a_dataset_of_several_tables_goes_the_whole_way_through_the_pages(world:
     assert steward.post(reverse("variables", args=[asked_for.pk]), form).status_code == 302
     asked_for.refresh_from_db()
     assert set(asked_for.variables) == {"person.sex", "person.birth_year", "stay.ward", "stay.started", "stay.ended"}
-    form = drawn(steward.get(reverse("generate", args=[asked_for.pk])).content) | {"generator": "marginal"}
+    form = drawn(steward.get(reverse("generate", args=[asked_for.pk]), {"method": "marginal"}).content)
     assert (form["rows"], form["size"]) == ("", "100")
     neither = steward.post(reverse("generate", args=[asked_for.pk]), form | {"size": ""})
     assert "one of the two" in words(neither)
