@@ -112,7 +112,7 @@ def _shown(found: Run) -> dict[str, Any]:
         "words": progress_words(found),
         "percent": int(found.fraction * 100),
         "rounds": rounds_shown(found),
-        "round_columns": ["What", "Round", "Loss"],
+        "round_columns": ["Round", "What", "Loss"],
     }
 
 

@@ -45,7 +45,8 @@ def time_left(run: Run) -> str:
     if run.state != Run.State.RUNNING or run.claimed_at is None or run.fraction < 0.05:
         return ""
     gone = (timezone.now() - run.claimed_at).total_seconds()
-    return f"about {duration(gone / run.fraction * (1 - run.fraction))} left"
+    words = duration(gone / run.fraction * (1 - run.fraction))
+    return f"{words} left" if words.startswith("less") else f"about {words} left"
 
 
 ROUNDS_SHOWN = 12
@@ -55,8 +56,8 @@ ALIKE = 0.005
 
 
 def rounds_shown(run: Run) -> list[list[str]]:
-    """The newest rounds of learning as rows of a table: what is learned, the round, and how far off the rows held out still are."""
-    return [[what, f"{number} of at most {most}", f"{loss:.3f}"] for what, number, most, loss in (run.rounds or [])[-ROUNDS_SHOWN:]]
+    """The newest rounds of learning as rows of a table: the round, what is learned, and how far off the rows held out still are."""
+    return [[f"{number} of at most {most}", what, f"{loss:.2f}"] for what, number, most, loss in (run.rounds or [])[-ROUNDS_SHOWN:]]
 
 
 def membership_words(membership: Mapping[str, Any] | None) -> str:
@@ -85,6 +86,10 @@ def model_facts(trained: TrainedModel) -> list[tuple[str, str]]:
             facts.append((f"Recognising people{whose}", f"at most {float(told['bound']):.2f}, by the guarantee; guessing is 0.50"))
         else:
             facts.append((f"Recognising people{whose}", membership_words(told.get("membership"))))
+            if informed := (told.get("membership") or {}).get("informed"):
+                area, low, high = (float(part) for part in informed)
+                shown = f"{area:.2f}, between {low:.2f} and {high:.2f}"
+                facts.append((f"… by somebody who also knows how frequent values are{whose}", shown))
         if told.get("epochs"):
             ended = f", until {told['stopped']}" if told.get("stopped") else ""
             facts.append((f"Rounds of learning{whose}", f"{len(told['epochs'])}{ended}"))
