@@ -34,6 +34,7 @@ from generators.learning.known import learned_generators, learner_of
 from generators.learning.ledger import PrivacyLedger, ledger_of
 from generators.learning.model import Cost, Learner, Model
 from generators.learning.options import Budget, chosen
+from generators.learning.threads import one_thread
 from generators.learning.watch import Watch
 from generators.progress import Progress, silent
 from generators.schema import DatasetSchema
@@ -73,7 +74,8 @@ def fit(
     schema = controls.reduced(schema)
     given = chosen(learner.OPTIONS, options or {})
     work = _Fit(generator, learner, dict(train), schema, seed, budget, given, policy, controls, Watch(progress, budget.seconds, checkpoint))
-    return work.fitted()
+    with one_thread():
+        return work.fitted()
 
 
 def estimate(

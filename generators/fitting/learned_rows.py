@@ -18,6 +18,7 @@ from generators.fitting.fitted_table import FittedTable
 from generators.fitting.kept_rules import Keeper
 from generators.generating.layout import Layout, Place, layout
 from generators.generating.skeleton import Rows
+from generators.learning.threads import one_thread
 from generators.mechanism import Mechanism
 from generators.rules.enforcement import Enforce, enforcer
 from generators.schema import DatasetSchema, Rule, TableSchema
@@ -69,7 +70,8 @@ class RowsOfTables:
             return None
         keeper = self._keepers[place.name]
         hanging, conditions = self._hanging(place, rows, codes), self._conditions.get(place.name)
-        codes[place.name], made = fitted.draw(hanging, rng, conditions, keeper if keeper else None)
+        with one_thread():
+            codes[place.name], made = fitted.draw(hanging, rng, conditions, keeper if keeper else None)
         return made
 
     def _hanging(self, place: Place, rows: Mapping[str, Rows], codes: Mapping[str, Codes]) -> Hanging:
