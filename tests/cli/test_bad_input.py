@@ -94,7 +94,7 @@ def test_script_in_names_and_categories_is_text_in_the_report(run: Run, place: P
         ("run", "visits.csv", "--out", "taken"),
         ("summarise", "visits.csv", "--policy", "strict", "--out", "s.json"),
         ("summarise", "visits.csv", "--schema", "visits.csv", "--out", "s.json"),
-        ("run", "visits.csv", "--generator", "gan", "--out", "results"),
+        ("run", "visits.csv", "--generator", "wizard", "--out", "results"),
         ("run", "visits.csv", "--rows", "0", "--out", "results"),
     ],
 )

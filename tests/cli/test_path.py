@@ -138,7 +138,7 @@ def test_generate_needs_exactly_one_thing_to_generate_from(run: Run, summary: Pa
 
 
 def test_an_unknown_generator_is_answered_with_those_there_are(run: Run, summary: Path) -> None:
-    ended = run("generate", "--summary", summary, "--generator", "gan", "--rows", 9, "--out", "y.csv")
+    ended = run("generate", "--summary", summary, "--generator", "wizard", "--rows", 9, "--out", "y.csv")
     assert ended.code == 2
     assert "marginal, structural" in ended.err
 
@@ -219,7 +219,7 @@ def test_run_takes_its_settings_from_a_file_and_an_option_wins(run: Run, stays: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("genrator = 'marginal'\n", "unknown setting genrator; known: generator, person"),
+        ("genrator = 'marginal'\n", "unknown setting genrator; known: generator, learning, person"),
         ("rows = 'many'\n", "rows must be a whole number"),
         ("rows = true\n", "rows must be a whole number"),
         ("policy = 5\n", "policy must be a text"),
