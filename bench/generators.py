@@ -5,13 +5,14 @@
 SHARED is the folder of the reference data: `data/NAME.parquet` with `NAME.json` beside it, and `bench/score.py`, an independent scorer
 whose split (80 : 20 by row, seed 7) and figures are used. For each generator and table: fit on train, as many rows as train, scored;
 medians over the seeds. Each fit is a process of its own on one thread: `fit` is processor seconds of learning from canonical files,
-`peak` the most memory that process had until then, `rows/s` how fast `--rows` rows come into Arrow tables, of processor seconds too. The
-lines of the best public tools, as written in `bench/peers.md`, follow each table.
+without the one or two that loading torch takes, `peak` the most memory that process had until then, `rows/s` how fast `--rows` rows come
+into Arrow tables, of processor seconds too. The lines of the best public tools, as written in `bench/peers.md`, follow each table.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import resource
@@ -51,6 +52,7 @@ def one(arguments: argparse.Namespace) -> None:
 
     from generators.disclosure import POLICIES
     from generators.fitting.estimator import fit
+    from generators.learning.known import learned_generators
     from generators.learning.options import Budget
     from generators.reading.tables import read_dataset
     from generators.working_copy.deidentify import deidentify_dataset
@@ -62,6 +64,8 @@ def one(arguments: argparse.Namespace) -> None:
         private = PRIVATE.get(arguments.generator)
         budget = Budget(*private, 3) if private else Budget()
         options = dict(text.split("=", 1) for text in arguments.option)
+        if library := learned_generators()[arguments.generator].library:
+            importlib.import_module(library)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began = time.process_time()
         model = fit(
