@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django import forms
@@ -128,11 +128,12 @@ class GenerateForm(forms.Form):
         columns: Sequence[str] = (),
         persons: int = 0,
         only_private: bool = False,
+        unasked: Collection[str] = (),
         **kwargs: Any,
     ) -> None:
         """options: of the method, where it learns; columns: those of the request, for pairs kept apart; persons: in train.
 
-        only_private: the method learns with differential privacy or not at all.
+        only_private: the method learns with differential privacy or not at all; unasked: fields of `LEARNING` it has no use for.
         """
         super().__init__(*args, **kwargs)
         self.info, self.several, self.options, self.columns = GENERATORS[generator], several, tuple(options), set(columns)
@@ -151,7 +152,7 @@ class GenerateForm(forms.Form):
             del self.fields["summary"]
         self.usual_delta = usual_delta(persons)
         self.fields["delta"].initial = f"{self.usual_delta:g}"
-        for name in LEARNING if self.info.needs != "data" else ():
+        for name in LEARNING if self.info.needs != "data" else unasked:
             del self.fields[name]
         for option in self.options:
             self.fields[_field(option)] = _option_field(option)
@@ -197,7 +198,7 @@ class GenerateForm(forms.Form):
                     seconds=None if minutes is None else 60.0 * minutes,
                     max_membership=float(given["max_membership"]) if given.get("max_membership") else None,
                 ),
-                apart=given["apart"],
+                apart=given.get("apart") or (),
                 seed=given["learning_seed"] if given.get("learning_seed") is not None else 1,
             )
         }

@@ -59,7 +59,7 @@ def logistic(real: CodedTable, other: CodedTable, coders: tuple[Coder, ...], *, 
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import StratifiedKFold
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     size = min(limit, real.rows, other.rows)
     if size < 2 * FOLDS:

@@ -132,7 +132,7 @@ def _together(w: Work, skills: Sequence[tuple[str, list[float | None]]], untried
 
 
 def _inference(w: Work) -> list[MetricResult]:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # sums of floats depend on how threads share them
         return _regressions(w)

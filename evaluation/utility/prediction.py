@@ -164,7 +164,7 @@ class _Trees:
     def predict(self, x: Floats, y: Floats, asked: Floats) -> Floats:
         # imported late: a second that reading a report should not pay for
         from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits
 
         with threadpool_limits(1):  # sums of floats depend on how threads share them
             if not self.outcome.classes:

@@ -46,6 +46,17 @@ def usable() -> list[str]:
     return [name for name, info in GENERATORS.items() if info.needs != "data" or (info.installed and options_of(name) is not None)]
 
 
+def unasked(name: str) -> list[str]:
+    """Fields about learning that a method which learns has no use for."""
+    if GENERATORS[name].needs != "data":
+        return []
+    learner = learner_of(name)
+    fields = [] if learner.private else ["epsilon", "delta", "contributions"]
+    if only_private(name):
+        fields.append("max_membership")  # the guarantee bounds it
+    return fields if learner.limits else [*fields, "apart"]
+
+
 SOURCES = {
     "schema": "From the schema alone",
     "summary": "From an approved summary",

@@ -22,7 +22,7 @@ from releases.permissions import Refused
 from releases.request_forms import GatesForm, TargetsForm
 from releases.services import requests as service
 from releases.templatetags.plain_words import day, moment, short
-from releases.views.methods import methods_shown, only_private, options_of, usable
+from releases.views.methods import methods_shown, only_private, options_of, unasked, usable
 from releases.views.pages import INVALID, SignedInRequest, ordering, page, paged, refused_on, sent, status_of, visible
 from releases.views.tasks import tasks
 
@@ -175,6 +175,7 @@ def generate(request: SignedInRequest, key: str) -> HttpResponse:
         columns=policy.columns_of(asked),
         persons=split.train_persons if split else 0,
         only_private=only_private(chosen),
+        unasked=unasked(chosen),
     )
     return _form_page(request, form, context, start)
 

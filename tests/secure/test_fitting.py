@@ -314,6 +314,7 @@ def test_every_method_is_shown_in_plain_words_with_what_it_takes_here_and_sensib
     sent = drawn(client.get(where, {"method": "copula"}).content)
     assert sent["generator"] == "copula"
     assert "option-leaf" not in sent, "another method's choices are not asked"
+    assert "epsilon" not in sent, "nor what this method cannot do"
     sent |= {"rows": "200", "minutes": "5", "max_membership": "0.6", "apart": ""}
     wrong = client.post(where, sent | {"apart": "age", "option-least": "none"})
     assert wrong.status_code == 422
