@@ -333,12 +333,12 @@ def test_every_method_is_shown_in_plain_words_with_what_it_takes_here_and_sensib
 
 @pytest.mark.promise("fitting.10")
 def test_the_choices_of_every_method_are_read_without_loading_the_learning_library() -> None:
-    """The web process shows them; it must not load torch."""
+    """The web process shows them, and the confined one draws: neither must load what only a fit needs."""
     code = (
         "import sys\nfrom generators.learning.known import learned_generators, learner_of\n"
         "from generators.fitting.expected import expected_cost\nfrom generators.simulated import EMERGENCY_SCHEMA as schema\n"
         "for name in learned_generators():\n    learner_of(name).OPTIONS\n    expected_cost(name, schema, {schema.tables[0].name: 1000})\n"
-        "print([name for name in ('torch', 'opacus') if name in sys.modules])"
+        "print([name for name in ('torch', 'opacus', 'opendp', 'sklearn') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=settings.BASE_DIR, check=False)
     assert found.stdout.strip() == "[]", found.stderr

@@ -64,14 +64,11 @@ class Autoregressive:
             rows, held_out = _parted(rows, seed)
         if rows.rows < LEAST_ROWS or held_out.rows == 0:
             raise InputError(f"{rows.rows} rows are too few to learn from; at least {LEAST_ROWS} are needed beside those held out")
-        import torch  # here alone: whoever reads options, loads a model or draws from it needs no learning library
+        # Here alone: whoever reads options, loads a model or draws from it needs no learning library.
+        from generators.models.training_state import one_torch_thread
 
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with one_torch_thread():
             return _fitted(rows, held_out, seed, options, watch)
-        finally:
-            torch.set_num_threads(threads)
 
     @staticmethod
     def load(saved: Saved, parts: tuple[Part, ...], given: int) -> AutoregressiveModel:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from generators.encoding.coded import CodedRows, Part, applies
 from generators.models.cart.leaves import Branches
@@ -51,6 +50,8 @@ def grow(rows: CodedRows, number: int, orders: tuple[npt.NDArray[np.int32], ...]
         looks[:, at] = ranks[base[j] + rows.codes[used, j]]
     least = max(growth.seen, round(growth.leaf * len(seen) / len(used)))
     asked = dict(min_samples_leaf=least, min_samples_split=2 * least, max_depth=growth.depth, random_state=seed % 2**31)
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor  # here alone: two seconds and 130 MB that drawing does not need
+
     if part.ordered:
         fitted = DecisionTreeRegressor(**asked).fit(looks[seen], _columns(part, mine[seen]))
     else:

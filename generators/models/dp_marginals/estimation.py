@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from generators.learning.ledger import Groups
 from generators.models.dp_marginals.junction import Distribution, Floats, JunctionTree, marginal, spread
+
+if TYPE_CHECKING:
+    from generators.learning.ledger import Groups
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from generators.encoding.coded import CodedRows, Codes, Part
 from generators.errors import InputError
-from generators.learning.ledger import PrivacyLedger
 from generators.learning.model import Allowed, Cost, Saved
 from generators.learning.options import Option
 from generators.learning.watch import Watch
 from generators.models.dp_marginals.estimation import fitted
 from generators.models.dp_marginals.junction import Distribution, JunctionTree
-from generators.models.dp_marginals.selection import SINGLES, count_pairs, further_pairs, single_tables, tree_pairs
+
+if TYPE_CHECKING:
+    from generators.learning.ledger import PrivacyLedger
 
 LEAST_ROWS = 100
 """Fewer rows, as counted with noise, are refused: nothing would stand out."""
@@ -70,6 +71,9 @@ class DpMarginals:
             )
         if not rows.parts:
             raise InputError("no column has figures that stand out from the noise: set a larger epsilon, or use more rows")
+        # Here alone: it loads OpenDP, seconds that reading options and drawing do not need.
+        from generators.models.dp_marginals.selection import SINGLES, count_pairs, further_pairs, single_tables, tree_pairs
+
         watch.tick(0.0, "counting with noise")
         tables = single_tables(rows, ledger, SINGLES)
         left = ledger.left

@@ -59,9 +59,8 @@ class Gan:
             )
         if rows.rows < LEAST_ROWS:
             raise InputError(f"gan needs at least {LEAST_ROWS} rows to learn from, there are {rows.rows}; choose copula")
-        import torch
-
         from generators.models.gan.training import Settings, Training
+        from generators.models.training_state import one_torch_thread
 
         watch.tick(0.0, f"{watch.stage}: counting")
         counted = tables(rows, seed) if options["tables"] == "yes" else {}
@@ -72,14 +71,9 @@ class Gan:
             batch=BATCH,
             rate=float(options["rate"]),
         )
-        threads = torch.get_num_threads()
-        # For networks of this size one thread is fastest, and sums come out the same wherever there are more.
-        torch.set_num_threads(1)
-        try:
+        with one_torch_thread():
             training = Training(rows, held_out, counted, settings, seed, watch)
             training.run()
-        finally:
-            torch.set_num_threads(threads)
         return training.model()
 
     @staticmethod

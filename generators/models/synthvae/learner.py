@@ -144,6 +144,7 @@ def _fitted(rows: CodedRows, held_out: CodedRows | None, seed: int, options: Map
 
     from generators.models.synthvae.network import Autoencoder
     from generators.models.synthvae.training import Training, begun, weights
+    from generators.models.training_state import one_torch_thread
 
     settings = _settings(rows.rows, rows.parts, options)
     watch.tick(0.0, f"{watch.stage}: counting")
@@ -151,13 +152,8 @@ def _fitted(rows: CodedRows, held_out: CodedRows | None, seed: int, options: Map
     network = Autoencoder(rows.parts, rows.given, width=settings.width, latent=settings.latent, tables=counted, seed=seed)
     begun(network, {number: shares(rows, number) for number in range(rows.given, len(rows.parts)) if number not in counted})
     network.to("cuda" if torch.cuda.is_available() else "cpu")
-    threads = torch.get_num_threads()
-    # For networks of this size one thread is fastest, and sums come out the same wherever there are more.
-    torch.set_num_threads(1)
-    try:
+    with one_torch_thread():
         Training(network, rows, held_out, settings, seed, watch).run()
-    finally:
-        torch.set_num_threads(threads)
     held, within = weights(network)
     plain = standard(settings.latent, 0)
     model = VaeModel(rows.parts, rows.given, held, {**counted, **within}, plain, _no_features(rows), settings.published)

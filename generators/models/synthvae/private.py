@@ -22,6 +22,7 @@ from generators.models.synthvae.mixture import standard
 from generators.models.synthvae.model import VaeModel
 from generators.models.synthvae.network import Autoencoder
 from generators.models.synthvae.training import begun, weights
+from generators.models.training_state import one_torch_thread
 
 TABLES = 0.7
 """The share of what is left that goes to noisy tables; training gets the rest."""
@@ -72,12 +73,8 @@ def fitted_privately(rows: CodedRows, ledger: PrivacyLedger, seed: int, options:
         told, apart = net(codes, torch.randn(len(codes), latent, generator=generator))
         return torch.as_tensor(told + narrow * apart)
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_torch_thread():
         PrivateTraining(network, losses, PrivateSettings(ROUNDS, BATCH, RATE)).run(rows, ledger, seed=seed, watch=watch)
-    finally:
-        torch.set_num_threads(threads)
     network.put_back()
     held, within = weights(network)
     return VaeModel(rows.parts, 0, held, {**tables, **within}, standard(latent, 0), np.zeros((0, 0), dtype=np.float32))
