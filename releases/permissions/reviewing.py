@@ -1,0 +1,73 @@
+"""Permissions over what others ask for: who may sign for a request, and who watches over releases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from releases import policy
+from releases.models import Account, ReleaseRequest, Run
+from releases.permissions.sources import steward_of
+
+
+def may_sign(
+    actor: Account, request: ReleaseRequest, *, capacity: str | None = None, decision: str = "approve", **context: Any
+) -> str | None:
+    """Who may sign: role, not one's own, once, and (privately-sourced) SDAT and IG by different people; then the state."""
+    if capacity is None:
+        wanted = [c for c in policy.capacities(request) if c in actor.roles]
+        answers = [may_sign(actor, request, capacity=c, decision=decision) for c in wanted]
+        if not answers:
+            return "Only a reviewer can decide on this request, in the capacity the release policy asks for."
+        return None if None in answers else answers[0]
+    if capacity not in actor.roles:
+        return f"Only somebody with the role {capacity.upper()} can sign in that capacity."
+    if actor.pk in made_by(request):
+        return "Nobody reviews what they requested or generated themselves; another reviewer must decide."
+    if steward_of(actor, request.source) is None:
+        return "Nobody reviews a release of a dataset they are a steward of; another reviewer must decide."
+    if capacity not in policy.capacities(request):
+        return f"The release policy asks for no {capacity.upper()} signature on this request."
+    state = policy.refusal(request, decision, capacity=capacity)
+    if state is not None:
+        return state
+    earlier = request.signoffs.filter(round=request.round)
+    if earlier.filter(capacity=capacity, decision="approve").exists():
+        return f"{capacity.upper()} has signed this round already."
+    if earlier.filter(reviewer=actor).exists():
+        return "You signed this round in another capacity; somebody else must sign in this one."
+    return None
+
+
+def keeps_releases(actor: Account, request: ReleaseRequest, action: str) -> str | None:
+    """SDAT re-audits; IG suspends, and releases again what they had no part in."""
+    if action == "reaudit":
+        return None if "sdat" in actor.roles else "Only the Synthetic Data Audit Team starts a re-audit."
+    if "ig" not in actor.roles:
+        return "Only Information Governance suspends a release or releases it again."
+    if action == "resume" and (actor.pk in made_by(request) or steward_of(actor, request.source) is None):
+        return "Nobody releases again what they requested or generated, or of a dataset they are a steward of; another reviewer must."
+    return None
+
+
+def release_open(request: ReleaseRequest, action: str) -> str | None:
+    """What the release itself must be ready for."""
+    if action != "reaudit":
+        return policy.refusal(request, action)
+    if request.state not in (ReleaseRequest.State.PUBLISHED, ReleaseRequest.State.SUSPENDED):
+        return f"This request is {request.get_state_display()}; only what is published or suspended is re-audited."
+    if request.runs.filter(kind=Run.Kind.REAUDIT, state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists():
+        return "This release is being re-audited already; wait until that is done."
+    return None
+
+
+def made_by(request: ReleaseRequest) -> set[Any]:
+    makers = {request.author_id, request.submitted_by_id}
+    if request.version:
+        makers.add(request.version.made_by_id)
+        if request.version.summary:
+            makers.add(request.version.summary.requested_by_id)
+        if request.version.trained:
+            makers.add(request.version.trained.requested_by_id)
+    if hasattr(request, "drill"):
+        makers.add(request.drill.started_by_id)
+    return makers
