@@ -7,7 +7,7 @@ sums of whole lines.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ BELOW_ALL = np.float32(1 - 2**-22)
 """Keeps a draw from rounding up to the whole sum, which codes of no share at the end have too."""
 KIND = 8
 """Rows of a kind, on average, from which on they are drawn together."""
+NOTHING = np.float32(0)
 LARGEST_LOGIT = 60.0
 """Above this, exponentials are taken relative to the largest."""
 
@@ -37,6 +38,7 @@ class Weights:
     """What was learned. embedding: (input codes and groups, width), as `Layout.starts` says.
 
     inward: by head (width + 1, units), the last line the bias; None where the table alone says it. outward: by head (codes, units).
+    straight: by head how many of its units, the last, pass on what they are given, and not its positive part alone.
     tables: by head. apart: by head the parts it may not look at.
     """
 
@@ -45,6 +47,7 @@ class Weights:
     outward: Sequence[Floats | None]
     tables: Sequence[Table]
     apart: Sequence[tuple[int, ...]]
+    straight: Sequence[int]
 
 
 @dataclass
@@ -74,7 +77,7 @@ class _Memory:
     def __init__(self, layout: Layout, width: int, units: int) -> None:
         most = max(head.size for head in layout.heads)
         self._context, self._embedded = (np.empty((TOGETHER, width), dtype=np.float32) for _ in range(2))
-        self._hidden = np.empty(TOGETHER * units, dtype=np.float32)
+        self._hidden = np.empty(units * TOGETHER, dtype=np.float32)
         self._codes, self._products = (np.empty(TOGETHER * most, dtype=np.float32) for _ in range(2))
 
     def context(self, rows: int) -> Floats:
@@ -83,8 +86,8 @@ class _Memory:
     def embedded(self, rows: int) -> Floats:
         return self._embedded[:rows]
 
-    def hidden(self, rows: int, units: int) -> Floats:
-        return self._hidden[: rows * units].reshape(rows, units)
+    def hidden(self, units: int, rows: int) -> Floats:
+        return self._hidden[: units * rows].reshape(units, rows)
 
     def codes(self, codes: int, rows: int) -> Floats:
         return self._codes[: codes * rows].reshape(codes, rows)
@@ -100,6 +103,7 @@ class Drawing:
         self.layout, self.weights, self.heads = layout, weights, layout.heads
         self._logits = [np.ascontiguousarray(table.log_shares.T) for table in weights.tables]
         self._shares = [np.exp(logits) if inward is None else None for logits, inward in zip(self._logits, weights.inward, strict=True)]
+        self._inward = [None if inward is None else np.ascontiguousarray(inward.T) for inward in weights.inward]
         width = weights.embedding.shape[1]
         self._embedding = np.concatenate([weights.embedding, np.zeros((len(weights.embedding), 1), dtype=np.float32)], axis=1)
         self._empty = np.zeros(width + 1, dtype=np.float32)
@@ -113,7 +117,7 @@ class Drawing:
     def rows(self, given: Codes, random: np.random.Generator, allowed: Allowed | None) -> Codes:
         """One row for each row of `given`: int32 (rows, generated parts)."""
         result = np.empty((len(given), len(self.layout.parts) - self.layout.given), dtype=np.int32)
-        masks, memory = self._masks(allowed), self._memory()
+        masks, memory = self._masks(allowed), self.memory()
         kinds, head, which = None, 0, np.zeros(0, dtype=np.int64)
         if not self.layout.given:
             kinds, head = self._kinds(len(given), random, masks, memory)
@@ -134,7 +138,8 @@ class Drawing:
                 )
         return result
 
-    def _memory(self) -> _Memory:
+    def memory(self) -> _Memory:
+        """What the steps of one drawing need; of one at a time."""
         units = max((inward.shape[1] for inward in self.weights.inward if inward is not None), default=1)
         return _Memory(self.layout, len(self._empty), units)
 
@@ -145,23 +150,28 @@ class Drawing:
 
     def surprise(self, codes: Codes, parts: int | None = None) -> npt.NDArray[np.float64]:
         """The negative log-likelihood of each row in nats. parts: of so many parts alone, the first; those that refine come later."""
-        result, memory = np.zeros(len(codes)), self._memory()
+        result, memory = np.zeros(len(codes)), self.memory()
         for at in range(0, len(codes), TOGETHER):
             here = codes[at : at + TOGETHER]
-            rows = self._context(here[:, : self.layout.given], memory)
-            columns = self.layout.inputs(here)
-            for number, head in enumerate(self.heads):
-                if parts is not None and head.part >= parts:
+            for number, rows, target in self.walk(here, memory):
+                if parts is not None and self.heads[number].part >= parts:
                     break
-                target = self.layout.target(head, columns[head.part])
                 logits = self._logits_of(number, rows, memory).astype(np.float64)
                 top = logits.max(axis=0)
                 total = top + np.log(np.exp(logits - top).sum(axis=0))
                 said = target >= 0
                 picked = logits[np.maximum(target, 0), np.arange(len(here))] - total
                 result[at : at + TOGETHER] -= np.where(said, picked, 0.0)
-                self._drawn(number, rows, np.maximum(target, 0), memory)
         return result
+
+    def walk(self, codes: Codes, memory: _Memory) -> Iterator[tuple[int, _Rows, npt.NDArray[np.int32]]]:
+        """Goes with at most `TOGETHER` known rows from head to head: its number, what is before it, and what it would have drawn (or −1)."""
+        rows = self._context(codes[:, : self.layout.given], memory)
+        columns = self.layout.inputs(codes)
+        for number, head in enumerate(self.heads):
+            target = self.layout.target(head, columns[head.part])
+            yield number, rows, target
+            self._drawn(number, rows, np.maximum(target, 0), memory)
 
     def _context(self, given: Codes, memory: _Memory) -> _Rows:
         """At most `TOGETHER` rows that are given."""
@@ -220,12 +230,30 @@ class Drawing:
 
     def _logits_of(self, number: int, rows: _Rows, memory: _Memory) -> Floats:
         """(codes, rows): the logarithms of shares, up to what is the same for all codes; in shared memory."""
-        table, head, count = self.weights.tables[number], self.heads[number], len(rows.count)
-        logits = memory.codes(head.size, count)
-        self._logits[number].take(self._lines(table, rows), axis=1, out=logits, mode="clip")
-        inward, outward = self.weights.inward[number], self.weights.outward[number]
-        if inward is None or outward is None:
-            return logits
+        logits = self.of_table(number, rows, memory)
+        outward = self.weights.outward[number]
+        if outward is not None:
+            hidden = self.hidden(number, self.seen(number, rows, memory), memory)
+            logits += np.matmul(outward, hidden, out=memory.products(len(outward), len(rows.count)))
+        return logits
+
+    def of_table(self, number: int, rows: _Rows, memory: _Memory) -> Floats:
+        """(codes, rows): what the counted table of a head says of rows; in shared memory."""
+        logits = memory.codes(self.heads[number].size, len(rows.count))
+        return self._logits[number].take(self._lines(self.weights.tables[number], rows), axis=1, out=logits, mode="clip")
+
+    def hidden(self, number: int, context: Floats, memory: _Memory) -> Floats:
+        """(units, rows): what the units of a head make of what it sees; in shared memory."""
+        inward = self._inward[number]
+        assert inward is not None
+        hidden = np.matmul(inward, context.T, out=memory.hidden(len(inward), len(context)))
+        bent = hidden[: len(inward) - self.weights.straight[number]]
+        np.maximum(bent, NOTHING, out=bent)
+        return hidden
+
+    def seen(self, number: int, rows: _Rows, memory: _Memory) -> Floats:
+        """(rows, width + 1): the context a head looks at; in shared memory."""
+        head, count = self.heads[number], len(rows.count)
         context, embedded = rows.context, memory.embedded(count)
         if self.weights.apart[number]:
             context = np.repeat(self._empty[None], count, axis=0)
@@ -236,10 +264,7 @@ class Drawing:
             self._embedding.take(rows.groups[head.part] + self._starts[-1 - head.part], axis=0, out=embedded, mode="clip")
             embedded += context
             context = embedded
-        hidden = np.matmul(context, inward, out=memory.hidden(count, inward.shape[1]))
-        np.maximum(hidden, 0, out=hidden)
-        logits += np.matmul(outward, hidden.T, out=memory.products(head.size, count))
-        return logits
+        return context
 
     def _lines(self, table: Table, rows: _Rows) -> Ints:
         if not table.parents:

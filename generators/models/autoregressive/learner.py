@@ -166,7 +166,7 @@ def _fitted(rows: CodedRows, held_out: CodedRows, seed: int, options: Mapping[st
     if not settings.embedding:
         nothing: list[npt.NDArray[np.float32] | None] = [None] * count
         empty = np.zeros((layout.starts[1], 1), dtype=np.float32)
-        return AutoregressiveModel(layout, Weights(empty, nothing, nothing, tables, [()] * count), record)
+        return AutoregressiveModel(layout, Weights(empty, nothing, nothing, tables, [()] * count, [0] * count), record)
     import torch  # not before it is needed
 
     from generators.models.autoregressive.network import Network
@@ -208,7 +208,7 @@ def _weights(
                 outward[number] = np.ascontiguousarray(said)
             final[number] = Table(tables[number].parents, (tables[number].log_shares + bias).astype(np.float32))
     hidden_from = [tuple(sorted(_apart_of(layout.heads[i].part, apart))) for i in range(len(tables))]
-    return Weights(embedding, inward, outward, final, hidden_from)
+    return Weights(embedding, inward, outward, final, hidden_from, [0] * len(tables))
 
 
 def _apart_of(part: int, apart: frozenset[tuple[int, int]]) -> set[int]:

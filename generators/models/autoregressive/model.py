@@ -51,8 +51,8 @@ class AutoregressiveModel:
                 arrays[f"inward.{number}"], arrays[f"outward.{number}"] = inward, outward
         for part, places in self.layout.groups.items():
             arrays[f"groups.{part}"] = places
-        apart = [list(parts) for parts in self.weights.apart]
-        return Saved({"tables": tables, "large": sorted(self.layout.groups), "apart": apart, "record": self.record}, arrays)
+        facts = {"tables": tables, "large": sorted(self.layout.groups), "straight": list(self.weights.straight)}
+        return Saved({**facts, "apart": [list(parts) for parts in self.weights.apart], "record": self.record}, arrays)
 
 
 def loaded(saved: Saved, parts: tuple[Part, ...], given: int) -> AutoregressiveModel:
@@ -83,7 +83,10 @@ def loaded(saved: Saved, parts: tuple[Part, ...], given: int) -> AutoregressiveM
         apart = [tuple(int(part) for part in each) for each in saved.facts["apart"]]
         if len(apart) != len(tables) or any(not 0 <= part < len(parts) for each in apart for part in each):
             raise InputError(EDITED.format("parts kept apart"))
-        return AutoregressiveModel(layout, Weights(embedding, inward, outward, tables, apart), dict(saved.facts["record"]))
+        straight = [int(units) for units in saved.facts["straight"]]
+        if any(not 0 <= few <= (0 if each is None else each.shape[1]) for few, each in zip(straight, inward, strict=True)):
+            raise InputError(EDITED.format("units of the network"))
+        return AutoregressiveModel(layout, Weights(embedding, inward, outward, tables, apart, straight), dict(saved.facts["record"]))
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as error:
         raise InputError(EDITED.format("a piece is missing or of another form")) from error
 
