@@ -59,6 +59,21 @@ def test_the_lock_files_name_versions_and_no_place() -> None:
     assert "torch" not in (ROOT / "requirements.lock").read_text()
 
 
+@pytest.mark.promise("docs.23")
+def test_every_claim_of_the_threat_model_names_promises_that_exist() -> None:
+    promised = set(re.findall(r"^- \*\*([a-z]+\.\d+)\*\*", (ROOT / "docs" / "promises.md").read_text(), re.MULTILINE))
+    text = (ROOT / "docs" / "threat-model.md").read_text()
+    claims = re.findall(r"^- (.+)$", text, re.MULTILINE)
+
+    assert len(claims) > 40
+    for claim in claims:
+        named = re.findall(r"`([a-z]+\.\d+)`", claim)
+        assert named, f"no promise shows: {claim}"
+        assert set(named) <= promised, f"{sorted(set(named) - promised)} promised nowhere: {claim}"
+    parts = text.split("\n## ")[3:]
+    assert [part.splitlines()[0] for part in parts if "*Left:*" not in part] == []
+
+
 @pytest.mark.promise("docs.21")
 def test_every_decision_has_context_decision_and_consequence() -> None:
     pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
