@@ -14,13 +14,13 @@ from django.db.migrations.operations.special import RunPython
 Event = Literal["INSERT", "UPDATE", "DELETE"]
 
 
-def append_only(*tables: str) -> RunPython:
+def append_only(*tables: str) -> Guards:
     """Rows of these tables are neither changed nor deleted."""
     rules = [(table, f"append_only_{event.lower()}", event, "1 = 1", f"{table} is append-only") for table in tables for event in _BOTH]
     return _operation(rules)
 
 
-def refuses(table: str, name: str, event: Event, condition: str, message: str) -> RunPython:
+def refuses(table: str, name: str, event: Event, condition: str, message: str) -> Guards:
     """`event` on a row of `table` is refused where `condition` holds: SQL over NEW (INSERT, UPDATE) and OLD (UPDATE, DELETE).
 
     The same SQL runs on both databases: no functions of one of them. message: without quotation marks.
@@ -32,8 +32,12 @@ _BOTH: tuple[Event, ...] = ("UPDATE", "DELETE")
 _Rule = tuple[str, str, Event, str, str]
 
 
-def _operation(rules: Sequence[_Rule]) -> RunPython:
-    return RunPython(_each(rules, _made), _each(rules, _dropped))
+class Guards(RunPython):
+    """An operation that gives triggers: what empties tables after a test finds it in the migrations and takes it back."""
+
+
+def _operation(rules: Sequence[_Rule]) -> Guards:
+    return Guards(_each(rules, _made), _each(rules, _dropped))
 
 
 def _each(rules: Sequence[_Rule], statements: Callable[[str, _Rule], list[str]]) -> Callable[[Any, Any], None]:

@@ -12,9 +12,11 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.db import connection, connections
+from django.db.migrations.loader import MigrationLoader
 from pytest_django import DjangoDbBlocker
 
 from releases.models import ReleaseRequest, SourceDataset, SummaryRecord
+from releases.triggers import Guards
 from tests.secure import world as build
 from tests.secure.world import People
 
@@ -97,17 +99,20 @@ def _erasable(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     request.getfixturevalue("transactional_db")
     names = ("0002_guards_of_the_record", "0004_disclosure_ledger", "0007_reaudits_and_drills")
-    guarded = [import_module(f"releases.migrations.{name}") for name in names]
+    oldest = [import_module(f"releases.migrations.{name}") for name in names]
+    guards = [(each.guard, each.unguard) for each in oldest]
+    for _, migration in sorted(MigrationLoader(connection).disk_migrations.items()):
+        guards += [(each.code, each.reverse_code) for each in migration.operations if isinstance(each, Guards)]
     with connection.schema_editor() as editor:
-        for each in reversed(guarded):
-            each.unguard(apps, editor)
-        for each in guarded:
-            each.guard(apps, editor)
-    guarded[0].roles(apps, None)
+        for _, take_back in reversed(guards):
+            take_back(apps, editor)
+        for give, _ in guards:
+            give(apps, editor)
+    oldest[0].roles(apps, None)
     yield
     with connection.schema_editor() as editor:
-        for each in reversed(guarded):
-            each.unguard(apps, editor)
+        for _, take_back in reversed(guards):
+            take_back(apps, editor)
 
 
 def _copy(copy: Path) -> None:
