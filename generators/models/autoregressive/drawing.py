@@ -165,7 +165,7 @@ class Drawing:
         return result
 
     def walk(self, codes: Codes, memory: _Memory) -> Iterator[tuple[int, _Rows, npt.NDArray[np.int32]]]:
-        """Goes with at most `TOGETHER` known rows from head to head: its number, what is before it, and what it would have drawn (or −1)."""
+        """Goes with at most `TOGETHER` known rows from head to head: its number, what is before it, what it would have drawn (or −1)."""
         rows = self._context(codes[:, : self.layout.given], memory)
         columns = self.layout.inputs(codes)
         for number, head in enumerate(self.heads):
@@ -245,7 +245,8 @@ class Drawing:
     def hidden(self, number: int, context: Floats, memory: _Memory) -> Floats:
         """(units, rows): what the units of a head make of what it sees; in shared memory."""
         inward = self._inward[number]
-        assert inward is not None
+        if inward is None:
+            return np.empty((0, len(context)), dtype=np.float32)
         hidden = np.matmul(inward, context.T, out=memory.hidden(len(inward), len(context)))
         bent = hidden[: len(inward) - self.weights.straight[number]]
         np.maximum(bent, NOTHING, out=bent)

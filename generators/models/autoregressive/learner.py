@@ -17,6 +17,7 @@ from generators.models.autoregressive.drawing import Weights
 from generators.models.autoregressive.layout import LARGE, MANY, MEMBER, Layout, alike, drawing_order, neighbouring
 from generators.models.autoregressive.model import AutoregressiveModel, loaded
 from generators.models.autoregressive.settings import Settings
+from generators.models.autoregressive.slimming import slimmed
 from generators.models.autoregressive.tables import Table, TableChooser
 
 if TYPE_CHECKING:
@@ -182,7 +183,9 @@ def _fitted(rows: CodedRows, held_out: CodedRows, seed: int, options: Mapping[st
     shares = training.shares()
     network.forget()
     record |= {"loss": training.lowest, "loss_of_tables": training.begun, "rounds": training.round, "shares": [float(s) for s in shares]}
-    return AutoregressiveModel(layout, _weights(layout, network, tables, shares, rows.apart), record)
+    weights = slimmed(layout, _weights(layout, network, tables, shares, rows.apart), rows.codes[:, : rows.given], seed)
+    record["units"] = [0 if inward is None else inward.shape[1] for inward in weights.inward]
+    return AutoregressiveModel(layout, weights, record)
 
 
 def _weights(
