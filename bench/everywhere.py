@@ -1,40 +1,73 @@
-"""Every generator on every reference dataset by the command line: does it run, and what do the gates say?
+"""Every generator on every reference dataset by the command line: does it run, what does it cost, and what do the gates say?
 
-    python bench/everywhere.py SHARED [--names nass_crash er_like flights nhefs omop] [--generators …] [--leaf 1]
+    python bench/everywhere.py SHARED [--names nass_crash nhefs er_like omop flights] [--generators …] [--leaf 1] [--limit 1800]
 
-For each: `synthportal run` with the generator's defaults (dp-marginals with epsilon 1), then one line: seconds, exit code, hard gates
-failed. --leaf 1 adds `cart` with leaves of one person, which the gates must stop.
+For each: `synthportal run` with the generator's defaults (dp-marginals with epsilon 1), then a row of a Markdown table: processor
+seconds of the fit and of the whole run, the exit code of the command, and the hard gates that stopped it. --leaf 1 adds `cart` with
+leaves of one person, which the gates must stop. --limit: seconds after which a run is given up.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
+import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 NAMES = ("nass_crash", "nhefs", "er_like", "omop", "flights")
-SYNTHPORTAL = [sys.executable, "-c", "from synthportal.cli import main; main()"]
+TIMED = [sys.executable, "-c", "from bench.everywhere import timed; timed()"]
+SECONDS = "processor seconds of the fit: "
 
 
-def run(data: Path, generator: str, further: list[str]) -> str:
-    """One line about one run."""
+def seconds(who: int) -> float:
+    used = resource.getrusage(who)
+    return used.ru_utime + used.ru_stime
+
+
+def timed() -> None:
+    """The command line, which besides says what the fit cost."""
+    from synthportal.cli import main, making
+
+    fit = making.fit
+
+    @functools.wraps(fit)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        both = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        before = sum(map(seconds, both))
+        fitted = fit(*args, **kwargs)
+        print(f"{SECONDS}{sum(map(seconds, both)) - before:.1f}", file=sys.stderr)
+        return fitted
+
+    making.fit = told
+    main()
+
+
+def run(data: Path, generator: str, further: list[str], limit: float) -> str:
+    """The cells of one run: seconds of the fit, of all of it, exit code, gates."""
     with tempfile.TemporaryDirectory() as folder:
-        out, began = Path(folder) / "results", time.monotonic()
-        command = [*SYNTHPORTAL, "run", str(data), "--out", str(out), "--generator", generator, *further]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-        seconds = time.monotonic() - began
-        if done.returncode not in (0, 3):
-            return f"{seconds:6.0f} s  exit {done.returncode}  {done.stderr.strip().splitlines()[-1]}"
+        out, before = Path(folder) / "results", seconds(resource.RUSAGE_CHILDREN)
+        command = [*TIMED, "run", str(data), "--out", str(out), "--generator", generator, *further]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=limit)
+        except subprocess.TimeoutExpired:
+            return f"– | – | – | given up after {limit:.0f} s"
+        used = seconds(resource.RUSAGE_CHILDREN) - before
+        said = done.stderr.strip().splitlines() or [""]
+        fitted = [line.removeprefix(SECONDS) for line in said if line.startswith(SECONDS)] or ["–"]
+        if done.returncode not in (0, 3) or not (out / "metrics.json").is_file():
+            return f"{fitted[0]} | {used:.0f} | {done.returncode} | {said[-1]}"
         verdict = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["verdict"]
-        failed = [o["gate"] for o in verdict["outcomes"] if o["level"] == "hard" and not o["passed"]]
-        return f"{seconds:6.0f} s  exit {done.returncode}  {', '.join(failed) or 'all hard gates met'}"
+        failed = {level: [o["gate"] for o in verdict["outcomes"] if o["level"] == level and not o["passed"]] for level in ("hard", "soft")}
+        stopped = f"**stopped**: {', '.join(failed['hard'])}" if failed["hard"] else "met"
+        return f"{fitted[0]} | {used:.0f} | {done.returncode} | {stopped} | {', '.join(failed['soft']) or '–'}"
 
 
 def main() -> None:
@@ -43,16 +76,20 @@ def main() -> None:
     parser.add_argument("--names", nargs="*", default=list(NAMES))
     parser.add_argument("--generators", nargs="*")
     parser.add_argument("--leaf", help="also cart with such leaves")
+    parser.add_argument("--limit", type=float, default=1800.0)
     arguments = parser.parse_args()
     from generators.registry import GENERATORS
 
+    print(
+        "| dataset | generator | fit s | whole run s | exit | hard gates | soft gates not met |\n|---|---|---|---|---|---|---|", flush=True
+    )
     for name in arguments.names:
         data = arguments.shared / "data" / (name if name == "omop" else f"{name}.parquet")
-        for generator in arguments.generators or GENERATORS:
-            further = ["--epsilon", "1"] if generator == "dp-marginals" else []
-            print(f"{name:12} {generator:16} {run(data, generator, further)}", flush=True)
+        asked = [(g, g, ["--epsilon", "1"] if g == "dp-marginals" else []) for g in arguments.generators or GENERATORS]
         if arguments.leaf:
-            print(f"{name:12} {'cart leaf ' + arguments.leaf:16} {run(data, 'cart', ['--option', f'leaf={arguments.leaf}'])}", flush=True)
+            asked.append((f"cart, leaf {arguments.leaf}", "cart", ["--option", f"leaf={arguments.leaf}"]))
+        for told, generator, further in asked:
+            print(f"| {name} | {told} | {run(data, generator, further, arguments.limit)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from django.utils.text import slugify
 from generators.errors import InputError
 from generators.reading.tables import write_csv
 from generators.schema import DatasetSchema
-from releases import examples, files, overrides, selection, stored
+from releases import conditions, examples, files, overrides, selection, stored
 from releases.capsule import layout
 from releases.capsule.build import CapsuleTable, build
 from releases.capsule.layout import CapsuleRefused
@@ -81,7 +81,9 @@ def build_capsule(request: ReleaseRequest, folder: Path, *, slug: str, version: 
     verdict = overrides.verdict(request)
     public = report.public(evaluation, chosen.tier, version=verdict.gates)
     taught = chosen.tier != "structural"
-    public = replace(public, notes=(*public.notes, *(override.sentence for override in overrides.answered(request))))
+    answered = tuple(override.sentence for override in overrides.answered(request))
+    which = conditions.told(conditions.of_version(chosen))
+    public = replace(public, notes=(*public.notes, *([which] if which else []), *answered))
     spare = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
     spare.mkdir(parents=True, mode=0o700)
     try:

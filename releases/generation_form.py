@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
 
 from django import forms
 
 from generators.errors import InputError
+from generators.fitting.conditions import Conditions
+from generators.fitting.controls import Controls
 from generators.learning.options import Budget, Option
 from generators.registry import GENERATORS
+from generators.schema import DatasetSchema
+from releases import conditions
 from releases.learning import MAX_SEED, Learning
 from releases.models import SummaryRecord
 
@@ -21,9 +25,11 @@ CONTRIBUTIONS = 3
 """Rows of one person that count under differential privacy, where nobody says otherwise."""
 WHOLE = {"inputmode": "numeric"}
 BROKEN = {"inputmode": "decimal"}
-LEARNING = ("max_membership", "minutes", "epsilon", "delta", "contributions", "apart", "learning_seed")
+LEARNING = ("max_membership", "minutes", "epsilon", "delta", "contributions", "apart", "first", "learning_seed")
 """The fields that only methods that learn from records read."""
 ASKED = ("generator", "summary", "rows", "size", "seed")
+EMPTY = DatasetSchema(())
+T = TypeVar("T")
 
 
 class GenerateForm(forms.Form):
@@ -108,6 +114,36 @@ class GenerateForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="One pair in a line, such as: age * ward. Each is learned, how they go together is not.",
     )
+    first = forms.CharField(
+        label="Columns to draw before the others",
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One in a line. Conditions on these are met at once, however few rows meet them.",
+    )
+    given = forms.CharField(
+        label="Only rows where…",
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One condition in a line: sex = F, or age = 65..80, or ward = A | B. All must hold. "
+        "Nothing after the equals sign: missing.",
+    )
+    balance = forms.CharField(
+        label="Balance the classes of…",
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One column in a line, with the share of each value: outcome = died:50 | discharged:50. "
+        "Rows with other values are not made.",
+    )
+    oversample = forms.CharField(
+        label="More rows of a small group",
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One column in a line, and how many times as many rows as there would be: ethnicity = Bangladeshi:5.",
+    )
     learning_seed = forms.IntegerField(
         label="Seed of the learning",
         min_value=0,
@@ -126,18 +162,20 @@ class GenerateForm(forms.Form):
         several: bool = False,
         options: Sequence[Option] = (),
         columns: Sequence[str] = (),
+        schema: DatasetSchema = EMPTY,
         persons: int = 0,
         only_private: bool = False,
         unasked: Collection[str] = (),
         **kwargs: Any,
     ) -> None:
-        """options: of the method, where it learns; columns: those of the request, for pairs kept apart; persons: in train.
+        """options: of the method, where it learns; columns: those of the request, for pairs kept apart; schema: of the
+        request's columns, for conditions; persons: in train.
 
         only_private: the method learns with differential privacy or not at all; unasked: fields of `LEARNING` it has no use for.
         """
         super().__init__(*args, **kwargs)
         self.info, self.several, self.options, self.columns = GENERATORS[generator], several, tuple(options), set(columns)
-        self.only_private = only_private
+        self.schema, self.only_private = schema, only_private
         self.fields["generator"].initial = generator
         if several:
             self.fields["rows"].label = "How many people?"
@@ -152,7 +190,7 @@ class GenerateForm(forms.Form):
             del self.fields["summary"]
         self.usual_delta = usual_delta(persons)
         self.fields["delta"].initial = f"{self.usual_delta:g}"
-        for name in LEARNING if self.info.needs != "data" else unasked:
+        for name in (*LEARNING, *conditions.ASKED) if self.info.needs != "data" else unasked:
             del self.fields[name]
         for option in self.options:
             self.fields[_field(option)] = _option_field(option)
@@ -169,9 +207,19 @@ class GenerateForm(forms.Form):
         return [self[name] for name in LEARNING if name in self.fields and not (self.only_private and name == "epsilon")]
 
     @property
+    def conditioned(self) -> list[forms.BoundField]:
+        """Which rows a method that learns is to draw."""
+        return [self[name] for name in conditions.ASKED if name in self.fields]
+
+    @property
     def told_wrongly(self) -> bool:
-        """Whether one of the fields that are folded away has an error, so that they must be shown."""
-        return bool(set(self.errors) - {field.name for field in self.asked})
+        """Whether one of the fields about learning, which are folded away, has an error, so that they must be shown."""
+        return bool(set(self.errors) - {field.name for field in (*self.asked, *self.conditioned)})
+
+    @property
+    def conditioned_wrongly(self) -> bool:
+        """The same of the fields about which rows."""
+        return bool(set(self.errors) & set(conditions.ASKED))
 
     @property
     def choices(self) -> list[forms.BoundField]:
@@ -200,7 +248,9 @@ class GenerateForm(forms.Form):
                 ),
                 apart=given.get("apart") or (),
                 seed=given["learning_seed"] if given.get("learning_seed") is not None else 1,
-            )
+                first=given.get("first") or (),
+            ),
+            "conditions": Conditions(**{name: given[name] for name in conditions.ASKED}),
         }
 
     def clean_apart(self) -> tuple[tuple[str, str], ...]:
@@ -215,6 +265,38 @@ class GenerateForm(forms.Form):
             pairs.add((min(names), max(names)))
         return tuple(sorted(pairs))
 
+    def clean_first(self) -> tuple[str, ...]:
+        """Columns in the order given."""
+        names = tuple(
+            dict.fromkeys(n.strip() for line in str(self.cleaned_data["first"]).splitlines() for n in line.split(",") if n.strip())
+        )
+
+        def read() -> tuple[str, ...]:
+            Controls(first=names).check(self.schema)
+            return names
+
+        return _checked(read)
+
+    def clean_given(self) -> dict[str, str]:
+        """By column what was written."""
+        return self._conditions("given")
+
+    def clean_balance(self) -> dict[str, str]:
+        """The same."""
+        return self._conditions("balance")
+
+    def clean_oversample(self) -> dict[str, str]:
+        """The same."""
+        return self._conditions("oversample")
+
+    def _conditions(self, field: str) -> dict[str, str]:
+        def read() -> dict[str, str]:
+            written = conditions.read_lines(str(self.cleaned_data[field]))
+            Conditions(**{field: written}).check(self.schema)
+            return written
+
+        return _checked(read)
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if "summary" in cleaned and cleaned["summary"] is None:
@@ -223,6 +305,11 @@ class GenerateForm(forms.Form):
             self._sized(cleaned, self.info.needs == "schema")
         for option in self.options:
             self._check(cleaned, option)
+        if set(conditions.ASKED) <= set(cleaned):
+            try:
+                Conditions(**{name: cleaned[name] for name in conditions.ASKED}).check(self.schema)
+            except InputError as error:  # each by itself is right
+                self.add_error("balance", _sentence(error))
         if self.only_private and "epsilon" not in self.errors and cleaned.get("epsilon") is None:
             self.add_error("epsilon", "This method learns with this guarantee alone: say how much ε, for example 1.")
         return cleaned
@@ -233,7 +320,7 @@ class GenerateForm(forms.Form):
         try:
             cleaned[field] = option.checked(str(cleaned.get(field) or option.default).strip())
         except InputError as error:
-            self.add_error(field, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+            self.add_error(field, _sentence(error))
 
     def _sized(self, cleaned: dict[str, Any], numberless: bool) -> None:
         """Either a number of people or a size beside the source, as `scale`."""
@@ -248,6 +335,18 @@ class GenerateForm(forms.Form):
 def usual_delta(persons: int) -> float:
     """The largest power of ten below one in ten times the persons; 1e-6 where nobody knows how many there are."""
     return 1e-6 if persons < 1 else min(1e-3, 10.0 ** -math.ceil(math.log10(10 * persons) + 1e-9))
+
+
+def _checked(read: Callable[[], T]) -> T:
+    """What it gives; what is wrong with it is told at the field."""
+    try:
+        return read()
+    except InputError as error:
+        raise forms.ValidationError(_sentence(error)) from None
+
+
+def _sentence(error: InputError) -> str:
+    return f"{str(error)[:1].upper()}{str(error)[1:]}."
 
 
 def _field(option: Option) -> str:

@@ -18,19 +18,20 @@ MAX_SEED = 2**53
 
 @dataclass(frozen=True)
 class Learning:
-    """How to learn. options: of the generator, as text; apart: pairs of columns of which nothing is learned together; seed: of the
-    learning, not of the generation.
+    """How to learn. options: of the generator, as text; apart: pairs of columns of which nothing is learned together; first: columns that
+    are drawn before the others; seed: of the learning, not of the generation.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
     apart: tuple[tuple[str, str], ...] = ()
     seed: int = 1
+    first: tuple[str, ...] = ()
 
     @property
     def controls(self) -> Controls:
         """As a fit takes them."""
-        return Controls(apart=self.apart)
+        return Controls(first=self.first, apart=self.apart)
 
     def checked(self, generator: str) -> Learning:
         """The same with every option of the generator filled in. InputError names what cannot be chosen, or not together."""
@@ -48,17 +49,25 @@ class Learning:
         return replace(self, options=chosen(learner.OPTIONS, self.options))
 
     def as_dict(self) -> dict[str, Any]:
+        """As JSON. What was never asked before it could be is left out, so that what was learned then is still the same choice."""
         return {
             "options": dict(self.options),
             "budget": asdict(self.budget),
             "apart": [list(pair) for pair in self.apart],
             "seed": self.seed,
+            **({"first": list(self.first)} if self.first else {}),
         }
 
     @staticmethod
     def from_dict(raw: Mapping[str, Any]) -> Learning:
         """What `as_dict` gave."""
-        return Learning(raw["options"], Budget(**raw["budget"]), tuple((str(a), str(b)) for a, b in raw["apart"]), int(raw["seed"]))
+        return Learning(
+            options=raw["options"],
+            budget=Budget(**raw["budget"]),
+            apart=tuple((str(a), str(b)) for a, b in raw["apart"]),
+            seed=int(raw["seed"]),
+            first=tuple(map(str, raw.get("first", ()))),
+        )
 
 
 def choices(request: ReleaseRequest, snapshot: Snapshot, generator: str, version: str, learning: Learning) -> tuple[dict[str, Any], str]:

@@ -9,12 +9,14 @@ from pathlib import Path
 from evaluation.privacy.shadows import ROWS
 from evaluation.work import Fit
 from generators.disclosure import POLICIES, DisclosurePolicy
+from generators.errors import InputError
+from generators.fitting.conditions import Conditions
 from generators.progress import Progress, silent
 from generators.registry import generate, mechanism_for
 from generators.schema import DatasetSchema
 from generators.summarising.cross_tabulation import CrossTab
 from generators.summarising.summarise import summarise
-from releases import selection, stored
+from releases import conditions, selection, stored
 from releases.learning import Learning
 from releases.models import SyntheticVersion, TrainedModel
 
@@ -36,7 +38,7 @@ def fit_for(version: SyntheticVersion, folder: Path, models: int, progress: Prog
         return None
     if version.trained is None:
         return _summarised(version, folder, models)
-    return _learned(version.trained, folder, models, progress)
+    return _learned(version.trained, conditions.of_version(version), folder, models, progress)
 
 
 def learned_from(version: SyntheticVersion) -> dict[str, str] | None:
@@ -69,7 +71,7 @@ def _summarised(version: SyntheticVersion, folder: Path, models: int) -> Fit | N
     return Fit(of, folder, models)
 
 
-def _learned(trained: TrainedModel, folder: Path, models: int, progress: Progress) -> Fit | None:
+def _learned(trained: TrainedModel, asked: Conditions, folder: Path, models: int, progress: Progress) -> Fit | None:
     """By the options the model was learned with in the end, so that each shadow model is fitted once and not chosen anew."""
     if trained.private:
         return None
@@ -102,7 +104,14 @@ def _learned(trained: TrainedModel, folder: Path, models: int, progress: Progres
             controls=learning.controls,
         )
         fitted = saved.load(place)
-        made = generate(fitted.mechanism(), schema, None, None, seed, out, scale=1.0, model=fitted)
+        alike = fitted.mechanism(given=asked.given, balance=asked.balance, oversample=asked.oversample)
+        try:
+            made = generate(alike, schema, None, None, seed, out, scale=1.0, model=fitted)
+        except InputError:
+            if not asked:
+                raise
+            # Half of the people may lack a value that all of them have: then the shadow model shows rows of every kind.
+            made = generate(fitted.mechanism(), schema, None, None, seed, out, scale=1.0, model=fitted)
         return {file.table: file.path for file in made}
 
     return Fit(of, folder, affordable)

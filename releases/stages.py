@@ -195,7 +195,8 @@ def _generate_learned(run: Run, learned: TrainedModel, token: str, progress: Pro
     """The same from a model, whose bytes the confined process is handed."""
     snapshot, wanted = _snapshot(run), run.parameters
     fitted = stored.model(learned)
-    mechanism = fitted.mechanism(allowed_uses=tuple(wanted["uses"]))
+    asked = wanted.get("conditions", {})
+    mechanism = fitted.mechanism(tuple(wanted["uses"]), asked.get("given"), asked.get("balance"), asked.get("oversample"))
     with files.attempt_folder("runs", run.pk, run.attempt) as (part, final):
         confined = generate_confined(
             mechanism,

@@ -31,6 +31,8 @@ Ints = npt.NDArray[np.int64]
 
 MOST_TIMES = 1000.0
 """Most that a group can be oversampled."""
+MOST_GROUPS = 1000
+"""Combinations of balanced values, at most."""
 
 _MARKS = {"given": "given ", "balance": "balance ", "oversample": "oversample "}
 """What the parameters of a mechanism that say this begin with, before the column."""
@@ -70,19 +72,49 @@ class Conditions:
         told += [f"rows were drawn with {name} balanced: {', '.join(typed.split('|'))}" for name, typed in sorted(self.balance.items())]
         return (*told, *(f"rows with {name} {typed} times as frequent as learned" for name, typed in sorted(self.oversample.items())))
 
+    def check(self, schema: DatasetSchema) -> None:
+        """InputError names what can be seen to be wrong from the schema alone: a column there is not, a key, what is not written as it must
+        be for a column of its kind, a column both conditioned and balanced. Whether any row can meet it, only the model can tell.
+        """
+        for name, parts in self._by_table(schema).items():
+            table = schema.table(name)
+            for column, typed in parts.get("given", {}).items():
+                _checked(table.column(column), typed)
+            combined = 1
+            for column, typed in parts.get("balance", {}).items():
+                _not_given(column, parts.get("given", {}))
+                weights = _weights(column, typed)
+                combined *= len(weights)
+                for what, _ in weights:
+                    _checked(table.column(column), what)
+            if combined > MOST_GROUPS:
+                raise InputError(f'table "{name}": {combined:,} combinations of balanced values; at most {MOST_GROUPS:,} can be')
+            for column, typed in parts.get("oversample", {}).items():
+                for what, weight in _weights(column, typed):
+                    _not_too_often(column, weight)
+                    _checked(table.column(column), what)
+
     def tables(self, schema: DatasetSchema, encodings: Mapping[str, TableEncoding]) -> dict[str, TableConditions]:
         """By table what its rows must meet, checked: InputError names a column there is not or a condition no row can meet."""
-        parts: dict[str, dict[str, dict[str, str]]] = {}
-        for what in _MARKS:
-            for named, typed in getattr(self, what).items():
-                table, column = column_named(named, schema)
-                if column in keys_of(table) or table.name not in encodings:
-                    raise InputError(f'a condition on "{named}" cannot be kept: it is a key, or its table was not learned')
-                parts.setdefault(table.name, {}).setdefault(what, {})[column] = typed
+        self.check(schema)
+        parts = self._by_table(schema)
+        if lacking := [name for name in parts if name not in encodings]:
+            raise InputError(f'a condition on table "{lacking[0]}" cannot be kept: the table was not learned')
         return {
             name: TableConditions.made(schema.table(name), encodings[name], **{w: each.get(w, {}) for w in _MARKS})
             for name, each in parts.items()
         }
+
+    def _by_table(self, schema: DatasetSchema) -> dict[str, dict[str, dict[str, str]]]:
+        """Table → what is asked ("given" and the others) → column → what was typed."""
+        parts: dict[str, dict[str, dict[str, str]]] = {}
+        for what in _MARKS:
+            for named, typed in getattr(self, what).items():
+                table, column = column_named(named, schema)
+                if column in keys_of(table):
+                    raise InputError(f'a condition on "{named}" cannot be kept: it is a key, which is issued anew')
+                parts.setdefault(table.name, {}).setdefault(what, {})[column] = typed
+        return parts
 
 
 @dataclass(frozen=True)
@@ -110,8 +142,7 @@ class TableConditions:
             share = float(np.prod([weight for _, _, weight in chosen]))
             typed = dict(given)
             for name, what, _ in chosen:
-                if name in given:
-                    raise InputError(f'"{name}" has a condition already; a column is either conditioned or balanced')
+                _not_given(name, given)
                 typed[name] = what
             shares.append(share)
             groups.append({name: _checked(table.column(name), what) for name, what in typed.items()})
@@ -120,8 +151,7 @@ class TableConditions:
         times = []
         for name, typed_times in oversample.items():
             for what, weight in _weights(name, typed_times):
-                if weight > MOST_TIMES:
-                    raise InputError(f'rows of a value of "{name}" can be at most {MOST_TIMES:g} times as frequent')
+                _not_too_often(name, weight)
                 _masks(encoding, {name: what})
                 times.append((name, _checked(table.column(name), what), weight))
         return TableConditions(table, tuple(s / total for s in shares), tuple(groups), tuple(masks), tuple(times))
@@ -207,6 +237,16 @@ def _checked(column: ColumnSchema, typed: str) -> Wanted:
     elif wanted.ranges:
         raise unmet(column.name, typed, "a range needs a column of numbers, dates or times")
     return wanted
+
+
+def _not_given(name: str, given: Mapping[str, str]) -> None:
+    if name in given:
+        raise InputError(f'"{name}" has a condition already; a column is either conditioned or balanced')
+
+
+def _not_too_often(name: str, times: float) -> None:
+    if times > MOST_TIMES:
+        raise InputError(f'rows of a value of "{name}" can be at most {MOST_TIMES:g} times as frequent')
 
 
 def _masks(encoding: TableEncoding, typed: Mapping[str, str]) -> dict[int, Bools]:

@@ -1,8 +1,9 @@
 """The structural generator: names, kinds, keys and public code lists; nothing observed in any record.
 
 What stands in a column: a code from its code list where the schema has one; otherwise, by kind, ``category-1`` … ``category-5``
-(1 … 5 where codes are numbers), whole numbers 0 … 100, decimals 0 … 100, either truth, days of the years 2000 … 2029, any
-minute of the day, newly issued identifiers, a fixed text. Columns that may be missing are so in one row of ten, keys never.
+(900000001 … 900000005 where codes are numbers: 1 … 5 could be rare codes of the records by chance), whole numbers 0 … 100,
+decimals 0 … 100, either truth, days of the years 2000 … 2029, any minute of the day, newly issued identifiers, a fixed text.
+Columns that may be missing are so in one row of ten, keys never.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pyarrow as pa
 from generators.generating.issuing import TEXT, clock, coded, issued_as, stored
 from generators.schema import ColumnSchema, Kind, TableSchema
 
-VERSION = "2"
+VERSION = "3"
 MISSING = 0.1
 FIRST_DAY, LAST_DAY = 10_957, 21_914
 """2000-01-01 and 2029-12-31 in days since 1970."""
@@ -79,5 +80,5 @@ def _labels(column: ColumnSchema) -> tuple[str, ...]:
     if column.storage == "string":
         return tuple(f"category-{n}" for n in range(1, 6))
     if column.kind is Kind.CATEGORICAL and column.storage in ("int64", "float64"):
-        return ("1", "2", "3", "4", "5")
+        return tuple(str(900_000_000 + n) for n in range(1, 6))
     return ()

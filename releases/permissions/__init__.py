@@ -9,11 +9,13 @@ from typing import Any, NoReturn
 
 from releases import policy
 from releases.models import Account, ReleaseRequest
-from releases.permissions.accounts import account_change, administers
+from releases.permissions.accounts import account_change
+from releases.permissions.accounts import administers as administers
 from releases.permissions.reviewing import keeps_releases, may_sign
 from releases.permissions.reviewing import release_open as release_open
 from releases.permissions.runs import drill_change, model_kept, run_open, runs_keeper
-from releases.permissions.sources import may_set_budget, schema_waits, source_ready, steward_of
+from releases.permissions.sources import may_set_budget, schema_waits, source_ready
+from releases.permissions.sources import steward_of as steward_of
 
 
 class Refused(Exception):

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from generators.errors import Cancelled, InputError
-from releases import audit, evidence, files, policy, visibility
+from releases import audit, evidence, files, guards, policy, visibility
 from releases.capsule.publish import DRILL
 from releases.models import Account, DestructionRecord, Drill, EvaluationRecord, ReleaseRequest, Run, SignOff, SyntheticVersion
 from releases.permissions import Refused
@@ -43,7 +43,7 @@ def start_drill(
         administrator = permit(actor, "start_drill")
         if not visibility.drill_origins(administrator).filter(pk=origin.pk).exists():
             raise Refused("A drill is made of an evaluated version that a request chose.")
-        missing = policy.described(like, {}) or policy.variables_justified(like, {})
+        missing = guards.described(like, {}) or guards.variables_justified(like, {})
         if missing is not None:
             raise Refused(f"Reviewers would see at once that something is amiss. {missing}")
         if Drill.objects.filter(origin=origin, revealed_at__isnull=True).exists():

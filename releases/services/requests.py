@@ -12,8 +12,10 @@ from django.utils import timezone
 
 from evaluation.gates import OVERRIDE_CODES
 from generators.errors import InputError
+from generators.fitting.conditions import Conditions
 from generators.registry import GENERATORS, GeneratorInfo
 from releases import audit, budget, evidence, files, overrides, policy, selection, stored
+from releases import conditions as conditioned
 from releases.learning import Learning, choices, reusable
 from releases.models import Account, LedgerEntry, ReleaseRequest, Run, Snapshot, SourceDataset, SummaryRecord, SyntheticVersion
 from releases.permissions import Refused
@@ -78,12 +80,13 @@ def request_generation(
     summary: SummaryRecord | None = None,
     scale: float | None = None,
     learning: Learning | None = None,
+    conditions: Conditions | None = None,
 ) -> Run:
     """Have a version generated, and evaluated when that is done. `summary`: what a generator of aggregates works from.
 
     rows: of every table that refers to no other, persons first of all; the others follow. scale: instead, how many times the numbers of
     the source. learning: how a generator that learns from records is to learn; the model is learned first, unless this request has one
-    of the very same choices. Returns the run that begins.
+    of the very same choices. conditions: which rows it is to draw. Returns the run that begins.
     """
     info = GENERATORS.get(generator)
     if info is None:
@@ -95,6 +98,8 @@ def request_generation(
         summary = None
     if info.needs == "data":
         learning = (learning or Learning()).checked(generator)
+    elif conditions:
+        raise InputError(f"the generator {generator} cannot draw some rows only, or some more often; one that learns from records can")
     with transaction.atomic():
         request = locked(request)
         steward = permit(actor, "request_generation", request, summary=summary)
@@ -105,9 +110,13 @@ def request_generation(
             "summary": str(summary.pk) if summary else None,
             "columns": sorted(request.variables),
             "uses": [request.purpose] if request.purpose else [],
+            **({"conditions": conditioned.as_dict(conditions)} if conditions else {}),
         }
         snapshot = summary.snapshot if summary else request.source.current_snapshot
         if info.needs == "data":
+            schema = selection.selected(stored.working_schema(snapshot), request.variables)
+            learning.controls.check(schema)
+            conditioned.check(conditions or Conditions(), schema, snapshot)
             run = _learned(steward, request, snapshot, info.version, parameters, learning)
         else:
             _only_once(request.runs.filter(kind=Run.Kind.GENERATE, snapshot=snapshot, parameters=parameters))
@@ -115,6 +124,7 @@ def request_generation(
                 steward, Run.Kind.GENERATE, request.source, request=request, snapshot=snapshot, summary=summary, parameters=parameters
             )
         told = {"generator": generator, "rows": rows, "scale": scale, "seed": seed, "title": request.title}
+        told |= {"conditions": list(conditions.sentences())} if conditions else {}
         ledger.enter(locked(request.source), LedgerEntry.What.ATTEMPT, steward, run=run, summary=summary, detail=told)
         audit.record(steward, "request_generation", request, run=run.pk, parameters=run.parameters)
     return run

@@ -13,7 +13,7 @@ from django.urls import reverse
 from evaluation.definitions import DEFINITIONS
 from evaluation.gates import Gate, load, written
 from generators.errors import InputError
-from releases import permissions, policy, visibility
+from releases import conditions, permissions, policy, visibility
 from releases.models import MetricRecord, ReleaseRequest, SyntheticVersion
 from releases.views.gate_lines import gate_lines
 from releases.views.pages import SignedInRequest, page, visible
@@ -46,6 +46,7 @@ class Compared:
     risk: float | None
     attack: str
     figures: tuple[tuple[str, str], ...]  # value, and its twins
+    which: str  # rows it holds, in words; empty where they are of every kind
     learned: str  # what was learned from records, in words; empty where nothing was
     gates: str
     unmet: tuple[str, ...]
@@ -123,6 +124,7 @@ def _compared(request: SignedInRequest, asked: ReleaseRequest, version: Syntheti
         risk=None if worst is None else worst[0],
         attack="" if worst is None else worst[1] if worst[0] else "none gains anything",
         figures=tuple(_figure(_worst(rows, metric)) for metric in SHOWN),
+        which=conditions.told(conditions.of_version(version)),
         learned=most_recognised(version.trained) if version.trained else "",
         gates=f"{sum(line['passed'] for line in must)} of {len(must)} that must pass" if record else "not evaluated",
         unmet=tuple(line["sentence"] for line in unmet),

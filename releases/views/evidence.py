@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from generators.errors import InputError
-from releases import overrides, permissions, stored, visibility
+from releases import conditions, overrides, permissions, stored, visibility
 from releases.models import SyntheticVersion
 from releases.permissions import Refused
 from releases.services import requests as service
@@ -60,6 +60,8 @@ def _page(request: SignedInRequest, found: SyntheticVersion, error: Exception | 
     ]
     if found.summary is not None:
         facts.insert(1, ("Made from", f"the summary under the {found.summary.policy_name} policy, {short(found.summary.digest)}"))
+    if asked_rows := conditions.told(conditions.of_version(found)):
+        facts.insert(2, ("Which rows", asked_rows))
     if found.trained is not None:
         facts[1:1] = model_facts(found.trained)
     context = {

@@ -14,9 +14,9 @@ from django.urls import reverse
 
 from generators.errors import InputError
 from generators.registry import GENERATORS
-from releases import overrides, permissions, policy, selection, stored, visibility
+from releases import conditions, guards, overrides, permissions, policy, selection, stored, visibility
 from releases.forms import ConfirmForm, PurposeForm, ReasonForm, RequestForm, VariablesForm
-from releases.generation_form import GenerateForm
+from releases.generation_form import EMPTY, GenerateForm
 from releases.models import ReleaseRequest, SourceDataset
 from releases.permissions import Refused
 from releases.request_forms import GatesForm, TargetsForm
@@ -86,7 +86,7 @@ def request_page(request: SignedInRequest, key: str) -> HttpResponse:
         "crumbs": [("Requests", reverse("requests"))],
         "standing": _standing(asked),
         "tasks": tasks(asked, answers, versions, runs, steward),
-        "versions": versions,
+        "versions": [(version, conditions.told(conditions.of_version(version))) for version in versions],
         "runs": runs,
         "signoffs": list(asked.signoffs.select_related("reviewer").order_by("-decided_at")),
         "facts": _facts(asked),
@@ -141,7 +141,7 @@ def generate(request: SignedInRequest, key: str) -> HttpResponse:
     summaries = asked.source.summaries.select_related("snapshot").order_by("-made_at")
     context = _task_context(request, asked, "Generate data", "request_generation") | {
         "attempts": asked.versions.count(),
-        "agreement": policy.no_agreement_needed(asked, {}) or "",
+        "agreement": guards.no_agreement_needed(asked, {}) or "",
     }
     chosen = request.POST.get("generator") if request.method == "POST" else request.GET.get("method")
     if chosen not in (offered := usable()):
@@ -173,6 +173,7 @@ def generate(request: SignedInRequest, key: str) -> HttpResponse:
         several=several,
         options=(options_of(chosen) or ()) if info.needs == "data" else (),
         columns=policy.columns_of(asked),
+        schema=selection.selected(stored.working_schema(snapshot), asked.variables) if snapshot else EMPTY,
         persons=split.train_persons if split else 0,
         only_private=only_private(chosen),
         unasked=unasked(chosen),

@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from evaluation.results import Evaluation
 from generators.errors import InputError
+from releases import conditions, guards, overrides, permissions, policy, stored, visibility
 from releases import evidence as proof
-from releases import overrides, permissions, policy, stored, visibility
 from releases.forms import DecisionForm
 from releases.models import ReleaseRequest, SignOff
 from releases.permissions import Refused
@@ -184,6 +184,7 @@ def _facts(asked: ReleaseRequest) -> list[tuple[str, str]]:
         ("Shown to the public", asked.description),
         ("Kind of data", asked.get_tier_display()),
         ("Method", f"{version.generator}, version {version.generator_version}, seed {version.seed}"),
+        *([("Which rows", which)] if (which := conditions.told(conditions.of_version(version))) else []),
         ("Attempts", f"version {version.number} of {attempts} made; choosing among several is itself a disclosure choice"),
         ("Release policy", asked.release_policy or ""),
         ("Evidence digest", short(asked.evidence_digest)),
@@ -194,10 +195,10 @@ def _facts(asked: ReleaseRequest) -> list[tuple[str, str]]:
 def _automatic(asked: ReleaseRequest) -> list[Automatic]:
     """What the site checked itself, each with the guard's own rule."""
     checks = (
-        ("Every gate that must pass has passed.", policy.gates_green),
-        ("Every variable has a reason.", policy.variables_justified),
-        ("Open access is backed by the disclosure policy it needs.", policy.open_needs_policy),
-        ("Access level and licence fit the kind of data.", lambda r, c: policy.access_level_allowed(r, c) or policy.licence_allowed(r, c)),
+        ("Every gate that must pass has passed.", guards.gates_green),
+        ("Every variable has a reason.", guards.variables_justified),
+        ("Open access is backed by the disclosure policy it needs.", guards.open_needs_policy),
+        ("Access level and licence fit the kind of data.", lambda r, c: guards.access_level_allowed(r, c) or guards.licence_allowed(r, c)),
     )
     lines = [Automatic(words, guard(asked, {}) is None) for words, guard in checks]
     lines.append(Automatic("The submitted files are the ones the evidence digest was taken of.", proof.whole(asked)))

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from generators.errors import InputError
-from releases import permissions, visibility
+from releases import conditions, permissions, visibility
 from releases.models import Run
 from releases.permissions import Refused
 from releases.services import runs as service
@@ -124,6 +124,8 @@ def _page(request: SignedInRequest, found: Run, error: Exception | None = None) 
     facts = [("Started", f"{moment(found.queued_at)} by {found.started_by or 'the system'}"), ("Attempt", str(found.attempt))]
     if found.finished_at:
         facts.append(("Ended", moment(found.finished_at)))
+    if asked := conditions.told(conditions.of_run(found)):
+        facts.append(("Which rows", asked))
     context = {
         **_shown(found),
         "sentence": str(error) if error else "",

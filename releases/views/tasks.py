@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from releases import overrides, policy
+from releases import guards, overrides, policy
 from releases.models import ReleaseRequest, Run
 from releases.templatetags.plain_words import counted, day
 
@@ -26,8 +26,8 @@ class Task:
 def tasks(asked: ReleaseRequest, answers: dict[str, str | None], versions: list[Any], runs: list[Run], steward: bool) -> list[Task]:
     """The task list: each done, in progress, or cannot start yet with the reason."""
     open_ = steward and answers["describe_request"] is None
-    undescribed = policy.described(asked, {})
-    unjustified = policy.variables_justified(asked, {}) if policy.columns_of(asked) else "The dataset is not ready."
+    undescribed = guards.described(asked, {})
+    unjustified = guards.variables_justified(asked, {}) if policy.columns_of(asked) else "The dataset is not ready."
     active = next((run for run in runs if run.active), None)
     evaluated = [v for v in versions if hasattr(v, "evaluation")]
     here = [asked.pk]

@@ -101,5 +101,7 @@ def _facts(found: TrainedModel) -> list[tuple[str, str]]:
         facts.append(("Choices", ", ".join(chosen)))
     if found.choices["apart"]:
         facts.append(("Kept apart", "; ".join(" and ".join(pair) for pair in found.choices["apart"])))
+    if found.choices.get("first"):
+        facts.append(("Drawn before the others", ", ".join(found.choices["first"])))
     facts += [("Note", str(note)) for note in found.report.get("notes", ())]
     return [*facts, ("Digest", short(found.digest))]

@@ -174,6 +174,13 @@ def test_pooled_values_come_out_as_other_only_where_the_column_can_hold_it(tmp_p
     assert set(odd(tmp_path, numbers, Kind.CATEGORICAL, "int64")[0].to_pylist()) == {1}
 
 
+@pytest.mark.promise("control.12")
+def test_placeholders_of_numeric_codes_are_none_that_records_could_have(tmp_path):
+    schema = DatasetSchema((TableSchema("t", (ColumnSchema("v", Kind.CATEGORICAL, "int64", nullable=False),)),))
+    (file,) = generate(mechanism_for("structural", schema), schema, None, 500, 3, tmp_path / "out")
+    assert min(pq.read_table(file.path)["v"].to_pylist()) > 900_000_000
+
+
 @pytest.mark.promise("generate.7")
 def test_odd_columns_come_through(tmp_path):
     assert odd(tmp_path, pa.nulls(50, pa.float64()), Kind.REAL, "float64", decimals=1)[0].null_count == 500

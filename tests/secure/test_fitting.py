@@ -29,7 +29,7 @@ from generators.learning.options import Budget
 from generators.learning.watch import Watch
 from generators.registry import GENERATORS
 from generators.schema import DatasetSchema
-from releases import budget, files, jobs, policy, retention, shadow, stored
+from releases import budget, files, guards, jobs, retention, shadow, stored
 from releases.learning import Learning
 from releases.models import AuditEvent, DestructionRecord, LedgerEntry, ReleaseRequest, Run, SyntheticVersion, TrainedModel
 from releases.permissions import Refused
@@ -355,7 +355,7 @@ def test_trees_with_a_leaf_of_one_record_are_stopped_by_the_gates(world: World) 
     assert failed
     requests.choose_version(world.people.steward, request, version=version)
     request.refresh_from_db()
-    assert policy.gates_green(request, {}) is not None
+    assert guards.gates_green(request, {}) is not None
     with pytest.raises(Refused):
         requests.submit(world.people.steward, request)
 
