@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +13,12 @@ from generators.disclosure import POLICIES
 from generators.schema import DatasetSchema
 from releases import overrides, selection
 from releases.models import ReleaseRequest, Run
-from releases.release_policies import IN_FORCE, ReleasePolicy, release_policy
+from releases.release_policies import ReleasePolicy, release_policy
 
 
 def policy_of(request: ReleaseRequest) -> ReleasePolicy:
     """The policy a request is judged by: the one it was submitted under, else the one in force."""
-    return release_policy(request.release_policy or IN_FORCE)
+    return release_policy(request.release_policy or None)
 
 
 def capacities(request: ReleaseRequest) -> tuple[str, ...]:
@@ -26,13 +27,22 @@ def capacities(request: ReleaseRequest) -> tuple[str, ...]:
     return tier.capacities if tier else ()
 
 
+def signatures(request: ReleaseRequest) -> Counter[str]:
+    """How many people of each capacity approved the evidence as it stands now; sign-offs of other evidence do not count."""
+    given = request.signoffs.filter(round=request.round, evidence_digest=request.evidence_digest, decision="approve")
+    return Counter(given.values_list("capacity", flat=True))
+
+
+def needed(request: ReleaseRequest) -> dict[str, int]:
+    """How many people of each capacity must sign; none while its tier is open."""
+    tier = policy_of(request).tier(request.tier)
+    return dict(tier.signatures) if tier else {}
+
+
 def signed_capacities(request: ReleaseRequest) -> set[str]:
-    """Capacities that approved the evidence as it stands now; sign-offs of other evidence do not count."""
-    return set(
-        request.signoffs.filter(round=request.round, evidence_digest=request.evidence_digest, decision="approve").values_list(
-            "capacity", flat=True
-        )
-    )
+    """Capacities in which all who must sign have signed."""
+    given = signatures(request)
+    return {capacity for capacity, number in needed(request).items() if given[capacity] >= number}
 
 
 def columns_of(request: ReleaseRequest) -> tuple[str, ...]:
@@ -228,8 +238,8 @@ def last_signature(request: ReleaseRequest, context: Context) -> str | None:
 
 
 def _outstanding(request: ReleaseRequest, context: Context) -> list[str]:
-    signed = signed_capacities(request) | {context.get("capacity")}
-    return [c for c in capacities(request) if c not in signed]
+    given = signatures(request) + Counter([context["capacity"]] if context.get("capacity") else [])
+    return [capacity for capacity, number in needed(request).items() if given[capacity] < number]
 
 
 def _listed(parts: list[str]) -> str:

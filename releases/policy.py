@@ -11,10 +11,12 @@ from typing import Any
 from releases.guards import GUARDS as GUARDS
 from releases.guards import capacities as capacities
 from releases.guards import columns_of as columns_of
+from releases.guards import needed as needed
 from releases.guards import policy_of as policy_of
+from releases.guards import signatures as signatures
 from releases.guards import signed_capacities as signed_capacities
 from releases.models import ReleaseRequest
-from releases.release_policies import IN_FORCE as IN_FORCE
+from releases.release_policies import in_force as in_force
 from releases.release_policies import release_policy as release_policy
 
 State = ReleaseRequest.State

@@ -99,7 +99,9 @@ def due(request: ReleaseRequest, at: datetime) -> str | None:
     evidence = newest(request)
     if evidence is None:
         return "It has no stored evaluation."
-    days = settings.SYNTHPORTAL_REAUDIT_AFTER_DAYS
+    days: int = settings.SYNTHPORTAL_REAUDIT_AFTER_DAYS
+    if tier is not None and tier.reaudit_days is not None:
+        days = min(days, tier.reaudit_days)
     if evidence.made_at <= at - timedelta(days=days):
         return f"Its last evaluation is more than {days} days old."
     if tier is not None and evidence.gates_version != tier.gates:

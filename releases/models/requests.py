@@ -69,6 +69,9 @@ class ReleaseRequest(Keyed):
     manifest_sha256 = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
     evidence_digest = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
     release_policy = models.CharField(max_length=40, null=True, blank=True)  # noqa: DJ001
+    standing_approval = models.ForeignKey(  # that approved it, where it was no reviewer
+        "releases.StandingApproval", on_delete=models.PROTECT, null=True, blank=True, related_name="leaning"
+    )
     closed_reason = models.TextField(blank=True)  # why it was cancelled
     targets = models.JSONField(default=list, blank=True)  # variables somebody would predict, named as in `variables`
     gate_answers = models.JSONField(default=dict, blank=True)  # {soft gate the chosen version does not meet: {code, reason}}; published

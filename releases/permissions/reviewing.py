@@ -31,10 +31,12 @@ def may_sign(
     if state is not None:
         return state
     earlier = request.signoffs.filter(round=request.round)
-    if earlier.filter(capacity=capacity, decision="approve").exists():
+    if earlier.filter(capacity=capacity, decision="approve").count() >= policy.needed(request)[capacity]:
         return f"{capacity.upper()} has signed this round already."
-    if earlier.filter(reviewer=actor).exists():
-        return "You signed this round in another capacity; somebody else must sign in this one."
+    if own := earlier.filter(reviewer=actor).first():
+        another = own.capacity != capacity
+        where = "You signed this round in another capacity" if another else "You signed this round; it takes another signature"
+        return f"{where}; somebody else must sign in this one." if another else f"{where}, by somebody else."
     return None
 
 

@@ -14,7 +14,7 @@ from releases import audit, evidence, files, guards, policy, visibility
 from releases.capsule.publish import DRILL
 from releases.models import Account, DestructionRecord, Drill, EvaluationRecord, ReleaseRequest, Run, SignOff, SyntheticVersion
 from releases.permissions import Refused
-from releases.release_policies import IN_FORCE
+from releases.release_policies import in_force
 from releases.services import runs
 from releases.services.recorded import locked, permit, recorded
 
@@ -156,7 +156,7 @@ def submitted(run: Run, token: str, *, capsule: str, manifest: str) -> ReleaseRe
         request.submitted_by, request.submitted_at = request.author, now
         request.capsule, request.manifest_sha256 = capsule, manifest
         request.evidence_digest = evidence.digest(request, manifest)
-        request.release_policy = IN_FORCE
+        request.release_policy = in_force()
         request.save()
         audit.record(None, "submit_drill", request, drill=drill.pk, manifest=manifest, evidence=request.evidence_digest)
     return request

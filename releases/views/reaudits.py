@@ -21,7 +21,7 @@ from generators.errors import InputError
 from releases import permissions, standing, visibility
 from releases.models import Announcement, ReleaseRequest, Run
 from releases.permissions import Refused
-from releases.release_policies import IN_FORCE, release_policy
+from releases.release_policies import in_force, release_policy
 from releases.services import reaudits as service
 from releases.services import suspensions
 from releases.templatetags.plain_words import moment
@@ -102,7 +102,7 @@ def release(request: SignedInRequest, key: str) -> HttpResponse:
         ("Kind of data", asked.get_tier_display()),
         ("Last evaluated", f"{moment(newest.made_at)}, gates {newest.gates_version}" if newest else "never"),
         ("Next re-audit", standing.due(asked, timezone.now()) or "not due"),
-        ("Release policy in force", IN_FORCE),
+        ("Release policy in force", in_force()),
     ]
     context = {
         "asked": asked,

@@ -114,7 +114,7 @@ def test_a_re_audit_evaluates_the_published_files_under_the_gates_in_force_and_i
     record = ReauditRecord.objects.get(run=run)
     assert record.outcome == "passed", record.verdict
     assert record.gates_version == permissions.policy.release_policy().tiers["structural"].gates
-    assert record.release_policy == permissions.policy.IN_FORCE
+    assert record.release_policy == permissions.policy.in_force()
     evaluation = Evaluation.from_json(stored.checked("runs", record.path, record.sha256).read_text())
     assert evaluation.results
     assert standing.newest(published).reaudit  # type: ignore[union-attr]

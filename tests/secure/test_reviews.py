@@ -25,7 +25,7 @@ def test_an_approval_by_ig_approves_a_structural_request_and_records_policy_gate
     signoff = build.decide(world.people.ig, submitted)
     assert world.ready.state == "approved"
     assert (signoff.author, signoff.reviewer, signoff.round) == (world.people.steward, world.people.ig, 1)
-    assert (signoff.release_policy, signoff.gates_version) == (policy.IN_FORCE, policy.release_policy().tiers["structural"].gates)
+    assert (signoff.release_policy, signoff.gates_version) == (policy.in_force(), policy.release_policy().tiers["structural"].gates)
     assert signoff.evidence_digest == submitted.evidence_digest
     assert signoff.checklist == build.checklist()
 

@@ -47,7 +47,7 @@ def placed(request: ReleaseRequest, state: str, tier: str, author: Account) -> R
         capsule="x" if submitted else None,
         manifest_sha256="0" * 64 if submitted else None,
         evidence_digest="1" * 64 if submitted else None,
-        release_policy=policy.IN_FORCE if submitted else None,
+        release_policy=policy.in_force() if submitted else None,
     )
     return ReleaseRequest.objects.get(pk=request.pk)
 
@@ -145,7 +145,7 @@ def test_every_guard_of_the_table_exists_and_every_guard_is_used() -> None:
 
 
 def test_the_release_policy_is_data_with_a_version_and_an_unknown_version_is_refused() -> None:
-    assert policy.release_policy().id == policy.IN_FORCE
+    assert policy.release_policy().id == policy.in_force()
     with pytest.raises(KeyError):
         policy.release_policy("release-policy-999")
     assert policy.release_policy().tier("no such tier") is None
