@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -29,6 +30,12 @@ REVIEWER_ROLES = frozenset({RoleName.SDAT.value, RoleName.IG.value})
 """Roles that sign for a release; granting one takes two administrators."""
 
 
+def person_key(email: str) -> str:
+    """The person behind an e-mail address: capitals, dots and what follows a plus sign before the @ do not make another one."""
+    local, _, domain = unicodedata.normalize("NFKC", email).strip().casefold().rpartition("@")
+    return f"{local.partition('+')[0].replace('.', '')}@{domain.rstrip('.')}"
+
+
 class AccountManager(BaseUserManager["Account"]):
     """Accounts are found by e-mail, whatever its capitals."""
 
@@ -52,6 +59,7 @@ class Account(Keyed, AbstractUser):
     last_name = None  # type: ignore[assignment]
     email = models.EmailField("e-mail", unique=True)
     full_name = models.CharField("full name", max_length=200)
+    person_key = models.CharField(max_length=254, null=True, blank=True, editable=False)  # noqa: DJ001 (null: a second account, closed)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["full_name"]
@@ -59,7 +67,15 @@ class Account(Keyed, AbstractUser):
     objects: ClassVar[AccountManager] = AccountManager()  # type: ignore[assignment]
 
     class Meta:
-        constraints = (models.UniqueConstraint(Lower("email"), name="account_email_once"),)
+        constraints = (
+            models.UniqueConstraint(Lower("email"), name="account_email_once"),
+            models.UniqueConstraint(fields=("person_key",), condition=models.Q(person_key__isnull=False), name="one_account_per_person"),
+        )
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.is_active and self._state.adding:
+            self.person_key = person_key(self.email)
+        super().save(*args, **kwargs)
 
     def __str__(self) -> str:
         return self.full_name or self.email
