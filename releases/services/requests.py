@@ -228,7 +228,7 @@ def submit(actor: Account, request: ReleaseRequest) -> ReleaseRequest:
             request.submitted_by, request.submitted_at = steward, timezone.now()
             request.capsule, request.manifest_sha256 = capsule, manifest
             request.evidence_digest = evidence.digest(request, manifest)
-            request.release_policy = policy.IN_FORCE
+            request.release_policy = policy.in_force()
             request.changed_at = timezone.now()
             request.save()
             audit.record(
