@@ -346,7 +346,7 @@ def _most_rho(epsilon: float, delta: float) -> float:
 def _largest(allowed: Callable[[float], bool], most: float) -> float:
     """The largest ρ from 0 to `most` that is allowed."""
     low, high = 0.0, most
-    for _ in range(60):
+    for _ in range(32):  # a billionth of `most` less than there could be
         middle = (low + high) / 2
         low, high = (middle, high) if allowed(middle) else (low, middle)
     return low

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,43 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Clique = tuple[int, ...]
 _LEAST = 1e-300
+
+
+def cliques(sizes: Sequence[int], pairs: Iterable[tuple[int, ...]]) -> list[Clique]:
+    """Sets of parts that hold every one of `pairs` and can stand in a tree, by elimination: parts that join none anew first, then of the
+    smallest table.
+    """
+    graph: list[set[int]] = [set() for _ in sizes]
+    for pair in pairs:
+        for a, b in itertools.permutations(pair, 2):
+            graph[a].add(b)
+
+    def burden(v: int) -> tuple[bool, int, int]:
+        filled = any(b not in graph[a] for a, b in itertools.combinations(graph[v], 2))
+        return filled, math.prod(sizes[u] for u in graph[v]) * sizes[v], v
+
+    burdens, found = {v: burden(v) for v in range(len(sizes))}, list[Clique]()
+    while burdens:
+        first = min(burdens.values())[2]
+        del burdens[first]
+        near = graph[first]
+        clique = tuple(sorted({first, *near}))
+        joined = {v for a, b in itertools.combinations(near, 2) if b not in graph[a] for v in (a, b)}
+        for a, b in itertools.permutations(near, 2):
+            graph[a].add(b)
+        for other in near:
+            graph[other].discard(first)
+        # Only of parts beside what changed can the burden be another.
+        for other in near.union(*(graph[v] for v in joined)) & burdens.keys():
+            burdens[other] = burden(other)
+        if not any(set(clique) <= set(c) for c in found):
+            found.append(clique)
+    return found
+
+
+def cells(sizes: Sequence[int], tables: Iterable[Clique]) -> int:
+    """How many cells these tables have."""
+    return sum(math.prod(sizes[v] for v in c) for c in tables)
 
 
 @dataclass(frozen=True)
@@ -33,49 +71,65 @@ class JunctionTree:
     @staticmethod
     def of(sizes: Sequence[int], pairs: Iterable[tuple[int, ...]]) -> JunctionTree:
         """The tree whose cliques hold every one of `pairs`, by elimination: parts that join none anew first, then of the smallest table."""
-        near: list[set[int]] = [set() for _ in sizes]
-        for pair in pairs:
-            for a, b in itertools.permutations(pair, 2):
-                near[a].add(b)
-        left, found = set(range(len(sizes))), list[Clique]()
-        graph = [set(n) for n in near]
-
-        def burden(v: int) -> tuple[bool, int, int]:
-            filled = any(b not in graph[a] for a, b in itertools.combinations(graph[v], 2))
-            return filled, math.prod(sizes[u] for u in graph[v]) * sizes[v], v
-
-        while left:
-            first = min(left, key=burden)
-            clique = tuple(sorted({first, *graph[first]}))
-            for a, b in itertools.permutations(graph[first], 2):
-                graph[a].add(b)
-            for other in graph[first]:
-                graph[other].discard(first)
-            left.discard(first)
-            if not any(set(clique) <= set(c) for c in found):
-                found.append(clique)
-        return JunctionTree._ordered(tuple(sizes), found)
+        return JunctionTree._ordered(tuple(sizes), cliques(sizes, pairs))
 
     @staticmethod
     def _ordered(sizes: tuple[int, ...], cliques: list[Clique]) -> JunctionTree:
         """A spanning tree of the largest shared parts (F. Jensen and F. Jensen, Optimal Junction Trees, 1994), roots first."""
-        order, parents, waiting = list[int](), dict[int, int](), set(range(len(cliques)))
+        members = [set(c) for c in cliques]
+        order, parents = list[int](), dict[int, int]()
+        # By clique that waits: how many parts it shares with the one that is placed and shares most, and which that is.
+        waiting = dict.fromkeys(range(len(cliques)), (0, -1))
         while waiting:
-            best = max(
-                ((len(set(cliques[a]) & set(cliques[b])), -b, -a) for a in order for b in waiting),
-                default=(0, 0, 0),
-            )
-            at = -best[1] if best[0] > 0 else min(waiting)
-            parents[at] = -best[2] if best[0] > 0 else -1
+            at = min(waiting, key=lambda b: (-waiting[b][0], b))
+            parents[at] = waiting.pop(at)[1]
             order.append(at)
-            waiting.discard(at)
+            for other, (shared, parent) in waiting.items():
+                here = len(members[at] & members[other])
+                if here > shared or (here == shared > 0 and at < parent):
+                    waiting[other] = here, at
         place = {clique: n for n, clique in enumerate(order)}
         return JunctionTree(sizes, tuple(cliques[n] for n in order), tuple(place.get(parents[n], -1) for n in order))
 
     @property
     def cells(self) -> int:
         """How many cells the tables of all cliques have."""
-        return sum(math.prod(self.sizes[v] for v in c) for c in self.cliques)
+        return cells(self.sizes, self.cliques)
+
+    def enlarged(self) -> Callable[[tuple[int, int]], int]:
+        """How many cells there need be when a pair of parts is counted too: one of them joins every clique on the way to the other.
+
+        `cliques` finds about as few, seldom a few more.
+        """
+        own = [math.prod(self.shape(n)) for n in range(len(self.cliques))]
+        beside: list[list[int]] = [[] for _ in own]
+        for n, parent in enumerate(self.parents):
+            if parent >= 0:
+                beside[n].append(parent)
+                beside[parent].append(n)
+        holding: list[list[int]] = [[] for _ in self.sizes]
+        for n, clique in enumerate(self.cliques):
+            for part in clique:
+                holding[part].append(n)
+        total = sum(own)
+
+        @cache
+        def added(part: int) -> dict[int, int]:
+            """By clique the cells that are added when the part joins all on the way there."""
+            cost = dict.fromkeys(holding[part], 0)
+            waiting = list(cost)
+            for here in waiting:
+                for there in beside[here]:
+                    if there not in cost:
+                        cost[there] = cost[here] + own[there] * (self.sizes[part] - 1)
+                        waiting.append(there)
+            return cost
+
+        def way(one: int, other: int) -> int:
+            apart = self.sizes[one] * self.sizes[other]  # in two trees that nothing joins: a clique of their own
+            return min((added(one).get(n, apart) for n in holding[other]), default=apart)
+
+        return lambda pair: total + min(way(*pair), way(*pair[::-1]))
 
     def shape(self, number: int) -> tuple[int, ...]:
         """Of the table of a clique."""

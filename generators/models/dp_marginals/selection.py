@@ -15,7 +15,7 @@ import numpy as np
 from generators.encoding.coded import CodedRows, Part
 from generators.learning.ledger import Groups, PrivacyLedger, table_of
 from generators.models.dp_marginals.estimation import Measured, fitted
-from generators.models.dp_marginals.junction import Distribution, Floats, JunctionTree, marginal
+from generators.models.dp_marginals.junction import Distribution, Floats, JunctionTree, cells, cliques, marginal
 
 Pair = tuple[int, int]
 Tick = Callable[[float], object]
@@ -35,7 +35,7 @@ CHOOSING = 0.12
 SINGLES = 0.15
 """The share of the ρ for tables of one part, as far as they are not known already."""
 
-DRAWN = 30_000
+LEAST_DRAWN, DRAWN = 5_000, 30_000
 """Rows drawn from the model to find its tables of pairs that no clique holds."""
 
 
@@ -145,14 +145,16 @@ def further_pairs(
     for number in range(rounds):
         tick(number / rounds)
         counted = {m.parts for m in tables}
-        possible = [p for p in candidates(rows) if p not in counted and _stays_small(rows, tables, p)]
+        enlarged = tree.enlarged()
+        possible = [p for p in candidates(rows) if p not in counted and (enlarged(p) <= MOST_CELLS or _stays_small(rows, tables, p))]
         if not possible:
             break
-        drawn = model.sample(DRAWN, rng)
+        many = int(np.clip(4 * rows.rows, LEAST_DRAWN, DRAWN))
+        drawn = model.sample(many, rng)
         scale = ledger.contributions / math.sqrt(2 * each * (1 - CHOOSING))
         groups = Grouping(rows, tables, scale)
 
-        expected = {p: np.float64(rows.rows / DRAWN) * table_of(drawn, p, _shape(rows, p)) for p in possible}
+        expected = {p: np.float64(rows.rows / many) * table_of(drawn, p, _shape(rows, p)) for p in possible}
         at = ledger.largest(rows, groups.worse(expected, scale), ledger.contributions, each * CHOOSING, "a further pair")
         tables.append(_counted(rows, ledger, possible[at], each * (1 - CHOOSING), groups))
         tree = JunctionTree.of(rows.sizes, [m.parts for m in tables])
@@ -234,5 +236,4 @@ def _shape(rows: CodedRows, pair: Pair) -> tuple[int, int]:
 
 
 def _stays_small(rows: CodedRows, tables: Sequence[Measured], pair: Pair) -> bool:
-    tree = JunctionTree.of(rows.sizes, [*(m.parts for m in tables), pair])
-    return tree.cells <= MOST_CELLS
+    return cells(rows.sizes, cliques(rows.sizes, [*(m.parts for m in tables), pair])) <= MOST_CELLS
