@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from generators.digests import digest
 from generators.disclosure import POLICIES, DisclosurePolicy
@@ -163,6 +164,9 @@ class _Fit:
         if not records:
             raise InputError(f"there are too few persons to learn from: a table needs at least {self.policy.minimum_table}")
         coded = self._coded(arranged, records)
+        persons = {name: here.persons for name, here in records.items()}
+        del records
+        pa.default_memory_pool().release_unused()  # tables as they were read, and what was worked out of them, are needed no more
         self._key(coded)
         cost = self._cost(coded)
         weights = {name: max(1.0, each.seconds) for name, each in cost.items()}
@@ -171,7 +175,7 @@ class _Fit:
         done = 0.0
         for name, each in coded.items():
             share = (1 - READING) * weights[name] / sum(weights.values())
-            tables[name], told[name] = self._learned(name, each, tables, records[name].persons, summary, (READING + done, share))
+            tables[name], told[name] = self._learned(name, each, tables, persons[name], summary, (READING + done, share))
             done += share
         return self._whole(summary, tables, told, tuple(notes))
 
@@ -286,7 +290,9 @@ class _Fit:
         parts, first = contexts.row_parts(context, own, above)
         columns = [*context.alike, *context.order]
         apart = self.controls.apart_parts(name, parts)
-        rows = CodedRows(np.concatenate((given, each.codes[:, columns]), axis=1), parts, persons, first, apart)
+        whole = given.shape[1] == 0 and columns == list(range(len(own)))
+        codes = each.codes if whole else np.concatenate((given, each.codes[:, columns]), axis=1)
+        rows = CodedRows(codes, parts, persons, first, apart)
         model = self._chosen(name, rows, made, (start, share)) if context.order else None
         told = summary.table(name)
         record = TableRecord(

@@ -84,7 +84,7 @@ class Network:
         self.scales = [1 / math.sqrt(max(1, place)) for place in self.at]
         self.seen = [_seen(layout, i, apart) for i in range(count)]
         self._join(tables, widths)
-        self._memory: dict[tuple[str, tuple[int, ...]], torch.Tensor] = {}
+        self._memory: dict[str, torch.Tensor] = {}
 
     def _join(self, tables: Sequence[Table], widths: Sequence[int]) -> None:
         """The tables of each batch in one, padded."""
@@ -218,10 +218,10 @@ class Network:
         gradient.index_add_(0, rows.inputs.reshape(-1), parts.view(-1, parts.shape[2]))
 
     def _buffer(self, name: str, shape: Sequence[int]) -> torch.Tensor:
-        key = (name, tuple(shape))
-        if key not in self._memory:
-            self._memory[key] = torch.empty(*shape, device=self.device)
-        return self._memory[key]
+        size = math.prod(shape)
+        if name not in self._memory or self._memory[name].numel() < size:
+            self._memory[name] = torch.empty(size, device=self.device)
+        return self._memory[name][:size].view(*shape)
 
     def forget(self) -> None:
         """Gives the memory back that steps share."""
