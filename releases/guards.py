@@ -9,16 +9,17 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from django.utils import timezone
+
 from generators.disclosure import POLICIES
 from generators.schema import DatasetSchema
-from releases import overrides, selection
+from releases import agreement_guards, deadlines, dpias, overrides, selection, standing_approvals
+from releases.agreement_guards import listed as _listed
+from releases.agreement_guards import no_agreement_needed as no_agreement_needed
 from releases.models import ReleaseRequest, Run
-from releases.release_policies import ReleasePolicy, release_policy
-
-
-def policy_of(request: ReleaseRequest) -> ReleasePolicy:
-    """The policy a request is judged by: the one it was submitted under, else the one in force."""
-    return release_policy(request.release_policy or None)
+from releases.release_policies import judged_by as judged_by
+from releases.release_policies import policy_of as policy_of
+from releases.release_policies import release_policy
 
 
 def capacities(request: ReleaseRequest) -> tuple[str, ...]:
@@ -66,13 +67,6 @@ def columns_of(request: ReleaseRequest) -> tuple[str, ...]:
 
 Context = dict[str, Any]
 Guard = Callable[[ReleaseRequest, Context], str | None]
-
-
-def no_agreement_needed(request: ReleaseRequest, context: Context) -> str | None:
-    tier = policy_of(request).tier(request.tier)
-    if tier and tier.needs_agreement:
-        return "A privately-sourced release needs its use case agreed by the Synthetic Data Audit Team first; that is not offered yet."
-    return None
 
 
 def described(request: ReleaseRequest, context: Context) -> str | None:
@@ -228,6 +222,56 @@ def reaudit_passed(request: ReleaseRequest, context: Context) -> str | None:
     return None
 
 
+def standing_approval_allowed(request: ReleaseRequest, context: Context) -> str | None:
+    """The policy in force allows a standing approval of this kind of data, and this way of making them has none."""
+    tier = release_policy().tier(request.tier)
+    if tier is None or tier.standing_approval_days is None:
+        return f"The release policy allows no standing approval of {request.tier} data: each release is decided on by itself."
+    now = timezone.now()
+    if request.version is not None and standing_approvals.of_mechanism(request.version, request.tier, now) is not None:
+        return "This way of making data has a standing approval already; revoke that one first to give another."
+    return None
+
+
+def assessed_for_standing(request: ReleaseRequest, context: Context) -> str | None:
+    """A standing approval rests on a complete DPIA, whether or not a single release of this kind needs one."""
+    if dpias.complete(request):
+        return None
+    return "A standing approval needs a complete data protection impact assessment; a member of the Synthetic Data Audit Team writes it."
+
+
+def covered_by_standing_approval(request: ReleaseRequest, context: Context) -> str | None:
+    found = standing_approvals.outlook(request, timezone.now())
+    if found.covered:
+        return None
+    return found.sentences[0] if found.sentences else "No standing approval is in force for data made in this way."
+
+
+def approval_stands(request: ReleaseRequest, context: Context) -> str | None:
+    """The standing approval that approved it, if one did, is not revoked; what is being published already is published."""
+    leaning = request.standing_approval
+    if leaning is None or leaning.revoked_at is None or hasattr(request, "publication"):
+        return None
+    return "The standing approval it was approved by is revoked."
+
+
+def approval_revoked(request: ReleaseRequest, context: Context) -> str | None:
+    return None if approval_stands(request, context) else "Only what leaned on a revoked standing approval is returned so."
+
+
+def approval_in_time(request: ReleaseRequest, context: Context) -> str | None:
+    """The approval has not expired, or its publication has begun: what was attested is published."""
+    over = approval_over(request, context) is None
+    return "The approval has expired: it was not published in time. The request goes back to its author." if over else None
+
+
+def approval_over(request: ReleaseRequest, context: Context) -> str | None:
+    ends = deadlines.approval_ends(request)
+    if ends is None or ends > timezone.now():
+        return "The approval has not expired."
+    return "Its publication has begun." if hasattr(request, "publication") else None
+
+
 def signatures_outstanding(request: ReleaseRequest, context: Context) -> str | None:
     return None if _outstanding(request, context) else "All signatures are there."
 
@@ -237,19 +281,20 @@ def last_signature(request: ReleaseRequest, context: Context) -> str | None:
     return f"{_listed([c.upper() for c in outstanding])} must still sign." if outstanding else None
 
 
+def outstanding(request: ReleaseRequest) -> list[str]:
+    """Capacities in which somebody must still sign."""
+    return _outstanding(request, {})
+
+
 def _outstanding(request: ReleaseRequest, context: Context) -> list[str]:
     given = signatures(request) + Counter([context["capacity"]] if context.get("capacity") else [])
     return [capacity for capacity, number in needed(request).items() if given[capacity] < number]
 
 
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
 GUARDS: dict[str, Guard] = {
     guard.__name__: guard
     for guard in (
-        no_agreement_needed,
+        *agreement_guards.GUARDS,
         described,
         variables_justified,
         version_chosen,
@@ -267,6 +312,13 @@ GUARDS: dict[str, Guard] = {
         a_drill,
         not_a_drill,
         reaudit_passed,
+        standing_approval_allowed,
+        assessed_for_standing,
+        covered_by_standing_approval,
+        approval_stands,
+        approval_revoked,
+        approval_in_time,
+        approval_over,
         signatures_outstanding,
         last_signature,
     )

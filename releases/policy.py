@@ -50,38 +50,72 @@ _READY = (
     "soft_gates_answered",
     "assertions_hold",
     "open_needs_policy",
+    "account_written",
 )
+_SOUND = ("dpia_complete", "assessed", "nothing_unacceptable", "account_approved")
+"""What an approval needs beside the evidence, where the release policy asks for it."""
 
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(State.DRAFT, "describe_request", State.DRAFT, "steward"),
-    Transition(State.DRAFT, "request_generation", State.DRAFT, "steward", ("summary_of_same_source",)),
+    Transition(State.DRAFT, "request_generation", State.DRAFT, "steward", ("summary_of_same_source", "generation_agreed")),
     Transition(State.DRAFT, "choose_version", State.DRAFT, "steward", ("version_of_request",)),
     Transition(State.DRAFT, "answer_gates", State.DRAFT, "steward", ("version_chosen", "version_evaluated")),
     Transition(State.DRAFT, "submit", State.SUBMITTED, "steward", ("not_a_drill", "no_agreement_needed", *_READY)),
     Transition(State.DRAFT, "cancel_request", State.CANCELLED, "steward", ("not_a_drill", "no_run_active")),
-    Transition(State.SUBMITTED, "approve", State.SUBMITTED, "reviewer", ("signatures_outstanding",)),
-    Transition(State.SUBMITTED, "approve", State.APPROVED, "reviewer", ("last_signature",)),
+    Transition(State.SUBMITTED, "approve", State.SUBMITTED, "reviewer", (*_SOUND, "signatures_outstanding")),
+    Transition(State.SUBMITTED, "approve", State.APPROVED, "reviewer", (*_SOUND, "last_signature")),
     Transition(State.SUBMITTED, "return", State.RETURNED, "reviewer"),
     Transition(State.SUBMITTED, "reject", State.REJECTED, "reviewer"),
     Transition(State.SUBMITTED, "cancel_request", State.CANCELLED, "steward", ("not_a_drill",)),
+    Transition(State.RETURNED, "revise", State.AGREED, "steward", ("agreement_stands",)),
     Transition(State.RETURNED, "revise", State.DRAFT, "steward"),
     Transition(State.RETURNED, "cancel_request", State.CANCELLED, "steward"),
-    Transition(State.APPROVED, "publish", State.PUBLISHED, "publisher", ("not_a_drill",)),
+    # A standing approval of the way the data were made approves in the submission's own transaction; revoking it takes that back.
+    Transition(State.SUBMITTED, "approve_by_standing", State.APPROVED, "system", ("not_a_drill", "covered_by_standing_approval")),
+    Transition(State.APPROVED, "return_leaning", State.RETURNED, "system", ("approval_revoked",)),
+    *(
+        Transition(state, "grant_standing_approval", state, "ig", ("version_chosen", "standing_approval_allowed", "assessed_for_standing"))
+        for state in (State.SUBMITTED, State.APPROVED, State.PUBLISHED)
+    ),
+    Transition(State.APPROVED, "publish", State.PUBLISHED, "publisher", ("not_a_drill", "approval_stands", "approval_in_time")),
+    Transition(State.APPROVED, "expire", State.RETURNED, "system", ("not_a_drill", "approval_over")),
     # After publication: a re-audit that fails suspends by itself, whatever anybody thinks of it; only a person resumes.
     Transition(State.PUBLISHED, "suspend", State.SUSPENDED, "guardian"),
     Transition(State.SUSPENDED, "resume", State.PUBLISHED, "ig", ("reaudit_passed",)),
+    # Taken back for good, by a person who had no part in it.
+    Transition(State.PUBLISHED, "withdraw", State.WITHDRAWN, "ig"),
+    Transition(State.SUSPENDED, "withdraw", State.WITHDRAWN, "ig"),
     # Drills: submitted by the site in their author's name, decided on like any other, and closed as what they were.
     Transition(State.DRAFT, "submit_drill", State.SUBMITTED, "system", ("a_drill", "version_evaluated")),
     *(
         Transition(state, "reveal_drill", State.CANCELLED, "system", ("a_drill",))
         for state in (State.DRAFT, State.SUBMITTED, State.RETURNED, State.REJECTED, State.APPROVED)
     ),
-    # The privately-sourced route, and withdrawal.
-    Transition(State.DRAFT, "propose", State.PROPOSED, "steward", built=False),
-    Transition(State.PROPOSED, "agree", State.AGREED, "sdat", built=False),
-    Transition(State.AGREED, "submit", State.SUBMITTED, "steward", _READY, built=False),
-    Transition(State.PUBLISHED, "withdraw", State.WITHDRAWN, "ig", built=False),
-    Transition(State.SUSPENDED, "withdraw", State.WITHDRAWN, "ig", built=False),
+    # The road whose use case is agreed first: nothing is generated before, and what was agreed does not change after.
+    Transition(
+        State.DRAFT,
+        "propose",
+        State.PROPOSED,
+        "steward",
+        ("not_a_drill", "proposable", "agreement_needed", "variables_asked", "access_level_allowed", "no_run_active"),
+    ),
+    Transition(State.PROPOSED, "agree", State.AGREED, "sdat"),
+    Transition(State.PROPOSED, "send_back", State.DRAFT, "sdat"),
+    Transition(State.PROPOSED, "reopen", State.DRAFT, "steward"),
+    Transition(State.PROPOSED, "cancel_request", State.CANCELLED, "steward"),
+    Transition(State.AGREED, "describe_request", State.AGREED, "steward", ("agreed_kept",)),
+    Transition(State.AGREED, "request_generation", State.AGREED, "steward", ("agreement_stands", "summary_of_same_source")),
+    Transition(State.AGREED, "choose_version", State.AGREED, "steward", ("version_of_request",)),
+    Transition(State.AGREED, "answer_gates", State.AGREED, "steward", ("version_chosen", "version_evaluated")),
+    Transition(State.AGREED, "submit", State.SUBMITTED, "steward", ("not_a_drill", "agreement_stands", *_READY)),
+    Transition(State.AGREED, "reopen", State.DRAFT, "steward", ("no_run_active",)),
+    Transition(State.AGREED, "cancel_request", State.CANCELLED, "steward", ("no_run_active",)),
+    # What is written beside a request, in the states in which it can be. Of a request under review a new DPIA changes the evidence.
+    *(Transition(state, "write_dpia", state, "sdat") for state in (State.AGREED, State.SUBMITTED, State.PUBLISHED, State.SUSPENDED)),
+    Transition(State.SUBMITTED, "assess", State.SUBMITTED, "sdat", ("assessment_needed", "not_assessed_yet")),
+    *(Transition(state, "write_account", state, "writer") for state in (State.DRAFT, State.AGREED)),
+    *(Transition(state, "approve_account", state, "ppi", ("account_waits",)) for state in (State.AGREED, State.SUBMITTED)),
+    # Withdrawal.
 )
 
 ACTIONS = tuple(dict.fromkeys(t.action for t in TRANSITIONS if t.built))
@@ -98,9 +132,19 @@ _SPOKEN = {
     "return": "returned",
     "reject": "rejected",
     "revise": "revised",
+    "propose": "proposed",
+    "agree": "agreed",
+    "send_back": "sent back",
+    "reopen": "taken back to draft",
+    "write_dpia": "given another impact assessment",
+    "assess": "assessed",
+    "write_account": "given another account",
+    "approve_account": "given an approved account",
+    "grant_standing_approval": "given a standing approval",
     "publish": "published",
     "suspend": "suspended",
     "resume": "released again",
+    "withdraw": "withdrawn",
 }
 
 

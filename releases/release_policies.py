@@ -7,7 +7,9 @@ Once one was put in force here, the newest of those is in force; until then the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -127,6 +129,24 @@ def release_policy(identity: str | None = None) -> ReleasePolicy:
     return ReleasePolicy.from_dict(made.content)
 
 
+_trial: ContextVar[ReleasePolicy | None] = ContextVar("policy_on_trial", default=None)
+
+
+@contextmanager
+def judged_by(policy: ReleasePolicy) -> Iterator[None]:
+    """Within, every request is judged by this policy, whatever it was submitted under: what a new one would change."""
+    token = _trial.set(policy)
+    try:
+        yield
+    finally:
+        _trial.reset(token)
+
+
+def policy_of(request: ReleaseRequest) -> ReleasePolicy:
+    """The policy a request is judged by: the one it was submitted under, else the one in force."""
+    return _trial.get() or release_policy(request.release_policy or None)
+
+
 @cache
 def shipped() -> tuple[str, ...]:
     """Ids of the policies that came with the product, oldest first."""
@@ -176,6 +196,8 @@ def _check(name: str, tier: TierPolicy) -> None:
         raise InputError(f"{name}: an assessment by SDAT needs SDAT among those who sign")
     if tier.account_needs_ppi and not tier.needs_account:
         raise InputError(f"{name}: an account that PPI approves must be needed first")
+    if tier.standing_approval_days is not None and tier.needs_assessment:
+        raise InputError(f"{name}: no standing approval where SDAT assesses each version by itself")
     if name != "privately-sourced":
         return
     if tier.standing_approval_days is not None:

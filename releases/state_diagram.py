@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from releases.models import ReleaseRequest
-from releases.policy import TRANSITIONS, Transition, release_policy
+from releases.policy import TRANSITIONS, Transition
+from releases.policy_words import described
+from releases.release_policies import newest_shipped, release_policy
 
 _WORDS = {
     "describe_request": "describe",
     "request_generation": "generate",
     "choose_version": "choose a version",
     "cancel_request": "cancel",
+    "send_back": "send back",
+    "write_dpia": "write the DPIA",
+    "write_account": "write the account",
+    "approve_account": "approve the account",
     "submit_drill": "submit a drill",
     "reveal_drill": "reveal a drill",
+    "approve_by_standing": "approve by a standing approval",
+    "return_leaning": "return what leaned on a revoked standing approval",
+    "grant_standing_approval": "give its way of making data a standing approval",
 }
 _WHO = {
     "steward": "a steward of the dataset",
@@ -19,6 +28,8 @@ _WHO = {
     "publisher": "the publisher process",
     "sdat": "SDAT",
     "ig": "IG",
+    "ppi": "a PPI member, not its writer",
+    "writer": "a steward of the dataset, or a PPI member",
     "guardian": "the site itself after a failed re-audit, or IG",
     "system": "the site itself",
 }
@@ -26,7 +37,7 @@ _WHO = {
 
 def page() -> str:
     """The whole page as Markdown."""
-    policy = release_policy()
+    policy = release_policy(newest_shipped())
     lines = [
         "# The states of a release request",
         "",
@@ -47,17 +58,13 @@ def page() -> str:
         "|---|---|---|---|---|",
         *(_row(step) for step in TRANSITIONS),
         "",
-        f"## Release policy in force: {policy.id}",
+        f"## The release policy that comes with the product: {policy.id}",
         "",
-        "| tier | must sign | gates | access levels | open needs the disclosure policy | use case agreed first |",
-        "|---|---|---|---|---|---|",
+        f"| | {' | '.join(policy.tiers)} |",
+        f"|---|{'---|' * len(policy.tiers)}",
     ]
-    for name, tier in policy.tiers.items():
-        signs = ", ".join(c.upper() for c in tier.capacities)
-        lines.append(
-            f"| {name} | {signs} | {tier.gates} | {', '.join(tier.access_levels)} | {tier.open_needs_disclosure_policy or '–'} "
-            f"| {'yes' if tier.needs_agreement else 'no'} |"
-        )
+    told = [described(tier) for tier in policy.tiers.values()]
+    lines += [f"| {words} | {' | '.join(each[words] for each in told)} |" for words in told[0]]
     return "\n".join(lines) + "\n"
 
 

@@ -175,7 +175,8 @@ class Migration(migrations.Migration):
             "UPDATE",
             "NEW.state = 'approved' AND OLD.state <> 'approved' AND NEW.standing_approval_id IS NOT NULL AND NOT EXISTS "
             "(SELECT 1 FROM releases_standingapproval a WHERE a.id = NEW.standing_approval_id AND a.revoked_at IS NULL "
-            "AND a.source_id = NEW.source_id AND a.tier = NEW.tier)",
+            "AND a.source_id = NEW.source_id AND a.tier = NEW.tier "
+            "AND a.granted_by_id <> NEW.author_id AND a.granted_by_id <> NEW.submitted_by_id)",
             "no standing approval in force covers this request",
         ),
     ]

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+import hashlib
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from releases import audit, files, policy
+from releases import audit, files, policy, register
 from releases.capsule.attestation import Attestation, SignedOff
 from releases.capsule.feed import Notice, NoticeKind, announce, latest_about
 from releases.capsule.layout import CapsuleRefused
-from releases.capsule.publish import publish
+from releases.capsule.publish import publish, take_back
+from releases.capsule.register import Statement, say
+from releases.capsule.register import read as read_register
 from releases.capsule.signing import Signer, written
-from releases.models import Announcement, Publication, ReleaseRequest, SignOff
+from releases.models import Announcement, Publication, ReleaseRequest, SignOff, StandingApproval
 from releases.services.recorded import locked, recorded
+
+SAY_AGAIN_AFTER = timedelta(days=1)
+"""How old the register in the lake may grow while nothing changes."""
 
 
 @recorded("publish", by_system=True)
@@ -72,6 +78,22 @@ def announce_next(signer: Signer, lake: Path) -> Announcement | None:
     return None
 
 
+@recorded("say_register", by_system=True)
+def say_register(signer: Signer, lake: Path) -> Statement | None:
+    """Put the register beside the feed when it says something new or is a day old; None when it need not be said."""
+    counted, now = register.register(), timezone.now()
+    try:
+        said = read_register(lake, signer.trusted())
+    except CapsuleRefused:
+        said = None  # damaged, or signed by an older key: said anew
+    if said is not None and said.register == counted and now - said.at < SAY_AGAIN_AFTER:
+        return None
+    statement = say(lake, signer, counted, at=now)
+    with transaction.atomic():
+        audit.record(None, "say_register", None, digest=hashlib.sha256(statement.envelope).hexdigest())
+    return statement
+
+
 def _said(waiting: Announcement, lake: Path, signer: Signer) -> Notice:
     publication = Publication.objects.get(request=waiting.request)
     about = latest_about(lake, publication.slug, publication.release_version)
@@ -79,8 +101,11 @@ def _said(waiting: Announcement, lake: Path, signer: Signer) -> Notice:
         raise CapsuleRefused("the feed in the lake does not know this release")
     kind = NoticeKind(waiting.kind)
     if about.kind is kind and written(about.at) == written(waiting.asked_at):
-        return about  # said just before a crash
-    return announce(lake, signer, kind, about=about, at=waiting.asked_at, reason=waiting.said)
+        notice = about  # said just before a crash
+    else:
+        notice = announce(lake, signer, kind, about=about, at=waiting.asked_at, reason=waiting.said)
+    take_back(lake, notice)
+    return notice
 
 
 def _attested(request: ReleaseRequest) -> Publication | None:
@@ -92,13 +117,17 @@ def _attested(request: ReleaseRequest) -> Publication | None:
             return earlier
         if isinstance(policy.transition(request, "publish"), str):
             return None
-        if set(policy.capacities(request)) - policy.signed_capacities(request):
+        approval = request.standing_approval
+        if approval is None and set(policy.capacities(request)) - policy.signed_capacities(request):
             return None
         signoffs = request.signoffs.filter(round=request.round, evidence_digest=request.evidence_digest, decision="approve")
         now = timezone.now()
         event = audit.record(None, "start_publication", request, manifest=request.manifest_sha256, evidence=request.evidence_digest)
         attestation = Attestation(
-            signoffs=tuple(_signed_off(each) for each in signoffs.order_by("decided_at")),
+            signoffs=(
+                *(_signed_off(each) for each in signoffs.order_by("decided_at")),
+                *([_standing(approval, request)] if approval is not None else []),
+            ),
             evidence_digest=str(request.evidence_digest),
             published_at=_moment(now),
             release_policy=str(request.release_policy),
@@ -146,6 +175,12 @@ def _refused(publication: Publication, reason: str) -> None:
 
 def _signed_off(signoff: SignOff) -> SignedOff:
     return SignedOff(signoff.get_capacity_display(), signoff.decision, _moment(signoff.decided_at))
+
+
+def _standing(approval: StandingApproval, request: ReleaseRequest) -> SignedOff:
+    """What stands in place of a signature: the approval of the mechanism and its day, at the time it approved this submission."""
+    given = approval.granted_at.astimezone(UTC)
+    return SignedOff(f"IG, by standing approval of {given.day} {given:%B %Y}", "approve", _moment(request.submitted_at))
 
 
 def _moment(at: Any) -> str:

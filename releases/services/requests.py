@@ -21,6 +21,7 @@ from releases.models import Account, LedgerEntry, ReleaseRequest, Run, Snapshot,
 from releases.permissions import Refused
 from releases.services import ledger, runs
 from releases.services.recorded import locked, permit, recorded
+from releases.services.standing_approvals import approve_by_standing
 
 State = ReleaseRequest.State
 FIELDS = ("title", "purpose", "use_case", "description", "variables", "tier", "access_level", "licence", "targets")
@@ -58,9 +59,9 @@ def describe_request(actor: Account, request: ReleaseRequest, **fields: Any) -> 
     values = {name: readers[name](value) if name in readers else _text(name, value) for name, value in fields.items()}
     with transaction.atomic():
         request = locked(request)
-        steward = permit(actor, "describe_request", request)
-        _check_targets(request, values.get("targets", []))
         changed = sorted(name for name, value in values.items() if getattr(request, name) != value)
+        steward = permit(actor, "describe_request", request, changed=changed)
+        _check_targets(request, values.get("targets", []))
         for name, value in values.items():
             setattr(request, name, value)
         request.changed_at = timezone.now()
@@ -102,7 +103,7 @@ def request_generation(
         raise InputError(f"the generator {generator} cannot draw some rows only, or some more often; one that learns from records can")
     with transaction.atomic():
         request = locked(request)
-        steward = permit(actor, "request_generation", request, summary=summary)
+        steward = permit(actor, "request_generation", request, summary=summary, generator=generator)
         parameters = {
             "generator": generator,
             **({"rows": rows} if scale is None else {"scale": scale}),
@@ -208,7 +209,7 @@ def answer_gates(actor: Account, request: ReleaseRequest, *, answers: dict[str, 
 
 @recorded("submit")
 def submit(actor: Account, request: ReleaseRequest) -> ReleaseRequest:
-    """Build the unsigned capsule, bind the evidence to it, and hand it to the reviewers."""
+    """Build the unsigned capsule, bind the evidence to it, and hand it to the reviewers; a standing approval that covers it approves it."""
     with transaction.atomic():
         request = locked(request)
         permit(actor, "submit", request)
@@ -241,6 +242,7 @@ def submit(actor: Account, request: ReleaseRequest) -> ReleaseRequest:
                 evidence=request.evidence_digest,
                 release_policy=request.release_policy,
             )
+            approve_by_standing(request)
     except BaseException:
         files.discard(folder)
         raise
@@ -264,15 +266,21 @@ def cancel_request(actor: Account, request: ReleaseRequest, *, reason: str) -> R
 
 @recorded("revise")
 def revise(actor: Account, request: ReleaseRequest) -> ReleaseRequest:
-    """Take a returned request up again, as a draft of a new round. Sign-offs of the old round stay and no longer count."""
+    """Take a returned request up again for a new round. Sign-offs of the old round stay and no longer count.
+
+    It is a draft again, or, where its use case was agreed and is still the same, agreed.
+    """
     with transaction.atomic():
         request = locked(request)
         steward = permit(actor, "revise", request)
-        request.state, request.round, request.changed_at = State.DRAFT, request.round + 1, timezone.now()
+        step = policy.transition(request, "revise")
+        if isinstance(step, str):
+            raise Refused(step)
+        request.state, request.round, request.changed_at = step.target, request.round + 1, timezone.now()
         request.submitted_by = request.submitted_at = request.capsule = None
-        request.manifest_sha256 = request.evidence_digest = request.release_policy = None
+        request.manifest_sha256 = request.evidence_digest = request.release_policy = request.standing_approval = None
         request.save()
-        audit.record(steward, "revise", request, round=request.round)
+        audit.record(steward, "revise", request, round=request.round, after=request.state)
     return request
 
 
