@@ -14,7 +14,7 @@ from django.utils.text import slugify
 from generators.errors import InputError
 from generators.reading.tables import write_csv
 from generators.schema import DatasetSchema
-from releases import conditions, examples, files, overrides, selection, stored
+from releases import conditions, dpias, examples, files, overrides, plain_account, selection, stored
 from releases.capsule import layout
 from releases.capsule.build import CapsuleTable, build
 from releases.capsule.layout import CapsuleRefused
@@ -32,7 +32,7 @@ def slug(request: ReleaseRequest) -> str:
 
 def digest(request: ReleaseRequest, manifest_sha256: str) -> str:
     """The evidence digest: SHA-256 over the manifest (and through it every file), the DPIA, the requester and the round."""
-    parts = {"manifest": manifest_sha256, "dpia": None, "requester": str(request.author_id), "round": request.round}
+    parts = {"manifest": manifest_sha256, "dpia": dpias.digest(request), "requester": str(request.author_id), "round": request.round}
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -102,6 +102,7 @@ def build_capsule(request: ReleaseRequest, folder: Path, *, slug: str, version: 
             report_html=report.html(public, verdict, "public", title=request.title, attempts=request.versions.count()),
             summary=released_summary(chosen),
             examples=examples.scripts(schema, layout.data_names(table.name for table in tables), evaluation) if taught else {},
+            account=account.text if (account := plain_account.current(request)) else None,
         )
     except CapsuleRefused as refusal:
         raise InputError(f"the release cannot be put together: {refusal.reason}") from None

@@ -11,6 +11,7 @@ from releases.models import (
     AuditEvent,
     Drill,
     EvaluationRecord,
+    Notification,
     ReleaseRequest,
     Run,
     Snapshot,
@@ -48,6 +49,8 @@ def secret_drills() -> QuerySet[Drill]:
 def visible_requests(actor: Any) -> QuerySet[ReleaseRequest]:
     """Requests the actor may know of: of datasets they steward; once submitted, for reviewers; all for auditors.
 
+    SDAT sees a use case once it is proposed, PPI members once it is agreed: then there is an account to write.
+
     A drill under way is a request like any other to reviewers; stewards, who would know that nobody made it, do not see it.
     """
     roles = roles_of(actor)
@@ -58,6 +61,10 @@ def visible_requests(actor: Any) -> QuerySet[ReleaseRequest]:
         seen |= Q(source__in=SourceDataset.objects.filter(stewards=actor)) & ~Q(pk__in=secret_drills().values("request"))
     if roles & set(REVIEWERS):
         seen |= Q(submitted_at__isnull=False)
+    if roles & {"sdat"}:
+        seen |= Q(state__in=(ReleaseRequest.State.PROPOSED, ReleaseRequest.State.AGREED))
+    if roles & {"ppi"}:
+        seen |= Q(state=ReleaseRequest.State.AGREED)
     return ReleaseRequest.objects.filter(seen)
 
 
@@ -79,9 +86,9 @@ def visible_runs(actor: Any) -> QuerySet[Run]:
 
 
 def visible_releases(actor: Any) -> QuerySet[ReleaseRequest]:
-    """What is published or suspended, for those who watch over it."""
+    """What is published or suspended, or was withdrawn, for those who watch over it."""
     watching = roles_of(actor) & {"sdat", "ig", "auditor"}
-    out = (ReleaseRequest.State.PUBLISHED, ReleaseRequest.State.SUSPENDED)
+    out = (ReleaseRequest.State.PUBLISHED, ReleaseRequest.State.SUSPENDED, ReleaseRequest.State.WITHDRAWN)
     return ReleaseRequest.objects.filter(state__in=out) if watching else ReleaseRequest.objects.none()
 
 
@@ -124,6 +131,11 @@ def visible_summaries(actor: Any) -> QuerySet[SummaryRecord]:
 def visible_ledgers(actor: Any) -> QuerySet[SourceDataset]:
     """Datasets whose disclosure ledger the actor may read: their own as a steward; all for SDAT, IG and auditors."""
     return SourceDataset.objects.all() if roles_of(actor) & {"sdat", "ig", "auditor"} else visible_sources(actor)
+
+
+def visible_notices(actor: Any) -> QuerySet[Notification]:
+    """One's own, and nobody else's."""
+    return Notification.objects.filter(account=actor) if isinstance(actor, Account) else Notification.objects.none()
 
 
 def visible_accounts(actor: Any) -> QuerySet[Account]:

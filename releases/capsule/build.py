@@ -48,12 +48,14 @@ def build(
     report_html: Content,
     summary: Content | None = None,
     examples: Mapping[str, Content] = MappingProxyType({}),
+    account: Content | None = None,
 ) -> str:
     """Write the capsule into `folder`, which must not exist; the SHA-256 (hex) of its manifest.
 
     schema: a dataset schema as parsed JSON (`DatasetSchema.as_dict()`); the dictionary is made from it.
     report_json, report_html: the *public* report. summary: the disclosure-controlled summary, only of publicly-sourced releases.
     examples: scripts that learn from the release, by file name; not of structural ones, which have nothing to teach.
+    account: what was made and what it means for a patient, in plain English.
     The same input gives the same bytes. The folder appears whole, with its manifest, or not at all.
     CapsuleRefused names what cannot be published.
     """
@@ -70,7 +72,7 @@ def build(
     building = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}")
     building.mkdir()
     try:
-        digest = _write(building, description, tables, schema, report_json, report_html, summary, examples)
+        digest = _write(building, description, tables, schema, report_json, report_html, summary, examples, account)
         files.sync_tree(building)
         building.rename(folder)
     finally:
@@ -88,6 +90,7 @@ def _write(
     report_html: Content,
     summary: Content | None,
     examples: Mapping[str, Content],
+    account: Content | None,
 ) -> str:
     stems = layout.data_names(table.name for table in tables)
     if len(stems) != len(tables):
@@ -103,6 +106,8 @@ def _write(
         (building / layout.EXAMPLES).mkdir()
     for name, script in sorted(examples.items()):
         entries.append(_put(building, f"{layout.EXAMPLES}/{name}", script, "example"))
+    if account is not None:
+        entries.append(_put(building, layout.ACCOUNT, account, "text"))
     columns = texts.dictionary(schema)
     entries += [
         _put(building, layout.SCHEMA, layout.readable_json(schema), "schema"),

@@ -109,6 +109,7 @@ def readme(said: CapsuleDescription, data: list[FileEntry]) -> bytes:
         "",
         "- `data/`: the tables as Parquet and CSV. In the CSV a cell that a spreadsheet could run as a formula starts with an apostrophe.",
         *(f"- `{entry.path}`: trains a model on these data, to begin with." for entry in data if entry.role == "example"),
+        *("- `account.md`: for patients, in plain English." for entry in data if entry.path == layout.ACCOUNT),
         "- `dictionary.csv`, `dictionary.json`: every column. `schema.json`: the same for programs, with keys and rules.",
         "- `report.html`, `report.json`: how good and how safe, as measured.",
         "- `manifest.json`: every file with its SHA-256. `attestation.dsse.json`: who signed off, and the publisher's signature.",

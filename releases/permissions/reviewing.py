@@ -8,6 +8,8 @@ from releases import policy
 from releases.models import Account, ReleaseRequest, Run
 from releases.permissions.sources import steward_of
 
+THREE = "Requester, Synthetic Data Audit Team and Information Governance are three people."
+
 
 def may_sign(
     actor: Account, request: ReleaseRequest, *, capacity: str | None = None, decision: str = "approve", **context: Any
@@ -25,9 +27,11 @@ def may_sign(
         return "Nobody reviews what they requested or generated themselves; another reviewer must decide."
     if steward_of(actor, request.source) is None:
         return "Nobody reviews a release of a dataset they are a steward of; another reviewer must decide."
+    if capacity == "ig" and worked_for_sdat(actor, request):
+        return f"You worked on this request for the Synthetic Data Audit Team. {THREE}"
     if capacity not in policy.capacities(request):
         return f"The release policy asks for no {capacity.upper()} signature on this request."
-    state = policy.refusal(request, decision, capacity=capacity)
+    state = policy.refusal(request, decision, capacity=capacity, reviewer=actor)
     if state is not None:
         return state
     earlier = request.signoffs.filter(round=request.round)
@@ -40,19 +44,46 @@ def may_sign(
     return None
 
 
+_BY_IG = {
+    "suspend": "Only Information Governance suspends a release or releases it again.",
+    "resume": "Only Information Governance suspends a release or releases it again.",
+    "withdraw": "Only Information Governance withdraws a release.",
+    "rereview": "Only Information Governance says that a release may stay.",
+}
+_NOT_THEIR_OWN = {
+    "resume": "Nobody releases again what they requested or generated, or of a dataset they are a steward of; another reviewer must.",
+    "withdraw": "Nobody withdraws what they requested or generated, or of a dataset they are a steward of; another reviewer must.",
+    "rereview": "Nobody says of what they requested or generated, or of a dataset they are a steward of, that it may stay; another reviewer must.",
+}
+
+
+def worked_for_sdat(actor: Account, request: ReleaseRequest) -> bool:
+    """Whether somebody agreed the use case, wrote a DPIA or assessed: they do not sign the same request as IG."""
+    written = (
+        request.agreements.filter(reviewer=actor),
+        request.dpias.filter(writer=actor),
+        request.assessments.filter(assessor=actor),
+    )
+    return any(rows.exists() for rows in written)
+
+
 def keeps_releases(actor: Account, request: ReleaseRequest, action: str) -> str | None:
-    """SDAT re-audits; IG suspends, and releases again what they had no part in."""
+    """SDAT re-audits; IG suspends, and releases again, withdraws and looks again at what they had no part in."""
     if action == "reaudit":
         return None if "sdat" in actor.roles else "Only the Synthetic Data Audit Team starts a re-audit."
     if "ig" not in actor.roles:
-        return "Only Information Governance suspends a release or releases it again."
-    if action == "resume" and (actor.pk in made_by(request) or steward_of(actor, request.source) is None):
-        return "Nobody releases again what they requested or generated, or of a dataset they are a steward of; another reviewer must."
+        return _BY_IG[action]
+    if action in _NOT_THEIR_OWN and (actor.pk in made_by(request) or steward_of(actor, request.source) is None):
+        return _NOT_THEIR_OWN[action]
     return None
 
 
 def release_open(request: ReleaseRequest, action: str) -> str | None:
     """What the release itself must be ready for."""
+    if action == "rereview":
+        if request.state == ReleaseRequest.State.PUBLISHED:
+            return None
+        return f"This request is {request.get_state_display()}; only what is published is looked at again."
     if action != "reaudit":
         return policy.refusal(request, action)
     if request.state not in (ReleaseRequest.State.PUBLISHED, ReleaseRequest.State.SUSPENDED):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from releases import retention
+from releases import policy, retention
 from releases.models import Account, Drill, ReleaseRequest, Run, TrainedModel
 from releases.permissions.sources import STEWARD, steward_of
 
@@ -27,9 +27,17 @@ def run_open(run: Run, action: str) -> str | None:
         return f"This run is {run.get_state_display()}; only a failed or cancelled one can be tried again."
     if run.snapshot is not None and run.request is None and run.snapshot.runs.filter(kind=run.kind, queued_at__gt=run.queued_at).exists():
         return "A newer run took this one's place; it cannot be tried again."
-    if run.request is not None and run.request.state != ReleaseRequest.State.DRAFT:
-        return f"The request is {run.request.get_state_display()}; nothing can be run for it now."
-    return None
+    return None if run.request is None else _request_open(run, run.request)
+
+
+def _request_open(run: Run, request: ReleaseRequest) -> str | None:
+    """What a run makes must still be allowed to be made for its request; an evaluation only in its place."""
+    if request.state not in (ReleaseRequest.State.DRAFT, ReleaseRequest.State.AGREED):
+        return f"The request is {request.get_state_display()}; nothing can be run for it now."
+    if run.kind not in (Run.Kind.FIT, Run.Kind.GENERATE):
+        return None
+    generation = run.parameters.get("generation", run.parameters)
+    return policy.refusal(request, "request_generation", generator=generation.get("generator"))
 
 
 def model_kept(trained: TrainedModel) -> str | None:

@@ -41,7 +41,7 @@ def sign_off(
         _check_answers(request, decision, checklist)
         if evidence_digest != request.evidence_digest or not evidence.intact(request):
             raise Refused(STALE)
-        step = policy.transition(request, decision, capacity=capacity)
+        step = policy.transition(request, decision, capacity=capacity, reviewer=reviewer)
         if isinstance(step, str):
             raise Refused(step)
         signoff = SignOff.objects.create(

@@ -43,9 +43,9 @@ STRICT = Learning(budget=Budget(epsilon=1.0, delta=1e-6, contributions=2))
 
 
 def draft(world: World, **changes: Any) -> ReleaseRequest:
-    """A described draft of a privately-sourced release of few variables."""
-    fields = {"tier": "privately-sourced", "access_level": "safeguarded", "licence": "end-user-licence", **changes}
-    return build.describe(world.people.steward, build.draft(world.people.steward, world.source), **fields)
+    """A request of a privately-sourced release of few variables, whose use case is agreed."""
+    described = build.describe(world.people.steward, build.draft(world.people.steward, world.source), **{**build.LEARNED, **changes})
+    return build.agreed(world.people, described)
 
 
 def learn(world: World, request: ReleaseRequest, generator: str = "copula", **choices: Any) -> Run:
@@ -100,7 +100,7 @@ def test_data_are_learned_generated_and_evaluated_one_after_the_other(world: Wor
     assert "Recognising people" in page
     assert "guessing" in page
     assert "Recognising people in the model" in signed_in(world).get(reverse("compare", args=[request.pk])).content.decode()
-    with pytest.raises(Refused, match="use case agreed"):
+    with pytest.raises(Refused, match="plain-English account"):
         requests.submit(world.people.steward, requests.choose_version(world.people.steward, request, version=version))
 
 
