@@ -16,6 +16,7 @@ from releases.models import (
     Run,
     Snapshot,
     SourceDataset,
+    StandingApproval,
     SummaryRecord,
     SyntheticVersion,
     TrainedModel,
@@ -140,6 +141,18 @@ def visible_notices(actor: Any) -> QuerySet[Notification]:
 
 def visible_accounts(actor: Any) -> QuerySet[Account]:
     return Account.objects.all() if roles_of(actor) & {"administrator", "auditor"} else Account.objects.none()
+
+
+def visible_standing_approvals(actor: Any) -> QuerySet[StandingApproval]:
+    """Of the datasets they steward for stewards, all for reviewers and auditors. What was given on a drill is shown once that is over."""
+    roles = roles_of(actor)
+    shown = StandingApproval.objects.all()
+    if "auditor" not in roles:
+        if not roles & {"sdat", "ig", "ppi"}:
+            shown = shown.filter(source__in=visible_sources(actor))
+        if "steward" in roles:
+            shown = shown.exclude(request__in=secret_drills().values("request"), source__in=visible_sources(actor))
+    return shown
 
 
 def visible_events(actor: Any) -> QuerySet[AuditEvent]:

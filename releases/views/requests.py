@@ -11,20 +11,22 @@ from django.forms import BaseForm
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 
 from generators.errors import InputError
 from generators.registry import GENERATORS
-from releases import conditions, guards, overrides, permissions, policy, selection, stored, visibility
+from releases import conditions, deadlines, guards, overrides, permissions, policy, selection, standing_approvals, stored, visibility
 from releases.forms import ConfirmForm, PurposeForm, ReasonForm, RequestForm, VariablesForm
 from releases.generation_form import EMPTY, GenerateForm
 from releases.models import ReleaseRequest, SourceDataset
 from releases.permissions import Refused
 from releases.request_forms import GatesForm, TargetsForm
 from releases.services import requests as service
-from releases.templatetags.plain_words import day, moment, short
+from releases.templatetags.plain_words import counted, day, moment, short
 from releases.views.methods import methods_shown, only_private, options_of, unasked, usable
 from releases.views.pages import INVALID, SignedInRequest, ordering, page, paged, refused_on, sent, status_of, visible
 from releases.views.tasks import tasks
+from releases.waiting import waiting
 
 SORTS: dict[str, tuple[str, ...]] = {"last changed": ("-changed_at",), "name": ("title",), "state": ("state", "-changed_at")}
 READERS = ("steward", "sdat", "ig", "ppi", "auditor")
@@ -44,7 +46,7 @@ def request_list(request: SignedInRequest) -> HttpResponse:
         "sort": sort,
         "sorts": list(SORTS),
         "state": state,
-        "states": [c for c in ReleaseRequest.State.choices if c[0] not in ("proposed", "agreed", "withdrawn")],
+        "states": [c for c in ReleaseRequest.State.choices if c[0] not in ("proposed", "agreed")],
         "query": f"{urlencode({'sort': sort, 'state': state})}&",
     }
     return render(request, "secure/requests.html", context)
@@ -94,6 +96,7 @@ def request_page(request: SignedInRequest, key: str) -> HttpResponse:
         "review_seen": asked.submitted_at is not None,
         "cancel_refusal": answers["cancel_request"],
         "revise_refusal": answers["revise"],
+        "grant": "ig" in me.roles and permissions.explain(me, "grant_standing_approval", asked) is None,
     }
     return render(request, "secure/request.html", context)
 
@@ -240,12 +243,14 @@ def submit(request: SignedInRequest, key: str) -> HttpResponse:
         "overrides": overrides.answered(asked),
         "advisory": overrides.unmet(asked, "advisory"),
         "attempts": asked.versions.count(),
+        "outlook": standing_approvals.outlook(asked, timezone.now()),
         "template": "secure/submit.html",
     }
 
     def send(form: BaseForm) -> str:
-        service.submit(request.user, asked)
-        messages.success(request, "The request is with the reviewers.")
+        submitted = service.submit(request.user, asked)
+        by_standing = submitted.standing_approval is not None
+        messages.success(request, "A standing approval approved it at once." if by_standing else "The request is with the reviewers.")
         return reverse("request", args=[asked.pk])
 
     return _form_page(request, ConfirmForm(sent(request)), context, send)
@@ -342,19 +347,42 @@ def _standing(asked: ReleaseRequest) -> str:
         case ReleaseRequest.State.DRAFT:
             return "This is a draft. When every task is done, submit it."
         case ReleaseRequest.State.SUBMITTED:
-            return f"Submitted {moment(asked.submitted_at)}. {signers} must sign; nobody signs what they asked for themselves."
+            return (
+                f"Submitted {moment(asked.submitted_at)}. {signers} must sign; nobody signs what they asked for themselves.{_queue(asked)}"
+            )
         case ReleaseRequest.State.RETURNED:
             return "The reviewers sent it back. Read why below, then revise it."
         case ReleaseRequest.State.APPROVED:
             problem = asked.publication.problem if hasattr(asked, "publication") else ""
             if problem:
                 return f"Every signature is there, but it could not be published: {problem}"
-            return "Every signature is there. The publisher signs and publishes it by itself, usually within a minute."
+            ends = deadlines.approval_ends(asked)
+            if asked.standing_approval is not None:
+                given = day(asked.standing_approval.granted_at)
+                return f"The standing approval of {given} approved it. The publisher publishes it by itself, usually within a minute."
+            until = f" The approval expires on {day(ends)}." if ends else ""
+            return f"Every signature is there. The publisher signs and publishes it by itself, usually within a minute.{until}"
         case ReleaseRequest.State.PUBLISHED:
             return f"Published as “{asked.slug}”, version {asked.release_version}."
+        case ReleaseRequest.State.SUSPENDED:
+            return f"Suspended: “{asked.slug}”, version {asked.release_version}, is not given out while it is looked into."
+        case ReleaseRequest.State.WITHDRAWN:
+            withdrawal = asked.withdrawal
+            return f"Withdrawn on {day(withdrawal.at)}. {withdrawal.get_reason_display()}. {withdrawal.said}"
         case ReleaseRequest.State.CANCELLED:
             return f"Cancelled: {asked.closed_reason}"
         case ReleaseRequest.State.REJECTED:
             return "The reviewers rejected it; it cannot be released. The reason is below."
         case _:
             return f"It is {asked.get_state_display()}."
+
+
+def _queue(asked: ReleaseRequest) -> str:
+    """Its place in the queue and by when a decision is due, as sentences after a space."""
+    found = waiting(asked)
+    if found is None:
+        return ""
+    place = f" It is number {found.place} of {found.of} in the queue and has waited {counted(found.days, 'working day')}."
+    if found.due is None:
+        return place
+    return f"{place} A decision {'was' if found.late else 'is'} due by {day(found.due)}."
