@@ -256,14 +256,6 @@ class AccountForm(forms.Form):
 
     full_name = forms.CharField(label="Full name", max_length=200)
     email = forms.EmailField(label="E-mail address")
-    password = forms.CharField(
-        label="First password",
-        min_length=12,
-        max_length=200,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least 12 characters. Hand it over in person; it can be changed after signing in.",
-    )
 
 
 class RoleForm(forms.Form):

@@ -14,7 +14,7 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
 
-from releases.services import drills, leftovers, runs, suspensions, trained
+from releases.services import drills, leftovers, links, notices, runs, trained
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 TIDY_EVERY = 3600.0
 """Seconds between two looks for what killed processes left behind."""
 TELL_EVERY = 30.0
-"""Seconds between two looks for alerts to mail and for drills to destroy."""
+"""Seconds between two looks for notices to mail and for drills to destroy."""
 
 
 class ReleaseWorker(Worker):
@@ -58,7 +58,8 @@ class ReleaseWorker(Worker):
                 log.warning("run %s was lost: now %s", run.pk, run.state)
             if time.monotonic() - self._told >= TELL_EVERY:
                 self._told = time.monotonic()
-                suspensions.mail_alerts()
+                notices.mail_waiting()
+                links.mail_links()
                 drills.destroy_revealed()
             if time.monotonic() - self._tidied >= TIDY_EVERY:
                 self._tidied = time.monotonic()

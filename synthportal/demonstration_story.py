@@ -87,7 +87,7 @@ def _accounts(password: str) -> dict[str, Account]:
     for who, (email, name, roles) in PEOPLE.items():
         if not roles:
             continue
-        people[who] = accounts.create_account(first, email=email, full_name=name, password=password)
+        people[who] = accounts.set_up_account(email=email, full_name=name, password=password)
         for role in roles:
             grant = accounts.propose_role(first, people[who], role=role)
             if not grant.effective:

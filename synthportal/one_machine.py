@@ -98,6 +98,7 @@ class OneMachine:
             "SYNTHPORTAL_DEMONSTRATION": "1" if self.demonstration else "0",
         }
         if site == "secure":
+            environment.setdefault("SYNTHPORTAL_SECURE_URL", f"http://localhost:{self.secure_port}")
             environment["REDIS_URL"] = self.redis_url or queue_server.url(self.queue_socket)
         if publisher:
             environment["SYNTHPORTAL_SIGNING_KEY"] = str(self.signing_key)

@@ -111,7 +111,6 @@ class Migration(migrations.Migration):
                 ("public_key", models.TextField(blank=True)),
                 ("counter", models.BigIntegerField(default=0)),
                 ("made_at", models.DateTimeField()),
-                ("confirmed_at", models.DateTimeField(blank=True, null=True)),
                 ("used_at", models.DateTimeField(blank=True, null=True)),
                 ("removed_at", models.DateTimeField(blank=True, null=True)),
             ],

@@ -53,7 +53,6 @@ class Authenticator(Keyed):
     counter = models.BigIntegerField(default=0)
     """Of an app the last time step whose code was used; of a key its own count of uses. Neither goes back: nothing works twice."""
     made_at = models.DateTimeField()
-    confirmed_at = models.DateTimeField(null=True, blank=True)
     used_at = models.DateTimeField(null=True, blank=True)
     removed_at = models.DateTimeField(null=True, blank=True)
 

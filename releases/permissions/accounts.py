@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from releases.models import REVIEWER_ROLES, Account, RoleGrant
+from releases import second_factors
+from releases.models import REVIEWER_ROLES, Account, AccountReset, RoleGrant
 
 
 def administers(actor: Account) -> str | None:
     return None if "administrator" in actor.roles else "Only an administrator manages accounts and roles."
+
+
+def own_account(actor: Account, action: str, target: Any) -> str | None:
+    """Everybody looks after their own account; a second factor that a role asks for stays."""
+    if target is not None and target.account_id != actor.pk:
+        return "That belongs to somebody else's account."
+    if action == "remove_factor" and target is not None:
+        if target.removed_at is not None:
+            return "It was removed already."
+        if second_factors.required(actor) and second_factors.held(actor).count() < 2:
+            return "Your role asks for a second sign-in step, and this is the only one you have; add another one first."
+    return None
 
 
 def account_change(actor: Account, action: str, target: Any, *, role: str | None = None, **context: Any) -> str | None:
@@ -23,11 +36,27 @@ def account_change(actor: Account, action: str, target: Any, *, role: str | None
         if target.account_id == actor.pk:
             return "Nobody confirms a role for themselves."
         return _compatible(target.account, target.role)
+    if action == "invite_again" and target is not None and target.has_usable_password():
+        return "That person has set a password already; if they forgot it, ask for a new one below."
+    if action == "propose_reset" and target is not None and target.pk == actor.pk:
+        return "Nobody resets their own account; ask two other administrators."
+    if action in ("confirm_reset", "drop_reset") and isinstance(target, AccountReset):
+        return _reset_open(actor, action, target)
     if action == "remove_role" and target is not None and role is not None:
         if target.pk == actor.pk:
             return "Nobody removes their own role; ask another administrator."
         if not target.grants.filter(role=role, removed_at__isnull=True).exists():
             return "That account does not hold that role."
+    return None
+
+
+def _reset_open(actor: Account, action: str, reset: AccountReset) -> str | None:
+    if reset.confirmed_at is not None or reset.dropped_at is not None:
+        return "That was decided on already."
+    if action == "confirm_reset" and reset.proposed_by_id == actor.pk:
+        return "Helping somebody back in takes two administrators; somebody else must confirm it."
+    if action == "confirm_reset" and reset.account_id == actor.pk:
+        return "Nobody resets their own account; ask two other administrators."
     return None
 
 

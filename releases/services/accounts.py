@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -13,28 +14,45 @@ from django.utils import timezone
 
 from generators.errors import InputError
 from releases import audit
-from releases.models import REVIEWER_ROLES, Account, RoleGrant, RoleName
+from releases.models import REVIEWER_ROLES, Account, PasswordLink, RoleGrant, RoleName, SignIn
+from releases.models.accounts import person_key
+from releases.services import links, sign_ins
 from releases.services.recorded import locked, permit, recorded
 
 
 @recorded("create_account")
-def create_account(actor: Account, *, email: str, full_name: str, password: str) -> Account:
-    """A new account without any role. InputError when the e-mail is taken or not one, or the password too weak."""
+def create_account(actor: Account, *, email: str, full_name: str) -> tuple[Account, str]:
+    """A new account without any role or password, and the secret of the link that invites its person: "" when it goes by mail.
+
+    InputError when the e-mail is not one, or its person has an account already.
+    """
     with transaction.atomic():
         administrator = permit(actor, "create_account")
+        account = _new_account(email, full_name, None)
+        by_mail = not settings.SYNTHPORTAL_MAIL_IN_FILES
+        link, secret = links.open_link(account, PasswordLink.Purpose.INVITATION, asked_by=administrator, by_mail=by_mail)
+        audit.record(administrator, "create_account", account, link=link.pk)
+    return account, secret
+
+
+@recorded("set_up_account", by_system=True)
+def set_up_account(*, email: str, full_name: str, password: str) -> Account:
+    """An account with a password, made by the installation itself: for a demonstration, or to begin with. It has no role."""
+    with transaction.atomic():
         account = _new_account(email, full_name, password)
-        audit.record(administrator, "create_account", account)
+        audit.record(None, "set_up_account", account)
     return account
 
 
 @recorded("change_password")
-def change_password(actor: Account, *, password: str) -> Account:
-    """Change one's own password. InputError when it is too weak. (The page asks for the old one first.)"""
+def change_password(actor: Account, *, password: str, sign_in: SignIn | None = None) -> Account:
+    """Change one's own password; every other sign-in than `sign_in` ends. InputError when it is too weak. (The page asks for the old one.)"""
     with transaction.atomic():
         account = permit(actor, "change_password")
         _valid(validate_password, password, account)
         account.set_password(password)
         account.save()
+        sign_ins.end_all(account, "your password was changed", but=sign_in)
         audit.record(account, "change_password", account)
     return account
 
@@ -96,15 +114,18 @@ def remove_role(actor: Account, account: Account, *, role: str) -> RoleGrant:
     return grant
 
 
-def _new_account(email: str, full_name: str, password: str) -> Account:
+def _new_account(email: str, full_name: str, password: str | None) -> Account:
     email, full_name = email.strip().lower(), full_name.strip()
     if not full_name:
         raise InputError("the account needs a full name")
     _valid(validate_email, email)
     if Account.objects.filter(email__iexact=email).exists():
         raise InputError("there is an account with that e-mail address already")
+    if Account.objects.filter(person_key=person_key(email)).exists():
+        raise InputError("there is an account of that person already, under a spelling of the same e-mail address; nobody has two")
     account = Account(email=email, full_name=full_name)
-    _valid(validate_password, password, account)
+    if password is not None:
+        _valid(validate_password, password, account)
     return Account.objects.create_user(email, password, full_name=full_name)
 
 

@@ -8,14 +8,14 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.debug import sensitive_post_parameters
 
 from generators.errors import InputError
-from releases import permissions, visibility
+from releases import permissions, second_factors, visibility
 from releases.forms import AccountForm, RoleForm
-from releases.models import REVIEWER_ROLES, Account, RoleGrant, RoleName
+from releases.models import REVIEWER_ROLES, Account, AccountReset, RoleGrant, RoleName
 from releases.permissions import Refused
 from releases.services import accounts as service
+from releases.services import links, resets
 from releases.views.pages import INVALID, SignedInRequest, ordering, page, paged, refused_on, sent, status_of, visible
 
 SORTS: dict[str, tuple[str, ...]] = {"name": ("full_name",), "e-mail address": ("email",), "newest": ("-date_joined",)}
@@ -39,7 +39,6 @@ def account_list(request: SignedInRequest) -> HttpResponse:
     return render(request, "secure/accounts.html", context)
 
 
-@sensitive_post_parameters("password")
 @page("GET", "HEAD", "POST", role="administrator")
 def new(request: SignedInRequest) -> HttpResponse:
     """A new account, without any role."""
@@ -47,7 +46,7 @@ def new(request: SignedInRequest) -> HttpResponse:
     context = {
         "form": form,
         "heading": "New account",
-        "lead": "The account can do nothing until you give it a role on the next page.",
+        "lead": "The person gets a link by which they choose a password. The account can do nothing until you give it a role.",
         "action": "Create the account",
         "refusal": permissions.explain(request.user, "create_account"),
         "crumbs": [(CRUMB, reverse("accounts"))],
@@ -58,11 +57,10 @@ def new(request: SignedInRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "secure/form.html", context, status=INVALID)
     try:
-        made = service.create_account(request.user, **form.cleaned_data)
+        made, secret = service.create_account(request.user, **form.cleaned_data)
     except (Refused, InputError) as error:
         return refused_on(request, form, error, "secure/form.html", context)
-    messages.success(request, f"The account of {made} is made.")
-    return redirect("account", made.pk)
+    return handed_over(request, made, secret, f"The account of {made} is made.")
 
 
 @page(role=("administrator", "auditor"))
@@ -72,8 +70,71 @@ def account(request: SignedInRequest, key: str) -> HttpResponse:
 
 
 @page("POST", role="administrator")
+def invite(request: SignedInRequest, key: str) -> HttpResponse:
+    """Another invitation, for somebody who never set a password."""
+    found = _found(request, key)
+    try:
+        _, secret = links.invite_again(request.user, found)
+    except Refused as error:
+        return _page(request, found, error)
+    return handed_over(request, found, secret, f"{found} is invited again; an earlier link works no more.")
+
+
+@page("GET", "HEAD", "POST", role="administrator")
+def reset(request: SignedInRequest, key: str) -> HttpResponse:
+    """Help somebody back in: ask for it, and confirm what another administrator asked for."""
+    found = _found(request, key)
+    if request.method != "POST":
+        return _reset_page(request, found)
+    act, what = request.POST.get("act", ""), request.POST.get("what", "")
+    try:
+        if act == "propose":
+            resets.propose_reset(request.user, found, what=what)
+            messages.success(request, "Asked for. Another administrator must confirm it.")
+            return redirect("account-reset", found.pk)
+        asked = found.resets.filter(what=what, confirmed_at__isnull=True, dropped_at__isnull=True).first()
+        if asked is None or act not in ("confirm", "drop"):
+            raise InputError("Say what to do with which reset.")
+        if act == "drop":
+            resets.drop_reset(request.user, asked)
+            messages.success(request, "Dropped.")
+            return redirect("account-reset", found.pk)
+        _, secret = resets.confirm_reset(request.user, asked)
+    except (Refused, InputError) as error:
+        return _reset_page(request, found, error)
+    return handed_over(request, found, secret, f"Done: {asked.get_what_display()}.")
+
+
+@page("GET", "HEAD", "POST", role="administrator")
+def remove_role(request: SignedInRequest, key: str) -> HttpResponse:
+    """Take a role away, after a page that says what follows."""
+    found = _found(request, key)
+    form = RoleForm(request.POST if request.method == "POST" else request.GET)
+    if not form.is_valid():
+        return _page(request, found, InputError("Choose a role from the list."))
+    role = form.cleaned_data["role"]
+    words = dict(RoleName.choices)[role]
+    context = {
+        "found": found,
+        "role": role,
+        "words": words,
+        "refusal": permissions.explain(request.user, "remove_role", found, role=role),
+        "sentence": "",
+        "crumbs": [(CRUMB, reverse("accounts")), (found.full_name, reverse("account", args=[found.pk]))],
+    }
+    if request.method != "POST":
+        return render(request, "secure/remove_role.html", context)
+    try:
+        service.remove_role(request.user, found, role=role)
+    except (Refused, InputError) as error:
+        return render(request, "secure/remove_role.html", context | {"sentence": str(error)}, status=status_of(error))
+    messages.success(request, f"Removed: {words}.")
+    return redirect("account", found.pk)
+
+
+@page("POST", role="administrator")
 def roles(request: SignedInRequest, key: str) -> HttpResponse:
-    """Propose, confirm or remove a role."""
+    """Propose or confirm a role."""
     found = _found(request, key)
     form = RoleForm(request.POST)
     if not form.is_valid():
@@ -87,15 +148,42 @@ def roles(request: SignedInRequest, key: str) -> HttpResponse:
         elif act == "confirm":
             service.confirm_role(request.user, _open_grant(found, role))
             said = f"Confirmed: {found} holds the role {words}."
-        elif act == "remove":
-            service.remove_role(request.user, found, role=role)
-            said = f"Removed: {words}."
         else:
-            raise InputError("Say whether to propose, confirm or remove the role.")
+            raise InputError("Say whether to propose or to confirm the role.")
     except (Refused, InputError) as error:
         return _page(request, found, error)
     messages.success(request, said)
     return redirect("account", found.pk)
+
+
+def handed_over(request: SignedInRequest, found: Account, secret: str, said: str) -> HttpResponse:
+    """After a link was made: shown, once, where no mail goes out; else only that it is on its way."""
+    if not secret:
+        messages.success(request, said)
+        return redirect("account", found.pk)
+    context = {"found": found, "said": said, "link": links.address_of(secret), "crumbs": [(CRUMB, reverse("accounts"))]}
+    return render(request, "secure/link_once.html", context)
+
+
+def _reset_page(request: SignedInRequest, found: Account, error: Exception | None = None) -> HttpResponse:
+    me = request.user
+    waiting = {each.what: each for each in found.resets.filter(confirmed_at__isnull=True, dropped_at__isnull=True)}
+    context = {
+        "found": found,
+        "rows": [
+            {
+                "what": what,
+                "words": words,
+                "asked": waiting.get(what),
+                "confirm_refusal": permissions.explain(me, "confirm_reset", waiting[what]) if what in waiting else None,
+            }
+            for what, words in AccountReset.What.choices
+        ],
+        "propose_refusal": permissions.explain(me, "propose_reset", found),
+        "sentence": str(error) if error else "",
+        "crumbs": [(CRUMB, reverse("accounts")), (found.full_name, reverse("account", args=[found.pk]))],
+    }
+    return render(request, "secure/account_reset.html", context, status=status_of(error) if error else 200)
 
 
 def _found(request: SignedInRequest, key: str) -> Account:
@@ -139,6 +227,9 @@ def _page(request: SignedInRequest, found: Account, error: Exception | None = No
         "past": [grant for grant in grants if grant.removed_at is not None],
         "offered": offered,
         "administers": permissions.administers(me) is None,
+        "invited": not found.has_usable_password() and not found.identities.exists(),
+        "factors": [each.get_kind_display() for each in second_factors.held(found)],
+        "resets": [each.get_what_display() for each in found.resets.filter(confirmed_at__isnull=True, dropped_at__isnull=True)],
         "sentence": str(error) if error else "",
         "crumbs": [(CRUMB, reverse("accounts"))],
     }

@@ -16,6 +16,7 @@ from releases.models import Account, Announcement, ReleaseRequest, RoleGrant, Ru
 from releases.templatetags.plain_words import age, day, number
 from releases.views.pages import SignedInRequest, page
 from releases.views.words import progress_words, risk_line
+from releases.waiting import waiting
 
 MOST = 20
 """Cards of one group; more would hide the next group."""
@@ -91,10 +92,18 @@ def _to_review(me: Account) -> list[Card]:
                     tag=asked.get_tier_display(),
                     colour="blue",
                     text=risk_line(asked),
-                    meta=f"Waiting for {age(asked.submitted_at)}, from {asked.author.full_name}",
+                    meta=f"Waiting for {age(asked.submitted_at)}, from {asked.author.full_name}{_due(asked)}",
                 )
             )
     return cards[:MOST]
+
+
+def _due(asked: ReleaseRequest) -> str:
+    """By when a decision is due, after a semicolon."""
+    found = waiting(asked)
+    if found is None or found.due is None:
+        return ""
+    return f"; number {found.place} in the queue, decision {'was ' if found.late else ''}due {day(found.due)}"
 
 
 def _watched(me: Account) -> list[Card]:
@@ -140,6 +149,8 @@ def _returned(me: Account) -> list[Card]:
     for asked in _mine(me).filter(state=ReleaseRequest.State.RETURNED).prefetch_related("signoffs")[:MOST]:
         last = max(asked.signoffs.all(), key=lambda s: s.decided_at, default=None)
         reason = f"{last.get_reason_code_display()}: {last.comment}" if last else "See the request."
+        if last and last.decision == SignOff.Decision.APPROVE:
+            reason = "The approval expired before it was published; submit it again."
         meta = f"Returned {age(last.decided_at)} ago by {last.get_capacity_display()}" if last else asked.source.title
         cards.append(Card(asked.title, reverse("request", args=[asked.pk]), _line(reason), meta, "returned", "yellow"))
     return cards

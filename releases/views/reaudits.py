@@ -18,13 +18,13 @@ from django.utils import timezone
 
 from evaluation import gates
 from generators.errors import InputError
-from releases import permissions, standing, visibility
-from releases.models import Announcement, ReleaseRequest, Run
+from releases import deadlines, permissions, standing, visibility
+from releases.models import Announcement, ReleaseRequest, Run, Withdrawal
 from releases.permissions import Refused
 from releases.release_policies import in_force, release_policy
 from releases.services import reaudits as service
 from releases.services import suspensions
-from releases.templatetags.plain_words import moment
+from releases.templatetags.plain_words import day, moment
 from releases.views.audit import spreadsheet_safe
 from releases.views.gate_lines import gate_lines
 from releases.views.pages import INVALID, SignedInRequest, page, paged, refused_on, sent, visible
@@ -78,30 +78,35 @@ class Checked:
 
 @page(role=WATCHERS)
 def release_list(request: SignedInRequest) -> HttpResponse:
-    """Every published or suspended release: suspended ones first, then those whose re-audit is due."""
+    """Every release: suspended ones first, then those whose re-audit is due, withdrawn ones last."""
     now = timezone.now()
     rows = []
     for asked in _releases(request):
-        newest, due = standing.newest(asked), standing.due(asked, now)
+        gone = asked.state == ReleaseRequest.State.WITHDRAWN
+        newest, due = standing.newest(asked), None if gone else standing.due(asked, now)
         rows.append({"asked": asked, "newest": newest, "due": due or "", "trouble": standing.trouble(asked) or ""})
-    rows.sort(key=lambda row: (row["asked"].state != ReleaseRequest.State.SUSPENDED, not row["trouble"], not row["due"]))
+    order = {ReleaseRequest.State.SUSPENDED: 0, ReleaseRequest.State.WITHDRAWN: 2}
+    rows.sort(key=lambda row: (order.get(row["asked"].state, 1), not row["trouble"], not row["due"]))
     return render(request, "secure/reaudits.html", {"shown": paged(request, rows, A_PAGE)})
 
 
 @page(role=WATCHERS)
 def release(request: SignedInRequest, key: str) -> HttpResponse:
     """One release: how it stands, its re-audits, what the feed was told."""
-    asked = _found(request, key)
+    asked = found_release(request, key)
     me, newest = request.user, standing.newest(asked)
     running = asked.runs.filter(kind=Run.Kind.REAUDIT, state__in=(Run.State.QUEUED, Run.State.RUNNING)).first()
     suspension = asked.announcements.filter(kind=Announcement.Kind.SUSPENDED).select_related("by").order_by("-number").first()
     records = list(asked.reaudits.order_by("-made_at")[:A_PAGE])
     last = next((r for r in records if r.verdict), None)
+    withdrawal = Withdrawal.objects.filter(request=asked).select_related("by").first()
+    again = deadlines.rereview_due(asked)
     facts = [
         ("Released as", f"{asked.slug}, version {asked.release_version}"),
         ("Kind of data", asked.get_tier_display()),
         ("Last evaluated", f"{moment(newest.made_at)}, gates {newest.gates_version}" if newest else "never"),
-        ("Next re-audit", standing.due(asked, timezone.now()) or "not due"),
+        ("Next re-audit", "none: it is withdrawn" if withdrawal else standing.due(asked, timezone.now()) or "not due"),
+        ("People look at it again", day(again) if again and not withdrawal else "no date"),
         ("Release policy in force", in_force()),
     ]
     context = {
@@ -110,6 +115,9 @@ def release(request: SignedInRequest, key: str) -> HttpResponse:
         "running": running,
         "words": progress_words(running) if running else "",
         "suspension": suspension if asked.state == ReleaseRequest.State.SUSPENDED else None,
+        "withdrawal": withdrawal,
+        "rereviews": list(asked.rereviews.select_related("by")),
+        "rereview_is_due": again is not None and again <= timezone.localdate(),
         "trouble": standing.trouble(asked) or "",
         "records": [{"record": r, "colour": OUTCOME_COLOURS[r.outcome], "sentences": _sentences(r)} for r in records],
         "gates": gate_lines(last.verdict) if last and last.verdict else [],
@@ -118,6 +126,8 @@ def release(request: SignedInRequest, key: str) -> HttpResponse:
         "reaudit_refusal": permissions.explain(me, "reaudit", asked),
         "suspend_refusal": permissions.explain(me, "suspend", asked),
         "resume_refusal": permissions.explain(me, "resume", asked),
+        "withdraw_refusal": permissions.explain(me, "withdraw", asked),
+        "rereview_refusal": permissions.explain(me, "rereview", asked),
         "is_sdat": "sdat" in me.roles,
         "is_ig": "ig" in me.roles,
         "crumbs": [("Releases", reverse("releases"))],
@@ -128,7 +138,7 @@ def release(request: SignedInRequest, key: str) -> HttpResponse:
 @page("POST", role=WATCHERS)
 def reaudit(request: SignedInRequest, key: str) -> HttpResponse:
     """SDAT starts a re-audit now."""
-    asked = _found(request, key)
+    asked = found_release(request, key)
     service.request_reaudit(request.user, asked)
     messages.success(request, "The re-audit is started. This page shows how it goes.")
     return redirect("release", asked.pk)
@@ -137,7 +147,7 @@ def reaudit(request: SignedInRequest, key: str) -> HttpResponse:
 @page("GET", "HEAD", "POST", role=WATCHERS)
 def suspend(request: SignedInRequest, key: str) -> HttpResponse:
     """IG takes a release off the shelf."""
-    asked = _found(request, key)
+    asked = found_release(request, key)
     context = {
         "heading": "Suspend this release",
         "lead": "The public site stops giving it out as soon as it hears of it, usually within a minute. It tells visitors that it is "
@@ -146,20 +156,20 @@ def suspend(request: SignedInRequest, key: str) -> HttpResponse:
         "kind": "warning",
         "refusal": permissions.explain(request.user, "suspend", asked),
     }
-    return _why(request, asked, context, suspensions.suspend, "The release is suspended.")
+    return act_with_reason(request, asked, context, suspensions.suspend, "The release is suspended.")
 
 
 @page("GET", "HEAD", "POST", role=WATCHERS)
 def resume(request: SignedInRequest, key: str) -> HttpResponse:
     """IG releases it again."""
-    asked = _found(request, key)
+    asked = found_release(request, key)
     context = {
         "heading": "Release it again",
         "lead": "The public site gives it out again as soon as it hears of it, usually within a minute.",
         "action": "Release it again",
         "refusal": permissions.explain(request.user, "resume", asked),
     }
-    return _why(request, asked, context, suspensions.resume, "The release is available again.")
+    return act_with_reason(request, asked, context, suspensions.resume, "The release is available again.")
 
 
 @page(role=WATCHERS)
@@ -209,13 +219,15 @@ def _releases(request: SignedInRequest) -> Any:
     return related.prefetch_related("reaudits", "runs").order_by("title", "release_version")
 
 
-def _found(request: SignedInRequest, key: str) -> ReleaseRequest:
+def found_release(request: SignedInRequest, key: str) -> ReleaseRequest:
+    """The release under `key`, if this person watches over releases; 404 otherwise."""
     related = visibility.visible_releases(request.user).select_related("source", "author", "version__evaluation", "version__summary")
     found: ReleaseRequest = visible(related, key)
     return found
 
 
-def _why(request: SignedInRequest, asked: ReleaseRequest, context: dict[str, Any], act: Any, done: str) -> HttpResponse:
+def act_with_reason(request: SignedInRequest, asked: ReleaseRequest, context: dict[str, Any], act: Any, done: str) -> HttpResponse:
+    """A page that asks why; `act(actor, release, why=…)` when it was said."""
     here = reverse("release", args=[asked.pk])
     form = WhyForm(sent(request))
     context |= {"form": form, "caption": asked.title, "crumbs": [("Releases", reverse("releases")), (asked.title, here)], "back": here}
@@ -246,7 +258,7 @@ def _asked(request: SignedInRequest) -> tuple[CheckForm, int, str]:
 
 
 def _checked(request: SignedInRequest, number: int, tier: str) -> list[Checked]:
-    rows = _releases(request)
+    rows = _releases(request).exclude(state=ReleaseRequest.State.WITHDRAWN)
     found = []
     for asked in rows.filter(tier=tier) if tier else rows:
         said, newest = standing.judged(asked, number), standing.newest(asked)

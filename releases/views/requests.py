@@ -21,10 +21,13 @@ from releases.generation_form import EMPTY, GenerateForm
 from releases.models import ReleaseRequest, SourceDataset
 from releases.permissions import Refused
 from releases.request_forms import GatesForm, TargetsForm
+from releases.route_forms import AgreedPurposeForm
 from releases.services import requests as service
 from releases.templatetags.plain_words import counted, day, moment, short
+from releases.views.beside import beside
 from releases.views.methods import methods_shown, only_private, options_of, unasked, usable
-from releases.views.pages import INVALID, SignedInRequest, ordering, page, paged, refused_on, sent, status_of, visible
+from releases.views.pages import INVALID, SignedInRequest, ordering, page, paged, sent, status_of, visible
+from releases.views.request_pages import form_page, found, task_context
 from releases.views.tasks import tasks
 from releases.waiting import waiting
 
@@ -65,7 +68,7 @@ def new(request: SignedInRequest, key: str) -> HttpResponse:
         "crumbs": [("Datasets", reverse("sources")), (source.title, reverse("source", args=[source.pk]))],
         "back": reverse("source", args=[source.pk]),
     }
-    return _form_page(
+    return form_page(
         request,
         RequestForm(sent(request)),
         context,
@@ -77,7 +80,7 @@ def new(request: SignedInRequest, key: str) -> HttpResponse:
 def request_page(request: SignedInRequest, key: str) -> HttpResponse:
     """One request: where it stands, its tasks, its versions, what was decided."""
     me = request.user
-    asked = _found(request, key)
+    asked = found(request, key)
     answers = permissions.allowed(me, asked)
     steward = permissions.steward_of(me, asked.source) is None
     versions = list(asked.versions.select_related("evaluation", "summary").order_by("number"))
@@ -96,6 +99,9 @@ def request_page(request: SignedInRequest, key: str) -> HttpResponse:
         "review_seen": asked.submitted_at is not None,
         "cancel_refusal": answers["cancel_request"],
         "revise_refusal": answers["revise"],
+        "reopen_refusal": answers["reopen"],
+        "may_agree": answers["agree"] is None,
+        "beside": beside(asked, answers),
         "grant": "ig" in me.roles and permissions.explain(me, "grant_standing_approval", asked) is None,
     }
     return render(request, "secure/request.html", context)
@@ -104,26 +110,34 @@ def request_page(request: SignedInRequest, key: str) -> HttpResponse:
 @page("GET", "HEAD", "POST", role="steward")
 def purpose(request: SignedInRequest, key: str) -> HttpResponse:
     """What it is for, which kind, for whom, under which licence."""
-    asked = _found(request, key)
-    names = PurposeForm.base_fields
-    given = {name: getattr(asked, name) for name in names if getattr(asked, name)}
-    context = _task_context(request, asked, "Purpose", "describe_request")
+    asked = found(request, key)
+    agreed = asked.state == ReleaseRequest.State.AGREED
+    form = (AgreedPurposeForm if agreed else PurposeForm)(sent(request), initial=_given(asked))
+    context = task_context(request, asked, "Purpose", "describe_request")
+    if agreed:
+        context["lead"] = (
+            "What was agreed stays as it is. To change the purpose, the use, the variables or the kind of data, take it back to draft."
+        )
 
     def save(form: BaseForm) -> str:
         service.describe_request(request.user, asked, **form.cleaned_data)
         messages.success(request, "The purpose is saved.")
         return reverse("request", args=[asked.pk])
 
-    return _form_page(request, PurposeForm(sent(request), initial=given), {**context, "action": "Save"}, save)
+    return form_page(request, form, {**context, "action": "Save"}, save)
 
 
 @page("GET", "HEAD", "POST", role="steward")
 def variables(request: SignedInRequest, key: str) -> HttpResponse:
     """Every variable the release would hold, and why it is needed."""
-    asked = _found(request, key)
+    asked = found(request, key)
     snapshot = asked.source.current_snapshot
     form = VariablesForm(stored.working_schema(snapshot) if snapshot else None, asked.variables, sent(request))
-    context = {**_task_context(request, asked, "Variables and why", "describe_request"), "form": form, "versions": asked.versions.exists()}
+    context = {
+        **task_context(request, asked, "Variables and why", "describe_request", changed=("variables",)),
+        "form": form,
+        "versions": asked.versions.exists(),
+    }
     if request.method != "POST":
         return render(request, "secure/variables.html", context)
     if not form.is_valid():
@@ -139,12 +153,11 @@ def variables(request: SignedInRequest, key: str) -> HttpResponse:
 @page("GET", "HEAD", "POST", role="steward")
 def generate(request: SignedInRequest, key: str) -> HttpResponse:
     """Choose the method, then say what that one asks; then a run begins."""
-    asked = _found(request, key)
+    asked = found(request, key)
     snapshot = asked.source.current_snapshot
     summaries = asked.source.summaries.select_related("snapshot").order_by("-made_at")
-    context = _task_context(request, asked, "Generate data", "request_generation") | {
+    context = task_context(request, asked, "Generate data", "request_generation") | {
         "attempts": asked.versions.count(),
-        "agreement": guards.no_agreement_needed(asked, {}) or "",
     }
     chosen = request.POST.get("generator") if request.method == "POST" else request.GET.get("method")
     if chosen not in (offered := usable()):
@@ -181,14 +194,14 @@ def generate(request: SignedInRequest, key: str) -> HttpResponse:
         only_private=only_private(chosen),
         unasked=unasked(chosen),
     )
-    return _form_page(request, form, context, start)
+    return form_page(request, form, context, start)
 
 
 @page("GET", "HEAD", "POST", role="steward")
 def targets(request: SignedInRequest, key: str) -> HttpResponse:
     """Which columns somebody would predict; versions made from then on are tested for it."""
-    asked = _found(request, key)
-    context = _task_context(request, asked, "What would somebody predict?", "describe_request")
+    asked = found(request, key)
+    context = task_context(request, asked, "What would somebody predict?", "describe_request", changed=("targets",))
     context |= {
         "lead": "For example: whether a patient is admitted. A model is then trained on the made-up rows and tested on real ones that "
         "were held out, beside one trained on real rows. Leave it empty if nobody will.",
@@ -205,15 +218,15 @@ def targets(request: SignedInRequest, key: str) -> HttpResponse:
     snapshot = asked.source.current_snapshot
     known = selection.predictable(stored.working_schema(snapshot)) if snapshot else {}
     offered = [name for name in known if name in asked.variables or name in asked.targets or not asked.variables]
-    return _form_page(request, TargetsForm(sent(request), initial={"targets": asked.targets}, variables=offered), context, save)
+    return form_page(request, TargetsForm(sent(request), initial={"targets": asked.targets}, variables=offered), context, save)
 
 
 @page("GET", "HEAD", "POST", role="steward")
 def gates(request: SignedInRequest, key: str) -> HttpResponse:
     """Say of each soft gate that the chosen version does not meet why it may be released all the same."""
-    asked = _found(request, key)
+    asked = found(request, key)
     context = {
-        **_task_context(request, asked, "Answer what is not met", "answer_gates"),
+        **task_context(request, asked, "Answer what is not met", "answer_gates"),
         "asked": asked,
         "advisory": overrides.unmet(asked, "advisory"),
         "action": "Save these answers",
@@ -225,17 +238,17 @@ def gates(request: SignedInRequest, key: str) -> HttpResponse:
         messages.success(request, "Your answers are saved. They are published with the release.")
         return reverse("request", args=[asked.pk])
 
-    return _form_page(request, GatesForm(sent(request), outcomes=overrides.unmet(asked), given=asked.gate_answers), context, save)
+    return form_page(request, GatesForm(sent(request), outcomes=overrides.unmet(asked), given=asked.gate_answers), context, save)
 
 
 @page("GET", "HEAD", "POST", role="steward")
 def submit(request: SignedInRequest, key: str) -> HttpResponse:
     """Confirm what is sent to the reviewers, then send it."""
-    asked = _found(request, key)
+    asked = found(request, key)
     tier = policy.policy_of(asked).tier(asked.tier)
     signers = " and ".join(capacity.upper() for capacity in tier.capacities) if tier else "the reviewers"
     context = {
-        **_task_context(request, asked, "Submit for review", "submit"),
+        **task_context(request, asked, "Submit for review", "submit"),
         "asked": asked,
         "action": "Submit for review",
         "facts": _facts(asked),
@@ -253,15 +266,15 @@ def submit(request: SignedInRequest, key: str) -> HttpResponse:
         messages.success(request, "A standing approval approved it at once." if by_standing else "The request is with the reviewers.")
         return reverse("request", args=[asked.pk])
 
-    return _form_page(request, ConfirmForm(sent(request)), context, send)
+    return form_page(request, ConfirmForm(sent(request)), context, send)
 
 
 @page("GET", "HEAD", "POST", role="steward")
 def cancel(request: SignedInRequest, key: str) -> HttpResponse:
     """Confirm that the request is given up."""
-    asked = _found(request, key)
+    asked = found(request, key)
     context = {
-        **_task_context(request, asked, "Cancel this request", "cancel_request"),
+        **task_context(request, asked, "Cancel this request", "cancel_request"),
         "lead": "The request is closed and cannot be opened again. What was generated for it stays on record and is not released.",
         "action": "Cancel the request",
         "kind": "warning",
@@ -272,15 +285,15 @@ def cancel(request: SignedInRequest, key: str) -> HttpResponse:
         messages.success(request, "The request is cancelled.")
         return reverse("request", args=[asked.pk])
 
-    return _form_page(request, ReasonForm(sent(request)), context, give_up)
+    return form_page(request, ReasonForm(sent(request)), context, give_up)
 
 
 @page("GET", "HEAD", "POST", role="steward")
 def revise(request: SignedInRequest, key: str) -> HttpResponse:
     """Confirm that a returned request is opened for a new round."""
-    asked = _found(request, key)
+    asked = found(request, key)
     context = {
-        **_task_context(request, asked, "Revise this request", "revise"),
+        **task_context(request, asked, "Revise this request", "revise"),
         "lead": f"The request becomes a draft again, round {asked.round + 1}. You change what the reviewers asked for and submit it anew; "
         "signatures given before no longer count.",
         "action": "Revise",
@@ -291,37 +304,11 @@ def revise(request: SignedInRequest, key: str) -> HttpResponse:
         messages.success(request, "The request is a draft again.")
         return reverse("request", args=[asked.pk])
 
-    return _form_page(request, ConfirmForm(sent(request)), context, reopen)
+    return form_page(request, ConfirmForm(sent(request)), context, reopen)
 
 
-def _form_page(request: SignedInRequest, form: BaseForm, context: dict[str, Any], act: Callable[[BaseForm], str]) -> HttpResponse:
-    """Show the form; when it was sent whole, `act` on it and go to the address it gives."""
-    template = context.get("template", "secure/form.html")
-    if request.method != "POST":
-        return render(request, template, {**context, "form": form})
-    if not form.is_valid():
-        return render(request, template, {**context, "form": form}, status=INVALID)
-    try:
-        return redirect(act(form))
-    except (Refused, InputError) as error:
-        return refused_on(request, form, error, template, context)
-
-
-def _found(request: SignedInRequest, key: str) -> ReleaseRequest:
-    related = ("source", "author", "submitted_by", "version__summary", "version__evaluation")
-    found: ReleaseRequest = visible(visibility.visible_requests(request.user).select_related(*related), key)
-    return found
-
-
-def _task_context(request: SignedInRequest, asked: ReleaseRequest, heading: str, action: str) -> dict[str, Any]:
-    here = reverse("request", args=[asked.pk])
-    return {
-        "caption": asked.title,
-        "heading": heading,
-        "refusal": permissions.explain(request.user, action, asked),
-        "crumbs": [("Requests", reverse("requests")), (asked.title, here)],
-        "back": here,
-    }
+def _given(asked: ReleaseRequest) -> dict[str, Any]:
+    return {name: getattr(asked, name) for name in PurposeForm.base_fields if getattr(asked, name)}
 
 
 def _facts(asked: ReleaseRequest) -> list[tuple[str, str]]:
@@ -346,6 +333,10 @@ def _standing(asked: ReleaseRequest) -> str:
     match asked.state:
         case ReleaseRequest.State.DRAFT:
             return "This is a draft. When every task is done, submit it."
+        case ReleaseRequest.State.PROPOSED:
+            return "The use case is with the Synthetic Data Audit Team. Once it is agreed, data can be generated for it."
+        case ReleaseRequest.State.AGREED:
+            return "The use case is agreed, and does not change. When every task is done, submit it."
         case ReleaseRequest.State.SUBMITTED:
             return (
                 f"Submitted {moment(asked.submitted_at)}. {signers} must sign; nobody signs what they asked for themselves.{_queue(asked)}"

@@ -24,6 +24,7 @@ from releases.views import findings
 from releases.views.gate_lines import gate_lines
 from releases.views.pages import INVALID, SignedInRequest, page, status_of, visible
 from releases.views.words import TIER_WORDS
+from releases.waiting import Waiting, waiting
 
 AUDIENCE = {
     ReleaseRequest.AccessLevel.OPEN: "to anybody, without an account",
@@ -178,6 +179,7 @@ def _facts(asked: ReleaseRequest) -> list[tuple[str, str]]:
     attempts = asked.versions.count()
     return [
         ("Asked for by", f"{asked.author}, submitted {moment(asked.submitted_at)}"),
+        *([("Waiting", _waiting(found))] if (found := waiting(asked)) else []),
         ("Dataset", f"{asked.source.title}, snapshot {version.snapshot.number}, of {asked.source.controller}"),
         ("Purpose", asked.get_purpose_display()),
         ("Use", asked.use_case),
@@ -190,6 +192,11 @@ def _facts(asked: ReleaseRequest) -> list[tuple[str, str]]:
         ("Evidence digest", short(asked.evidence_digest)),
         ("Round", str(asked.round)),
     ]
+
+
+def _waiting(found: Waiting) -> str:
+    due = f"; a decision {'was' if found.late else 'is'} due by {day(found.due)}" if found.due else ""
+    return f"number {found.place} of {found.of} in the queue, {counted(found.days, 'working day')}{due}"
 
 
 def _automatic(asked: ReleaseRequest) -> list[Automatic]:

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from generators.errors import InputError
 from releases import conditions, permissions, visibility
+from releases.forms import ConfirmForm
 from releases.models import Run
 from releases.permissions import Refused
 from releases.services import runs as service
@@ -75,10 +76,22 @@ def progress(request: SignedInRequest, key: str) -> HttpResponse:
     return response
 
 
-@page("POST")
+@page("GET", "HEAD", "POST")
 def cancel(request: SignedInRequest, key: str) -> HttpResponse:
-    """Stop the run; it stops at its next step."""
+    """Stop the run, after a page that says what follows; it stops at its next step."""
     found = _found(request, key)
+    if request.method != "POST":
+        context = {
+            "caption": found.get_kind_display(),
+            "heading": "Stop this run?",
+            "form": ConfirmForm(),
+            "lead": "What it did so far is thrown away. You can start it again from its page; it then begins anew.",
+            "action": "Stop it",
+            "kind": "warning",
+            "refusal": permissions.explain(request.user, "cancel_run", found),
+            "back": reverse("run", args=[found.pk]),
+        }
+        return render(request, "secure/form.html", context)
     try:
         service.cancel_run(request.user, found)
     except (Refused, InputError) as error:

@@ -45,6 +45,36 @@ def listed(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
+def chosen(name: str, known: tuple[str, ...]) -> list[str]:
+    """The comma-separated parts of the variable `name`, each of them one of `known`."""
+    parts = listed(name)
+    if unknown := sorted(set(parts) - set(known)):
+        raise ImproperlyConfigured(f"{name} names {', '.join(unknown)}; it may name: {', '.join(known)}")
+    return parts
+
+
+def provider(prefix: str) -> dict[str, Any] | None:
+    """The identity provider of `prefix`_ISSUER, _CLIENT_ID, _CLIENT_SECRET (or _CLIENT_SECRET_FILE), _NAME, _ACR, _AMR; None without issuer."""
+    issuer = text(f"{prefix}_ISSUER")
+    if not issuer:
+        return None
+    parts = urlsplit(issuer)
+    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ImproperlyConfigured(f"{prefix}_ISSUER must be an https:// address")
+    client = text(f"{prefix}_CLIENT_ID")
+    if not client:
+        raise ImproperlyConfigured(f"{prefix}_CLIENT_ID must be set where {prefix}_ISSUER is")
+    file = text(f"{prefix}_CLIENT_SECRET_FILE")
+    return {
+        "issuer": issuer,
+        "client_id": client,
+        "client_secret": Path(file).read_text().strip() if file else text(f"{prefix}_CLIENT_SECRET"),
+        "name": text(f"{prefix}_NAME", "your trust's account"),
+        "acr": tuple(listed(f"{prefix}_ACR")),
+        "amr": tuple(listed(f"{prefix}_AMR")),
+    }
+
+
 def path(name: str, default: Path) -> Path:
     """The variable `name` as an absolute path."""
     return Path(text(name) or default).expanduser().absolute()

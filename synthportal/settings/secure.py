@@ -37,8 +37,13 @@ SYNTHPORTAL_MODEL_DAYS_AFTER_RELEASE = environment.integer("SYNTHPORTAL_SECURE_M
 SYNTHPORTAL_REAUDIT_AT = environment.text("SYNTHPORTAL_SECURE_REAUDIT_AT", "30 2 * * *")
 """When the releases that are due are looked for: a cron expression, in local time."""
 
-# Mail: alerts to SDAT and IG, without a figure in them. Without a server they stand on the home pages alone.
-SYNTHPORTAL_MAIL_FROM = environment.text("SYNTHPORTAL_SECURE_MAIL_FROM")
+# Mail: titles and links, no value. Without a server each mail is a file of the zone, to be looked at or handed on.
+SYNTHPORTAL_URL = environment.text("SYNTHPORTAL_SECURE_URL", "http://localhost:8000").rstrip("/")
+"""Where people reach this site, as https://…: what links in mails begin with, and what security keys are bound to."""
+SYNTHPORTAL_MAIL_FROM = environment.text("SYNTHPORTAL_SECURE_MAIL_FROM", "synthportal@localhost")
+SYNTHPORTAL_MAIL_IN_FILES = not environment.text("SYNTHPORTAL_SECURE_MAIL")
+EMAIL_BACKEND = f"django.core.mail.backends.{'filebased' if SYNTHPORTAL_MAIL_IN_FILES else 'smtp'}.EmailBackend"
+EMAIL_FILE_PATH = str(environment.private_folder(ZONE_FOLDER / "mail"))
 _MAIL = environment.mail_server("SYNTHPORTAL_SECURE_MAIL")
 EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL
 EMAIL_TIMEOUT = 5
@@ -55,7 +60,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
-    "axes",
     "csp",
     "django_htmx",
     "django_rq",
@@ -73,7 +77,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "axes.middleware.AxesMiddleware",
+    "releases.views.session_limits.SessionLimits",
 ]
 TEMPLATES = base.templates(
     SYNTHPORTAL_SITE, ["django.contrib.auth.context_processors.auth", "django.contrib.messages.context_processors.messages"]
@@ -95,9 +99,19 @@ RQ_QUEUES = {
     }
 }
 
-# Accounts. A password is not the end: docs/deploy.md puts the trust's sign-in before it.
+# Accounts.
 AUTH_USER_MODEL = "releases.Account"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+SYNTHPORTAL_SECOND_FACTOR_ROLES = environment.chosen(
+    "SYNTHPORTAL_SECURE_SECOND_FACTOR_ROLES", ("steward", "sdat", "ig", "ppi", "auditor", "administrator")
+)
+"""Roles whose people sign in with a second factor."""
+SYNTHPORTAL_PROXIES = environment.integer("SYNTHPORTAL_SECURE_PROXIES", 0)
+"""Proxies in front of this site, each of which adds to X-Forwarded-For: the network address of a visitor is that many from its end."""
+SYNTHPORTAL_SESSION_IDLE = timedelta(minutes=environment.integer("SYNTHPORTAL_SECURE_SESSION_IDLE_MINUTES", 60, minimum=1))
+SYNTHPORTAL_SESSION_LONGEST = timedelta(hours=environment.integer("SYNTHPORTAL_SECURE_SESSION_HOURS", 8, minimum=1))
+# The trust's identity provider, by OpenID Connect: where people may sign in with the account they have there.
+SYNTHPORTAL_PROVIDER = environment.provider("SYNTHPORTAL_SECURE_OIDC")
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -106,19 +120,9 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"
-# What the sign-in form and `authenticate` call it; the default, the name of the model's field, would lock nobody.
-AXES_USERNAME_FORM_FIELD = "username"
-AXES_LOCKOUT_TEMPLATE = "secure/locked.html"
-AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_RESET_ON_SUCCESS = True
-AXES_ENABLE_ADMIN = False
-AXES_VERBOSE = False
-
 # Ports share a cookie jar: each site has its own names.
 SESSION_COOKIE_NAME = "synthportal_secure_session"
-SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_AGE = int(SYNTHPORTAL_SESSION_LONGEST.total_seconds()) + 3600  # the site ends it before, and says why
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

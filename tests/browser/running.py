@@ -25,7 +25,7 @@ first = accounts.create_administrator(email="one@hospital.example", full_name="A
 second = accounts.create_administrator(email="two@hospital.example", full_name="Ben Two", password={PASSWORD!r})
 given = (({STEWARD!r}, "Sam Steward", "steward"), ({REVIEWER!r}, "Ira Reviewer", "ig"), ({AUDITOR!r}, "Ana Auditor", "auditor"))
 for email, name, role in given:
-    person = accounts.create_account(first, email=email, full_name=name, password={PASSWORD!r})
+    person = accounts.set_up_account(email=email, full_name=name, password={PASSWORD!r})
     grant = accounts.propose_role(first, person, role=role)
     if not grant.effective:
         accounts.confirm_role(second, grant)

@@ -109,7 +109,19 @@ EXPECTED: dict[str, Expected] = {
     "home": Expected(everybody(200)),
     "sign-in": Expected(everybody(302), everybody(302), anonymous=(200, 422)),
     "sign-out": Expected(NO, everybody(302), anonymous=(405, 302)),
+    "second-step": Expected(everybody(302), everybody(302)),
+    "provider": Expected(everybody(404), anonymous=(404, 405)),
+    "provider-return": Expected(everybody(404), anonymous=(404, 405)),
+    "forgotten": Expected(everybody(200), everybody(422), anonymous=(200, 422)),
+    "set-password": Expected(everybody(403), everybody(403), anonymous=(403, 403)),
+    "open-link": Expected(everybody(302), anonymous=(302, 405)),
+    "your-account": Expected(everybody(200)),
     "password": Expected(everybody(200), everybody(422)),
+    "add-app": Expected(everybody(200), everybody(422)),
+    "add-key": Expected(everybody(200), everybody(422)),
+    "recovery-codes": Expected(everybody(200), everybody(400)),
+    "remove-factor": Expected(everybody(404), everybody(404)),
+    "end-sign-ins": Expected(NO, everybody(302)),
     "sources": Expected(LISTS),
     "register-source": Expected(to("steward", "outsider"), to("steward", "outsider", status=422)),
     "source": Expected(READERS),
@@ -143,7 +155,7 @@ EXPECTED: dict[str, Expected] = {
     "confirm-review": Expected(reviewing(302, 403), reviewing(302, 403)),
     "run": Expected(READERS),
     "run-progress": Expected(READERS),
-    "cancel-run": Expected(NO, to("steward", "auditor", status=403)),
+    "cancel-run": Expected(READERS, to("steward", "auditor", status=403)),
     "retry-run": Expected(NO, to("steward", "auditor", status=403)),
     "audit": Expected(to("auditor")),
     "verify-audit": Expected(NO, to("auditor")),
@@ -163,6 +175,9 @@ EXPECTED: dict[str, Expected] = {
     "new-account": Expected(to("administrator"), to("administrator", status=422)),
     "account": Expected(OFFICE),
     "account-roles": Expected(NO, to("administrator", status=400)),
+    "remove-role": Expected(to("administrator", status=400), to("administrator", status=400)),
+    "invite-again": Expected(NO, to("administrator", status=403)),
+    "account-reset": Expected(to("administrator"), to("administrator", status=400)),
 }
 
 
@@ -213,6 +228,8 @@ def addresses(world: World, request: ReleaseRequest) -> dict[str, str]:
         "releases": request.pk,
         "drills": under_way(world).pk,
         "models": learned(request).pk,
+        "link": "no-such-link",
+        "your-account": world.people.nobody.pk,
     }
     found = {}
     for name, entries in get_resolver().reverse_dict.lists():

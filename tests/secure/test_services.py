@@ -25,6 +25,7 @@ PUBLIC = [
 ]
 
 WITHOUT_A_RECORD = {
+    "notices.tell": "part of the service whose event it follows",
     "recorded.recorded": "the decorator itself",
     "recorded.permit": "asks the permission",
     "recorded.refuse": "records a refusal",
@@ -37,6 +38,15 @@ WITHOUT_A_RECORD = {
     "runs.report": "progress is not a state",
     "runs.reconcile": "calls `lost`, which is recorded, for each",
     "runs.tidy": "removes what no row points at",
+    "attempts.waiting": "reads",
+    "attempts.too_often": "reads",
+    "links.open_link": "part of the service that gives the link, which records it",
+    "links.found": "reads",
+    "links.address_of": "writes an address",
+    "factors.set_aside_all": "part of the service that resets an account, which records it",
+    "sign_ins.seen": "being there is not a state",
+    "sign_ins.over": "reads",
+    "sign_ins.end_all": "part of the service that made them worthless, which records it",
     "ledger.enter": "part of the service that tells something, which records it",
 }
 
