@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, timedelta
@@ -26,6 +26,9 @@ REFUSALS_A_MINUTE = 20
 _LOCK = 7_312_026  # any number, the same in every process: PostgreSQL's advisory lock on the chain's end
 written: ContextVar[int] = ContextVar("audit_events_written", default=0)
 """How many events this thread of work has written; services check that it grew."""
+
+followers: list[Callable[[AuditEvent, models.Model | None], None]] = []
+"""Called with every event that is recorded and what it is about, in its transaction (`services.notices.tell`, once the app is ready)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,10 @@ class Verification:
 
 def record(actor: Account | None, action: str, target: models.Model | None = None, **payload: Any) -> AuditEvent:
     """Append one event within the caller's transaction. payload: ids, names of fields, counts of attempts, digests; never a data value."""
-    return _append(actor, action, AuditEvent.Outcome.DONE, target, payload)
+    event = _append(actor, action, AuditEvent.Outcome.DONE, target, payload)
+    for follower in followers:
+        follower(event, target)
+    return event
 
 
 def record_refusal(actor: Account | None, action: str, target: models.Model | None, sentence: str) -> AuditEvent | None:

@@ -1,4 +1,4 @@
-"""What happens by the clock: RQ's scheduler asks a worker, every night, to look for releases that are due for a re-audit.
+"""What happens by the clock: RQ's scheduler asks a worker, every night, to look for what is due: re-audits, reminders, expired approvals.
 
 Any number of schedulers may run: each look starts a re-audit only where none is under way (`services.reaudits.start_due`).
 """
@@ -12,21 +12,25 @@ import django_rq
 from django.db import DatabaseError
 from rq.cron import CronJob, CronScheduler
 
-from releases.services import reaudits
+from releases.services import deadlines, reaudits
 
 log = logging.getLogger(__name__)
 QUEUE = "default"
 
 
 def look_for_due() -> None:
-    """Start the re-audits that are due. A job of the queue: without arguments, and raising nothing that the queue would keep as text."""
-    try:
-        started = reaudits.start_due()
-    except DatabaseError as error:
-        log.error("the look for releases to re-audit failed: %s; the next one comes by itself", type(error).__name__)
-        return
-    if started:
-        log.info("%d re-audits started", len(started))
+    """Start the re-audits that are due, return approvals that expired, remind people of what waits.
+
+    A job of the queue: without arguments, and raising nothing that the queue would keep as text.
+    """
+    for look in (reaudits.start_due, deadlines.expire_approvals, deadlines.remind):
+        try:
+            found = look()
+        except DatabaseError as error:
+            log.error("%s failed: %s; the next look comes by itself", look.__name__, type(error).__name__)
+            continue
+        if found:
+            log.info("%s: %d", look.__name__, found if isinstance(found, int) else len(found))
 
 
 class NightlyScheduler(CronScheduler):

@@ -52,12 +52,17 @@ def check_trail_here(lake: Path, pinned: Path) -> Checked:
 
 
 def published_heads(lake: Path, keys: TrustedKeys, *, whole: bool = True) -> Iterator[dict[str, object]]:
-    """`{"sequence", "digest"}` of every announced capsule, signed by a pinned key; CapsuleRefused when one does not hold."""
-    for notice in feed.read(lake, keys):
+    """`{"sequence", "digest"}` of every announced capsule, signed by a pinned key; CapsuleRefused when one does not hold.
+
+    Of a withdrawn one only manifest and attestation are left.
+    """
+    notices = list(feed.read(lake, keys))
+    withdrawn = {(notice.slug, notice.version) for notice in notices if notice.kind is feed.NoticeKind.WITHDRAWN}
+    for notice in notices:
         place = lake / notice.place
         if notice.kind != feed.NoticeKind.PUBLISHED or not (place / layout.ATTESTATION).is_file():
             continue
-        if whole:
+        if whole and (notice.slug, notice.version) not in withdrawn:
             attestation = verify(place, keys, sequence=notice.sequence).attestation
         else:
             envelope, manifest = (

@@ -10,7 +10,11 @@ from django.utils import timezone
 from releases.models import ReleaseRequest, Run, TrainedModel
 
 State = ReleaseRequest.State
-CLOSED = {State.CANCELLED: "The request was cancelled.", State.REJECTED: "The request was rejected."}
+CLOSED = {
+    State.CANCELLED: "The request was cancelled.",
+    State.REJECTED: "The request was rejected.",
+    State.WITHDRAWN: "The release was withdrawn.",
+}
 
 
 def due(trained: TrainedModel) -> str:

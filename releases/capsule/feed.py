@@ -261,7 +261,11 @@ def _numbers(lake: Path) -> list[int]:
 
 
 def _bytes(path: Path) -> bytes | None:
-    """A small file's content; None when it is not there; CapsuleRefused when it is a link, no file, or too large."""
+    return small_file(path, _MAX_NOTICE)
+
+
+def small_file(path: Path, largest: int) -> bytes | None:
+    """A small file's content; None when it is not there; CapsuleRefused when it is a link, no file, or larger than `largest` bytes."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -270,11 +274,11 @@ def _bytes(path: Path) -> bytes | None:
         raise CapsuleRefused(f"{path.name} in the feed cannot be read: {error.strerror}") from None
     try:
         with os.fdopen(descriptor, "rb") as stream:
-            content = stream.read(_MAX_NOTICE + 1)
+            content = stream.read(largest + 1)
     except OSError as error:
         raise CapsuleRefused(f"{path.name} in the feed cannot be read: {error.strerror}") from None
-    if len(content) > _MAX_NOTICE:
-        raise CapsuleRefused(f"{path.name} in the feed is larger than {_MAX_NOTICE} bytes")
+    if len(content) > largest:
+        raise CapsuleRefused(f"{path.name} in the feed is larger than {largest} bytes")
     return content
 
 

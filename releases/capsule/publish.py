@@ -59,6 +59,25 @@ def publish(capsule: Path, lake: Path, signer: Signer, attestation: Attestation)
     )
 
 
+def take_back(lake: Path, notice: Notice) -> int:
+    """Remove from the lake what a withdrawn capsule holds, all but manifest and attestation; how many files. Safe to repeat.
+
+    The two stay so that the audit head which the attestation carries can still be compared, and anybody with a copy can tell what it is.
+    Call it once the feed says that it is withdrawn: from then on nobody takes the capsule in, whole or half.
+    """
+    place, removed = lake / notice.place, 0
+    if notice.kind is not NoticeKind.WITHDRAWN or not place.is_dir() or place.is_symlink():
+        return 0
+    for path in sorted(place.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        elif path.relative_to(place).as_posix() not in (layout.MANIFEST, layout.ATTESTATION):
+            path.unlink()
+            removed += 1
+    files.sync_folder(place)
+    return removed
+
+
 def sweep(lake: Path, *, settled: float = 24 * 3600.0) -> int:
     """Remove what a killed publisher left half-written, untouched for `settled` seconds; how many. Readers never look at these."""
     before, removed = time.time() - settled, 0

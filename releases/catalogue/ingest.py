@@ -16,13 +16,13 @@ from pathlib import Path
 from django.db import transaction
 from django.utils import timezone
 
-from releases.capsule import feed, layout
+from releases.capsule import feed, layout, register
 from releases.capsule.feed import FeedRefused, Notice, NoticeKind
 from releases.capsule.layout import CapsuleRefused
 from releases.capsule.signing import TrustedKeys
 from releases.capsule.verify import VerifiedCapsule, verify
 from releases.catalogue import store as content
-from releases.catalogue.models import FeedPosition, IngestRefusal, Release, ReleaseVersion, StoredFile
+from releases.catalogue.models import FeedPosition, IngestRefusal, RegisterStatement, Release, ReleaseVersion, StoredFile
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,7 @@ def poll(lake: Path, keys: TrustedKeys, store: Path, *, now: datetime | None = N
     try:
         if refused is None:
             _hear(lake, keys, now)
+            _take_register(lake, keys, now)
     except CapsuleRefused as refusal:
         refused = FeedRefused(0, refusal.reason)
     _judge_keys(keys)
@@ -96,6 +97,7 @@ def _take_in(notice: Notice, later: Iterable[Notice], lake: Path, keys: TrustedK
             return  # another poll was quicker
         if known is not None:
             _change(known, notice)
+            _forget_withdrawn(known, store)
         elif new is not None:
             new.release, _ = Release.objects.get_or_create(slug=notice.slug)
             new.save(force_insert=True)
@@ -204,6 +206,36 @@ def _change(known: ReleaseVersion, notice: Notice) -> None:
     else:
         known.state, known.state_at, known.state_reason = str(notice.kind), notice.at, notice.reason
     known.save(update_fields=["state", "state_at", "state_reason", "reaudited_at"])
+
+
+def _forget_withdrawn(version: ReleaseVersion, store: Path) -> None:
+    """Remove from the store what only this withdrawn version held. Its rows stay: its addresses still say that it was withdrawn.
+
+    Within the transaction that moves the position: a poll beside this one takes in no later notice, which could name the same content,
+    before it has ended.
+    """
+    if version.state != ReleaseVersion.State.WITHDRAWN:
+        return
+    held = StoredFile.objects.exclude(version__state=ReleaseVersion.State.WITHDRAWN).values("sha256")
+    for sha256 in set(version.files.exclude(sha256__in=held).values_list("sha256", flat=True)):
+        content.forget(store, sha256)
+
+
+def _take_register(lake: Path, keys: TrustedKeys, now: datetime) -> None:
+    """Keep the register when it holds and is not older than the one kept; CapsuleRefused when it does not hold."""
+    RegisterStatement.objects.exclude(key_id__in=list(keys.keys)).delete()
+    said = register.read(lake, keys)
+    if said is None:
+        return
+    if said.at > now + CLOCKS_APART:
+        raise CapsuleRefused("the register comes from the future; set the clocks of both zones")
+    with transaction.atomic():
+        kept = RegisterStatement.objects.select_for_update().filter(pk=1).first()
+        if kept is not None and said.at < kept.at:
+            raise CapsuleRefused("the register is older than one already taken in: an old file was put back")
+        if kept is None or said.at > kept.at:
+            values = {"at": said.at, "content": said.register.as_dict(), "envelope": said.envelope.decode(), "key_id": said.key_id}
+            RegisterStatement.objects.update_or_create(pk=1, defaults=values)
 
 
 def _hear(lake: Path, keys: TrustedKeys, now: datetime) -> None:

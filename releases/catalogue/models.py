@@ -152,6 +152,21 @@ class FeedPosition(models.Model):
         return f"notice {self.sequence}"
 
 
+class RegisterStatement(models.Model):
+    """The newest register that the publisher signed: one row. content: the statement; envelope: as it was signed, to hand on."""
+
+    at = models.DateTimeField()
+    content = models.JSONField()
+    envelope = models.TextField()
+    key_id = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=models.Q(pk=1), name="one_register"),)
+
+    def __str__(self) -> str:
+        return f"register of {self.at}"
+
+
 class IngestRefusal(models.Model):
     """Something in the lake that does not hold. One row per notice and reason, however often it was met; resolved_at: when it had gone."""
 

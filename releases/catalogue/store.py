@@ -40,6 +40,11 @@ def keep(store: Path, source: Path, sha256: str) -> Path:
     return target
 
 
+def forget(store: Path, sha256: str) -> None:
+    """Remove a content that nothing may hand out any more; nothing happens when it is not there."""
+    place(store, sha256).unlink(missing_ok=True)
+
+
 def sweep(store: Path) -> None:
     """Remove what a killed ingest left half-copied."""
     incoming = store / _INCOMING

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter
 
-from releases.catalogue import views
+from releases.catalogue import register, views
 
 
 class VersionNumber(IntConverter):
@@ -25,4 +25,6 @@ urlpatterns = [
     path("datasets/<slug:slug>/v<version:version>/capsule.zip", views.capsule, name="capsule"),
     path("datasets/<slug:slug>/v<version:version>/files/<path:path>", views.file, name="file"),
     path("patients/", views.patients, name="patients"),
+    path("register/", register.page, name="register"),
+    path("register.json", register.statement, name="register-json"),
 ]

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from releases.capsule import layout, texts
 from releases.capsule.manifest import Override
-from releases.catalogue import contents, downloads, words
+from releases.catalogue import contents, downloads, register, words
 from releases.catalogue.freshness import freshness
 from releases.catalogue.models import Release, ReleaseVersion, StoredFile
 from releases.catalogue.search import SORTS, Search
@@ -27,6 +27,7 @@ def front(request: HttpRequest) -> HttpResponse:
     newest = list(Search().found()[:5])
     figures = {
         "releases": Search().found().count(),
+        "register": register.totals(),
         "downloads": ReleaseVersion.objects.on_show().aggregate(total=Sum("downloads__count"))["total"] or 0,
     }
     shown = {"newest": [_hit(version, Search()) for version in newest], "examples": words.EXAMPLE_SEARCHES, "figures": figures}
@@ -135,6 +136,7 @@ def _dataset_page(request: HttpRequest, version: ReleaseVersion) -> HttpResponse
     everything = list(version.release.versions.order_by("-version"))
     shown: dict[str, Any] = {"version": version, "versions": everything, "tier": words.tier(version.tier), "disclaimer": layout.DISCLAIMER}
     if version.state == ReleaseVersion.State.WITHDRAWN:
+        shown["instead"] = version.release.versions.on_show().order_by("-version").first()
         return _page(request, "withdrawn", "results", shown, status=410)
     stored = list(version.files.all())
     data = [each for each in stored if each.role == "data"]

@@ -1,4 +1,4 @@
-"""What happens to a release after publication: re-audits, notices that wait for the publisher, and what its guardians must hear."""
+"""What happens to a release after publication: re-audits, and announcements that wait for the publisher."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ class Announcement(Keyed):
         SUSPENDED = "suspended", "Suspended"
         REAUDITED = "re-audited", "Re-audited"
         RESUMED = "published", "Released again"
+        WITHDRAWN = "withdrawn", "Withdrawn"
 
     request = models.ForeignKey("releases.ReleaseRequest", on_delete=models.PROTECT, related_name="announcements")
     kind = models.CharField(max_length=20, choices=Kind.choices)
@@ -77,20 +78,3 @@ class Announcement(Keyed):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.request}"
-
-
-class Alert(Keyed):
-    """Something people in some roles must hear about a release: shown on their home pages, and mailed. Never a figure, never a value."""
-
-    request = models.ForeignKey("releases.ReleaseRequest", on_delete=models.PROTECT, related_name="alerts")
-    roles = models.JSONField()  # names of the roles that must hear of it
-    subject = models.CharField(max_length=200)
-    sentence = models.TextField()
-    made_at = models.DateTimeField()
-    mailed_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ("-made_at",)
-
-    def __str__(self) -> str:
-        return self.subject

@@ -53,7 +53,7 @@ _BY_IG = {
 _NOT_THEIR_OWN = {
     "resume": "Nobody releases again what they requested or generated, or of a dataset they are a steward of; another reviewer must.",
     "withdraw": "Nobody withdraws what they requested or generated, or of a dataset they are a steward of; another reviewer must.",
-    "rereview": "Nobody says of what they requested or generated, or of a dataset they are a steward of, that it may stay; another reviewer must.",
+    "rereview": "Nobody reviews again what they requested or generated, or of a dataset they are a steward of; another reviewer must.",
 }
 
 

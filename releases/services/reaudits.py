@@ -65,9 +65,6 @@ def not_reaudited(run: Run, token: str, *, reason: str) -> ReauditRecord:
     with transaction.atomic():
         run = runs.finish(run, token)
         record = _recorded(run, Outcome.IMPOSSIBLE, reason=reason)
-        title = record.request.title
-        sentence = f"“{title}” could not be re-audited; the page of the release says why. That is not a pass."
-        suspensions.alert(record.request, f"Could not be re-audited: {title}", sentence, roles=("sdat",))
     return record
 
 

@@ -1,4 +1,4 @@
-"""The menu of the secure site."""
+"""The menu of the secure site, and how many notices are not read."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ ENTRIES: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("Home", "home", frozenset()),
     ("Datasets", "sources", frozenset({"steward", "auditor"})),
     ("Requests", "requests", frozenset({"steward", "sdat", "ig", "ppi", "auditor"})),
+    ("Policy", "policies", frozenset({"steward", "sdat", "ig", "ppi", "auditor"})),
     ("Releases", "releases", frozenset({"sdat", "ig", "auditor"})),
     ("Ledgers", "ledgers", frozenset({"steward", "sdat", "ig", "auditor"})),
     ("Drills", "drills", frozenset({"administrator", "sdat", "ig", "auditor"})),
@@ -44,3 +45,9 @@ def menu(context: Context) -> list[MenuEntry]:
         href = reverse(name)
         entries.append(MenuEntry(text, href, here == href if name == "home" else here.startswith(href)))
     return entries
+
+
+@register.simple_tag(takes_context=True)
+def unread_notices(context: Context) -> int:
+    """How many notices this person has not read."""
+    return int(context["request"].user.notices.filter(read_at__isnull=True).count())

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from releases import permissions, standing, visibility
+from releases import agreement_guards, dpias, permissions, standing, visibility
 from releases.models import Account, Announcement, ReleaseRequest, RoleGrant, Run, SignOff, Snapshot
 from releases.templatetags.plain_words import age, day, number
 from releases.views.pages import SignedInRequest, page
@@ -59,6 +59,8 @@ def home(request: SignedInRequest) -> HttpResponse:
     candidates = (
         Group("Releases to look after", _watched(me)),
         Group("To review", _to_review(me)),
+        Group("Use cases to agree", _proposed(me)),
+        Group("To write or approve", _beside(me)),
         Group("Returned to me", _returned(me)),
         Group("Schemas to confirm", _schemas(me)),
         Group("Roles to confirm", _roles(me)),
@@ -104,6 +106,45 @@ def _due(asked: ReleaseRequest) -> str:
     if found is None or found.due is None:
         return ""
     return f"; number {found.place} in the queue, decision {'was ' if found.late else ''}due {day(found.due)}"
+
+
+def _proposed(me: Account) -> list[Card]:
+    waiting = visibility.visible_requests(me).filter(state=ReleaseRequest.State.PROPOSED).order_by("changed_at")
+    return [
+        Card(
+            asked.title,
+            reverse("agreement", args=[asked.pk]),
+            _line(asked.use_case),
+            f"Proposed {age(asked.changed_at)} ago by {asked.author.full_name}",
+            asked.get_tier_display(),
+            "blue",
+        )
+        for asked in waiting.select_related("author", "source")[: 2 * MOST]
+        if permissions.explain(me, "agree", asked) is None
+    ][:MOST]
+
+
+def _beside(me: Account) -> list[Card]:
+    """Accounts to approve, for PPI members; for SDAT impact assessments of requests that have a version."""
+    states = (ReleaseRequest.State.AGREED, ReleaseRequest.State.SUBMITTED)
+    cards = []
+    for asked in visibility.visible_requests(me).filter(state__in=states).select_related("source", "author", "version")[: 2 * MOST]:
+        if permissions.explain(me, "approve_account", asked) is None:
+            text = "Would a patient understand it, and is nothing left out?"
+            cards.append(Card(asked.title, reverse("account-text", args=[asked.pk]), text, "Plain-English account", "approve", "blue"))
+        tier = agreement_guards.tier_of(asked)
+        if (
+            tier
+            and tier.needs_dpia
+            and asked.version
+            and not dpias.complete(asked)
+            and permissions.explain(me, "write_dpia", asked) is None
+        ):
+            text = "A version is chosen; say what it means for the people whose records were used."
+            cards.append(
+                Card(asked.title, reverse("write-dpia", args=[asked.pk]), text, "Data protection impact assessment", "write", "blue")
+            )
+    return cards[:MOST]
 
 
 def _watched(me: Account) -> list[Card]:
@@ -225,16 +266,17 @@ def _running(me: Account) -> list[Card]:
 
 
 def _drafts(me: Account) -> list[Card]:
+    own = (ReleaseRequest.State.DRAFT, ReleaseRequest.State.PROPOSED, ReleaseRequest.State.AGREED)
     return [
         Card(
             asked.title,
             reverse("request", args=[asked.pk]),
             f"For {asked.source.title}",
             f"Last changed {age(asked.changed_at)} ago",
-            "draft",
+            asked.get_state_display(),
             "grey",
         )
-        for asked in _mine(me).filter(state=ReleaseRequest.State.DRAFT)[:MOST]
+        for asked in _mine(me).filter(state__in=own)[:MOST]
     ]
 
 

@@ -21,6 +21,7 @@ from releases.services import reviews as service
 from releases.services.recorded import refuse
 from releases.templatetags.plain_words import counted, day, moment, number, short
 from releases.views import findings
+from releases.views.beside import beside
 from releases.views.gate_lines import gate_lines
 from releases.views.pages import INVALID, SignedInRequest, page, status_of, visible
 from releases.views.words import TIER_WORDS
@@ -153,6 +154,8 @@ def _page(request: SignedInRequest, asked: ReleaseRequest, form: DecisionForm, s
         "automatic": _automatic(asked),
         "facts": _facts(asked),
         "signoffs": list(asked.signoffs.select_related("reviewer").order_by("decided_at")),
+        "beside": beside(asked, permissions.allowed(request.user, asked)),
+        "assessments": list(asked.assessments.filter(evidence_digest=asked.evidence_digest).select_related("assessor")),
         "charts": findings.chosen_charts(evaluation),
         "attempts": asked.versions.count(),
         "crumbs": [("Requests", reverse("requests")), (asked.title, reverse("request", args=[asked.pk]))],
@@ -166,10 +169,12 @@ def _published(asked: ReleaseRequest, evaluation: Evaluation) -> str:
     assert version is not None  # noqa: S101 - as above
     audience = AUDIENCE.get(ReleaseRequest.AccessLevel(asked.access_level), "")
     words = f"{counted(version.rows, 'made-up row')} would be published {audience}, under the {asked.get_licence_display()}."
-    if version.summary is None:
-        return f"{words} {TIER_WORDS[ReleaseRequest.Tier.STRUCTURAL]}"
     people = evaluation.persons.get("train")
     whom = f"of about {number(people)} people" if people else "of people whose number is too small to tell"
+    if version.trained is not None:
+        return f"{words} They were learned from the records {whom}: the risk is low, never zero."
+    if version.summary is None:
+        return f"{words} {TIER_WORDS[ReleaseRequest.Tier.STRUCTURAL]}"
     return f"{words} They were made from totals {whom}, each of at least {number(version.summary.policy['minimum'])} people."
 
 

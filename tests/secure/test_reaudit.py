@@ -24,12 +24,12 @@ from django.utils import timezone
 from evaluation import gates
 from evaluation.results import Evaluation
 from generators.errors import InputError
-from releases import audit, cron, files, permissions, standing, stored
+from releases import audit, cron, files, guards, permissions, standing, stored
 from releases.capsule import feed
 from releases.capsule.signing import pin
-from releases.models import Alert, Announcement, AuditEvent, EvaluationRecord, ReauditRecord, ReleaseRequest, Run
+from releases.models import Announcement, AuditEvent, EvaluationRecord, Notification, ReauditRecord, ReleaseRequest, Run
 from releases.permissions import Refused
-from releases.services import publishing, reaudits, requests, runs, suspensions
+from releases.services import notices, publishing, reaudits, requests, runs, suspensions
 from releases.views.audit import spreadsheet_safe
 from tests.secure import world as build
 from tests.secure.conftest import World
@@ -127,7 +127,6 @@ def test_a_failed_re_audit_suspends_in_the_same_transaction_tells_the_feed_sdat_
     world: World,
     published: ReleaseRequest,
     lake: Path,
-    settings,  # type: ignore[no-untyped-def]
 ) -> None:
     record = finished(published, passed=False)
     assert record.outcome == "failed"
@@ -136,13 +135,11 @@ def test_a_failed_re_audit_suspends_in_the_same_transaction_tells_the_feed_sdat_
     notice = list(feed.read(lake, build.signer().trusted()))[-1]
     assert notice.reason == suspensions.SUSPENDED
     assert AuditEvent.objects.filter(action="suspend", actor=None, outcome="done").count() == 1
-    settings.SYNTHPORTAL_MAIL_FROM = "synthportal@hospital.test"
-    assert suspensions.mail_alerts() == 1
-    (sent,) = mail.outbox
-    assert set(sent.bcc) == {f"{name}@hospital.test" for name in ("sdat", "ig", "other_ig")}
-    assert published.title in sent.subject
-    assert "3 rows" not in sent.body, "no figure leaves by mail"
-    assert suspensions.mail_alerts() is None
+    assert notices.mail_waiting()
+    told = {sent.to[0]: sent.body for sent in mail.outbox if f"Suspended: {published.title}" in sent.body}
+    assert set(told) == {f"{name}@hospital.test" for name in ("sdat", "ig", "other_ig", "steward")}
+    assert not [body for body in told.values() if "3 rows" in body or "copied" in body], "no figure leaves by mail, nor what was found"
+    assert notices.mail_waiting() is None
     for person, told in (("sdat", True), ("ig", True), ("ppi", False)):
         client = Client()
         client.force_login(getattr(world.people, person), backend="django.contrib.auth.backends.ModelBackend")
@@ -184,10 +181,9 @@ def visited(lake: Path, folder: Path, request: ReleaseRequest) -> list[int]:
 def test_a_mail_server_that_does_not_answer_loses_neither_the_suspension_nor_the_mail(
     world: World,
     published: ReleaseRequest,
-    settings,  # type: ignore[no-untyped-def]
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings.SYNTHPORTAL_MAIL_FROM = "synthportal@hospital.test"
+    notices.mail_waiting()
     finished(published, passed=False)
 
     def down(self: EmailBackend, messages: object) -> int:
@@ -195,12 +191,12 @@ def test_a_mail_server_that_does_not_answer_loses_neither_the_suspension_nor_the
 
     with monkeypatch.context() as patch:
         patch.setattr(EmailBackend, "send_messages", down)
-        assert suspensions.mail_alerts() is None
+        assert notices.mail_waiting() is None
     assert world.ready.state == "suspended"
-    assert Alert.objects.get().mailed_at is None
-    assert suspensions.mail_alerts() == 1
-    settings.SYNTHPORTAL_MAIL_FROM = ""
-    assert suspensions.mail_alerts() is None
+    told = Notification.objects.filter(kind="suspended")
+    assert {each.mail for each in told} == {"waiting"}
+    assert notices.mail_waiting() == told.count() == 4
+    assert notices.mail_waiting() is None
 
 
 @pytest.mark.promise("reaudit.4")
@@ -218,7 +214,7 @@ def test_what_cannot_be_re_audited_is_said_with_its_reason_and_is_no_pass(world:
     assert "missing from the secure zone" in record.reason
     assert world.ready.state == "published"
     assert kinds(lake) == ["published"], "nobody is told that it was re-audited"
-    assert Alert.objects.get().roles == ["sdat"]
+    assert [each.account for each in Notification.objects.filter(kind="not re-audited")] == [world.people.sdat]
     assert standing.trouble(world.ready) == record.reason
     assert standing.due(world.ready, timezone.now()) is None, "not tried again every night"
     assert standing.due(world.ready, timezone.now() + timedelta(days=8)) is not None
@@ -279,7 +275,7 @@ def test_a_pass_under_older_gates_does_not_release_again(world: World, published
         {name: type(t)(**{**vars(t), "gates": "99"}) for name, t in in_force().tiers.items()},
         in_force().checklist,
     )
-    monkeypatch.setattr(permissions.policy, "release_policy", lambda *identity: newer)
+    monkeypatch.setattr(guards, "release_policy", lambda *identity: newer)
     assert record.outcome == "passed"
     assert "those in force are 99" in str(permissions.explain(world.people.ig, "resume", world.ready))
 
@@ -295,7 +291,8 @@ def test_ig_suspends_by_hand_and_what_was_typed_stays_inside(world: World, publi
         suspensions.suspend(world.people.ig, published, why="Again.")
     assert kinds(lake)[-1] == "suspended"
     assert "rare case" not in "".join(path.read_text() for path in lake.rglob("*.json"))
-    assert "rare case" not in Alert.objects.get().sentence
+    assert not Notification.objects.filter(sentence__contains="rare case").exists()
+    assert Notification.objects.filter(kind="suspended").exists()
 
 
 @pytest.mark.promise("reaudit.6")
@@ -306,7 +303,8 @@ def test_a_failed_re_audit_of_what_is_suspended_already_is_stored_and_told_and_c
     finished(world.ready, passed=False)
     assert world.ready.state == "suspended"
     assert kinds(lake) == ["published", "suspended"]
-    assert Alert.objects.count() == 2
+    told = Notification.objects.filter(account=world.people.sdat, kind__in=("suspended", "re-audit failed"))
+    assert sorted(each.kind for each in told) == ["re-audit failed", "suspended"]
 
 
 @pytest.mark.promise("reaudit.7")

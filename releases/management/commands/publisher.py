@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,19 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
+from releases.audit import head
 from releases.capsule.feed import heartbeat
 from releases.capsule.publish import sweep
 from releases.capsule.signing import KeyRefused, Signer
-from releases.services.publishing import announce_next, publish_next
+from releases.services.publishing import announce_next, publish_next, say_register
 
 log = logging.getLogger(__name__)
+COUNT_AGAIN = 3600.0
+"""Seconds after which the register is counted again though nothing happened: it is said anew once a day."""
 
 
 class Command(BaseCommand):
+    counted, counted_at = -1, 0.0  # the end of the audit trail when the register was last counted, and when that was
     help = "Publishes approved requests into the lake and beats the notice feed's heart. Needs SYNTHPORTAL_SIGNING_KEY."
 
     def add_arguments(self, parser: Any) -> None:
@@ -55,4 +60,8 @@ class Command(BaseCommand):
             self.stdout.write(f"published {publication.slug}, version {publication.release_version}")
         while not stop.is_set() and (said := announce_next(signer, lake)) is not None:
             self.stdout.write(f"announced {said.kind}, notice {said.notice_sequence}")
+        now, end = time.monotonic(), head().sequence
+        if not stop.is_set() and (end != self.counted or now - self.counted_at > COUNT_AGAIN):
+            say_register(signer, lake)
+            self.counted, self.counted_at = end, now
         heartbeat(lake, signer)
