@@ -12,6 +12,7 @@ from releases.models import (
     Drill,
     EvaluationRecord,
     Notification,
+    PersonalToken,
     ReleaseRequest,
     Run,
     Snapshot,
@@ -137,6 +138,11 @@ def visible_ledgers(actor: Any) -> QuerySet[SourceDataset]:
 def visible_notices(actor: Any) -> QuerySet[Notification]:
     """One's own, and nobody else's."""
     return Notification.objects.filter(account=actor) if isinstance(actor, Account) else Notification.objects.none()
+
+
+def visible_tokens(actor: Any) -> QuerySet[PersonalToken]:
+    """One's own, and nobody else's."""
+    return PersonalToken.objects.filter(account=actor) if isinstance(actor, Account) else PersonalToken.objects.none()
 
 
 def visible_accounts(actor: Any) -> QuerySet[Account]:

@@ -23,6 +23,7 @@ from releases.models.runs import Run
 from releases.models.sources import DestructionRecord, Snapshot, SourceDataset, SplitRecord, WorkingCopy
 from releases.models.standing_approvals import StandingApproval
 from releases.models.summaries import SummaryRecord
+from releases.models.tokens import PersonalToken
 from releases.models.trained import TrainedModel
 from releases.models.versions import EvaluationRecord, MetricRecord, SyntheticVersion
 
@@ -45,6 +46,7 @@ __all__ = [
     "MetricRecord",
     "Notification",
     "PasswordLink",
+    "PersonalToken",
     "PlainAccount",
     "PlainAccountApproval",
     "PolicyRecord",

@@ -18,6 +18,7 @@ from releases.permissions.reviewing import release_open as release_open
 from releases.permissions.runs import drill_change, model_kept, run_open, runs_keeper
 from releases.permissions.sources import may_set_budget, schema_waits, source_ready
 from releases.permissions.sources import steward_of as steward_of
+from releases.permissions.tokens import own_token
 
 
 class Refused(Exception):
@@ -56,6 +57,7 @@ _STANDING_ACTIONS = ("grant_standing_approval", "revoke_standing_approval")
 _POLICY_ACTIONS = ("draft_policy", "change_policy", "discard_policy", "put_policy_in_force")
 _DRILL_ACTIONS = ("start_drill", "end_drill")
 _NOTICE_ACTIONS = ("read_notices", "choose_mail")
+_TOKEN_ACTIONS = ("make_token", "revoke_token")
 _VIEWS = ("view_audit", "view_accounts", "verify_audit")
 
 _ABOUT_REQUESTS = (*_REQUEST_ACTIONS, *_USE_CASE_ACTIONS, *_SDAT_ACTIONS, *_PLAIN_ACTIONS)
@@ -76,6 +78,7 @@ ACTIONS = (
     *_ACCOUNT_ACTIONS,
     *_RELEASE_ACTIONS,
     *_NOTICE_ACTIONS,
+    *_TOKEN_ACTIONS,
     *_STANDING_ACTIONS,
     *_POLICY_ACTIONS,
     *_DRILL_ACTIONS,
@@ -96,6 +99,8 @@ def explain(actor: Any, action: str, target: Any = None, **context: Any) -> str 
         return own_account(actor, action, target)
     if action in _NOTICE_ACTIONS:
         return None if target is None or target.account_id == actor.pk else "That notice is somebody else's."
+    if action in _TOKEN_ACTIONS:
+        return own_token(actor, action, target)
     if action == "register_source":
         return None if "steward" in actor.roles else "Only a data steward can register a dataset; ask an administrator for that role."
     if action in _SOURCE_ACTIONS:

@@ -47,6 +47,8 @@ WITHOUT_A_RECORD = {
     "sign_ins.seen": "being there is not a state",
     "sign_ins.over": "reads",
     "sign_ins.end_all": "part of the service that made them worthless, which records it",
+    "tokens.recognised": "that a token was used is not a state",
+    "tokens.unusable": "reads a row",
     "ledger.enter": "part of the service that tells something, which records it",
 }
 
