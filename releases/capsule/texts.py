@@ -139,3 +139,16 @@ def disclaimer_text(said: CapsuleDescription) -> bytes:
     """DISCLAIMER.txt: the standing sentence, then what this kind of data is."""
     advice = "Do not use these data to decide about the care of a patient, and do not report findings from them as findings about people."
     return "\n".join([layout.DISCLAIMER, "", WHAT_IT_IS[said.tier], advice, ""]).encode("utf-8")
+
+
+def account_parts(text: str) -> list[tuple[str, list[str]]]:
+    """A plain-English account as (heading, paragraphs): `## ` begins a heading, an empty line a paragraph; nothing else is markup."""
+    parts: list[tuple[str, list[str]]] = [("", [])]
+    for block in text.replace("\r\n", "\n").split("\n\n"):
+        first, _, rest = block.strip().partition("\n")
+        if first.startswith("#"):
+            parts.append((first.lstrip("# "), []))
+            block = rest
+        if words := " ".join(block.split()):
+            parts[-1][1].append(words)
+    return [part for part in parts if part[0] or part[1]]

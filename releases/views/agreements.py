@@ -64,7 +64,8 @@ def agree(request: SignedInRequest, key: str) -> HttpResponse:
     """Confirm that this very use case is agreed."""
     asked = found(request, key)
     context = _deciding(request, asked, "Agree this use case?", "agree") | {
-        "lead": "From then on data may be generated for it, from these variables alone. What is agreed does not change; a change comes back to you.",
+        "lead": "From then on data may be generated for it, from these variables alone. What is agreed does not change; "
+        "a change comes back to you.",
         "action": "Agree",
     }
 

@@ -9,9 +9,9 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from releases import permissions, plain_account
-from releases.forms import ConfirmForm
+from releases.capsule import texts
 from releases.models import PlainAccount, ReleaseRequest
-from releases.route_forms import PlainAccountForm
+from releases.route_forms import PlainAccountForm, ReadAccountForm
 from releases.services import plain_accounts as service
 from releases.views.pages import SignedInRequest, page, sent
 from releases.views.request_pages import form_page, found, task_context
@@ -28,7 +28,7 @@ def account_text(request: SignedInRequest, key: str) -> HttpResponse:
         "asked": asked,
         "account": account,
         "approval": account.approval if plain_account.approved(account) else None,
-        "parts": plain_account.parts(account.text),
+        "parts": texts.account_parts(account.text),
         "ease": _ease(account.text),
         "write_refusal": permissions.explain(request.user, "write_account", asked),
         "approve_refusal": permissions.explain(request.user, "approve_account", asked),
@@ -67,18 +67,19 @@ def approve(request: SignedInRequest, key: str) -> HttpResponse:
     account = _current(asked)
     context = {
         **task_context(request, asked, "Approve this account?", "approve_account"),
-        "lead": f"Version {account.number}. You say that a patient would understand it, and that nothing a patient would want to know is left out. "
-        "A new version would need a new approval.",
+        "lead": f"Version {account.number}. You say that a patient would understand it, and that nothing a patient would want to know "
+        "is left out. A new version would need a new approval.",
         "back": reverse("account-text", args=[asked.pk]),
         "action": "Approve",
     }
 
     def done(form: BaseForm) -> str:
-        service.approve_account(request.user, asked, account=account)
+        read = asked.plain_accounts.filter(pk=form.cleaned_data["account"]).first()
+        service.approve_account(request.user, asked, account=read or PlainAccount())
         messages.success(request, "You approved the plain-English account.")
         return reverse("account-text", args=[asked.pk])
 
-    return form_page(request, ConfirmForm(sent(request)), context, done)
+    return form_page(request, ReadAccountForm(sent(request), initial={"account": account.pk}), context, done)
 
 
 def _current(asked: ReleaseRequest) -> PlainAccount:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -15,7 +14,7 @@ from django.utils import timezone
 
 from generators.errors import InputError
 from generators.registry import GENERATORS
-from releases import conditions, deadlines, guards, overrides, permissions, policy, selection, standing_approvals, stored, visibility
+from releases import conditions, deadlines, overrides, permissions, policy, selection, standing_approvals, stored, visibility
 from releases.forms import ConfirmForm, PurposeForm, ReasonForm, RequestForm, VariablesForm
 from releases.generation_form import EMPTY, GenerateForm
 from releases.models import ReleaseRequest, SourceDataset

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from releases import guards, overrides, policy
+from releases import agreement_guards, dpias, guards, overrides, plain_account, policy
 from releases.models import ReleaseRequest, Run
 from releases.templatetags.plain_words import counted, day
 
@@ -26,6 +26,7 @@ class Task:
 def tasks(asked: ReleaseRequest, answers: dict[str, str | None], versions: list[Any], runs: list[Run], steward: bool) -> list[Task]:
     """The task list: each done, in progress, or cannot start yet with the reason."""
     open_ = steward and answers["describe_request"] is None
+    frozen = asked.state == ReleaseRequest.State.AGREED
     undescribed = guards.described(asked, {})
     unjustified = guards.variables_justified(asked, {}) if policy.columns_of(asked) else "The dataset is not ready."
     active = next((run for run in runs if run.active), None)
@@ -39,14 +40,15 @@ def tasks(asked: ReleaseRequest, answers: dict[str, str | None], versions: list[
             here,
             done=unjustified is None,
             begun=bool(asked.variables),
-            hint=unjustified or "",
-            open_=open_,
+            hint="They are what was agreed." if frozen else unjustified or "",
+            open_=open_ and not frozen,
         ),
+        *_agreement(asked, answers),
         Task(
             "What somebody would predict (optional)",
             "Done" if asked.targets else "Optional",
             ", ".join(asked.targets) if asked.targets else "Versions made after you answer are tested for it.",
-            reverse("targets", args=here) if open_ else "",
+            reverse("targets", args=here) if open_ and not frozen else "",
         ),
     ]
     if active is not None and active.kind in (Run.Kind.FIT, Run.Kind.GENERATE):
@@ -98,12 +100,50 @@ def tasks(asked: ReleaseRequest, answers: dict[str, str | None], versions: list[
     else:
         found.append(Task("Choose the version to release", "Cannot start yet", "No version has been evaluated."))
     found.append(_answers(asked, answers["answer_gates"]))
-    if asked.submitted_at is not None and asked.state != ReleaseRequest.State.DRAFT:
+    found += _written(asked, answers)
+    if asked.submitted_at is not None and asked.state not in (ReleaseRequest.State.DRAFT, ReleaseRequest.State.AGREED):
         found.append(Task("Submit for review", "Done", f"{day(asked.submitted_at)}"))
     elif answers["submit"] is None:
         found.append(Task("Submit for review", "To do", "Everything is ready.", reverse("submit", args=here), "blue"))
     else:
         found.append(Task("Submit for review", "Cannot start yet", answers["submit"] or ""))
+    return found
+
+
+def _agreement(asked: ReleaseRequest, answers: dict[str, str | None]) -> list[Task]:
+    """The use case, where it must be agreed before anything is generated."""
+    tier = agreement_guards.tier_of(asked)
+    if tier is None or not tier.needs_agreement:
+        return []
+    title, here = "Agreement of the use case", [asked.pk]
+    if asked.state == ReleaseRequest.State.PROPOSED:
+        return [Task(title, "Waiting", "The Synthetic Data Audit Team decides.", reverse("agreement", args=here), "blue")]
+    if asked.state != ReleaseRequest.State.DRAFT:
+        return [Task(title, "Done", "Agreed by the Synthetic Data Audit Team.", reverse("agreement", args=here))]
+    if answers["propose"] is None:
+        return [Task(title, "To do", "Propose it; nothing is generated before it is agreed.", reverse("propose", args=here), "blue")]
+    return [Task(title, "Cannot start yet", answers["propose"])]
+
+
+def _written(asked: ReleaseRequest, answers: dict[str, str | None]) -> list[Task]:
+    """The plain-English account and the DPIA, where the release policy asks for them."""
+    tier, here = agreement_guards.tier_of(asked), [asked.pk]
+    if tier is None:
+        return []
+    found = []
+    if tier.needs_account:
+        account, href = plain_account.current(asked), reverse("write-account", args=here) if answers["write_account"] is None else ""
+        if account is not None:
+            words = "Approved" if plain_account.approved(account) else "Not approved by a patient and public involvement member"
+            found.append(Task("Plain-English account", "Done", f"Version {account.number}. {words}.", reverse("account-text", args=here)))
+        else:
+            hint = "For patients; a draft is filled in." if asked.version else "The draft is better once a version is chosen."
+            found.append(Task("Plain-English account", "To do", hint, href, "blue"))
+    if tier.needs_dpia:
+        dpia = dpias.current(asked)
+        status = "Not begun" if dpia is None else "Done" if dpia.complete else "In progress"
+        hint = "The Synthetic Data Audit Team writes it, before or during the review."
+        found.append(Task("Data protection impact assessment", status, hint, reverse("dpia", args=here) if dpia else ""))
     return found
 
 
