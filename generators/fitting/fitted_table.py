@@ -110,7 +110,7 @@ class FittedTable:
     def _codes(self, given: Codes, groups: Ints | None, conditions: TableConditions | None, rng: np.random.Generator) -> Codes:
         """The codes of all parts, as the encoding numbers them."""
         order, alike = self.context.order, self.context.alike
-        codes = np.empty((len(given), len(self.encoding.parts)), dtype=np.int32)
+        codes = np.empty((len(given), len(self.encoding.parts)), dtype=np.int32, order="F")
         if alike:
             codes[:, alike] = given[:, given.shape[1] - len(alike) :]
         if self.model is not None:

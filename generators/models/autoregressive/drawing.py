@@ -79,6 +79,7 @@ class _Memory:
         self._context, self._embedded = (np.empty((TOGETHER, width), dtype=np.float32) for _ in range(2))
         self._hidden = np.empty(units * TOGETHER, dtype=np.float32)
         self._codes, self._products = (np.empty(TOGETHER * most, dtype=np.float32) for _ in range(2))
+        self._under = np.empty(TOGETHER * most, dtype=np.bool_)
 
     def context(self, rows: int) -> Floats:
         return self._context[:rows]
@@ -95,6 +96,9 @@ class _Memory:
     def products(self, codes: int, rows: int) -> Floats:
         return self._products[: codes * rows].reshape(codes, rows)
 
+    def under(self, codes: int, rows: int) -> npt.NDArray[np.bool_]:
+        return self._under[: codes * rows].reshape(codes, rows)
+
 
 class Drawing:
     """A model's ways of drawing and of telling how likely rows are."""
@@ -105,18 +109,20 @@ class Drawing:
         self._shares = [np.exp(logits) if inward is None else None for logits, inward in zip(self._logits, weights.inward, strict=True)]
         self._inward = [None if inward is None else np.ascontiguousarray(inward.T) for inward in weights.inward]
         width = weights.embedding.shape[1]
-        self._embedding = np.concatenate([weights.embedding, np.zeros((len(weights.embedding), 1), dtype=np.float32)], axis=1)
+        embedding = np.concatenate([weights.embedding, np.zeros((len(weights.embedding), 1), dtype=np.float32)], axis=1)
         self._empty = np.zeros(width + 1, dtype=np.float32)
         self._empty[-1] = 1
         active = [i for i, inward in enumerate(weights.inward) if inward is not None]
         self._last = active[-1] if active else -1
-        # As NumPy numbers: codes of small parts come as bytes, which a plain number beyond them does not fit.
-        self._starts = {number: np.int64(at) for number, at in layout.starts[0].items()}
+        starts, end = layout.starts
+        ends = [*list(starts.values())[1:], end]
+        self._embedding = {part: embedding[first:last] for (part, first), last in zip(starts.items(), ends, strict=True)}
         self._codes_of = {part: code_of(places) for part, places in layout.groups.items()}
+        self._group_of = {part: layout.group(part, np.arange(layout.input_size(part), dtype=np.int32)) for part in layout.groups}
 
     def rows(self, given: Codes, random: np.random.Generator, allowed: Allowed | None) -> Codes:
         """One row for each row of `given`: int32 (rows, generated parts)."""
-        result = np.empty((len(given), len(self.layout.parts) - self.layout.given), dtype=np.int32)
+        result = np.empty((len(given), len(self.layout.parts) - self.layout.given), dtype=np.int32, order="F")
         masks, memory = self._masks(allowed), self.memory()
         kinds, head, which = None, 0, np.zeros(0, dtype=np.int64)
         if not self.layout.given:
@@ -129,7 +135,7 @@ class Drawing:
                 rows = kinds.take(which[at : at + TOGETHER], memory.context(min(TOGETHER, len(given) - at)))
             for number in range(head, len(self.heads)):
                 shares = self._shares_of(number, rows, masks, memory)
-                self._drawn(number, rows, _inverted(shares, random), memory)
+                self._drawn(number, rows, _inverted(shares, random, memory), memory)
             for part in range(self.layout.given, len(self.layout.parts)):
                 drawn = rows.inputs[part]
                 size = self.layout.parts[part].size
@@ -179,7 +185,7 @@ class Drawing:
         context[:] = self._empty
         rows = _Rows(context, {}, {}, np.ones(len(given), dtype=np.int64))
         for part in range(self.layout.given):
-            self._added(rows, part, given[:, part].astype(np.int32), memory)
+            self._added(rows, part, given[:, part].astype(np.intp), memory)
         return rows
 
     def _kinds(
@@ -214,19 +220,20 @@ class Drawing:
             rows.groups[head.part] = code
             return
         if head.what == MEMBER:
-            code = self._codes_of[head.part][rows.groups[head.part], code]
+            codes = self._codes_of[head.part]
+            code = codes.ravel().take(rows.groups[head.part] * codes.shape[1] + code)
         part = self.layout.parts[head.part]
         if part.of is not None and part.within is not None:
             above = rows.inputs[part.of]
-            code = np.where((above >= part.within[0]) & (above < part.within[1]), code, part.size)
+            code[(above < part.within[0]) | (above >= part.within[1])] = part.size
         self._added(rows, head.part, code, memory if number < self._last else None)
 
     def _added(self, rows: _Rows, part: int, code: Ints, memory: _Memory | None) -> None:
         rows.inputs[part] = code
         if part in self.layout.groups:
-            rows.groups[part] = self.layout.group(part, code)
+            rows.groups[part] = self._group_of[part].take(code)
         if memory is not None:
-            rows.context += self._embedding.take(code + self._starts[part], axis=0, out=memory.embedded(len(code)), mode="clip")
+            rows.context += self._embedding[part].take(code, axis=0, out=memory.embedded(len(code)), mode="clip")
 
     def _logits_of(self, number: int, rows: _Rows, memory: _Memory) -> Floats:
         """(codes, rows): the logarithms of shares, up to what is the same for all codes; in shared memory."""
@@ -260,9 +267,9 @@ class Drawing:
             context = np.repeat(self._empty[None], count, axis=0)
             for part in self.layout.order[: self.layout.order.index(head.part)]:
                 if part not in self.weights.apart[number]:
-                    context += self._embedding.take(rows.inputs[part] + self._starts[part], axis=0)
+                    context += self._embedding[part].take(rows.inputs[part], axis=0)
         if head.what == MEMBER:
-            self._embedding.take(rows.groups[head.part] + self._starts[-1 - head.part], axis=0, out=embedded, mode="clip")
+            self._embedding[-1 - head.part].take(rows.groups[head.part], axis=0, out=embedded, mode="clip")
             embedded += context
             context = embedded
         return context
@@ -325,17 +332,15 @@ class Drawing:
         return found
 
 
-def _inverted(shares: Floats, random: np.random.Generator) -> npt.NDArray[np.intp]:
+def _inverted(shares: Floats, random: np.random.Generator, memory: _Memory) -> npt.NDArray[np.intp]:
     """(codes, rows) → by row a code, each with its share: how many cumulative shares lie under a random part of their sum."""
-    drawn = np.zeros(shares.shape[1], dtype=np.uint8)
-    if len(shares) == 1:
-        return drawn.astype(np.intp)
+    codes, rows = shares.shape
+    if codes == 1:
+        return np.zeros(rows, dtype=np.intp)
     for line, before in zip(shares[1:], shares[:-1], strict=True):
         line += before
-    least = random.random(shares.shape[1], dtype=np.float32)
-    least *= shares[-1] * BELOW_ALL
-    under = np.empty(shares.shape[1], dtype=np.bool_)
-    for line in shares[:-1]:
-        np.less_equal(line, least, out=under)
-        drawn += under.view(np.uint8)
-    return drawn.astype(np.intp)
+    least = random.random(rows, dtype=np.float32)
+    least *= shares[-1]
+    least *= BELOW_ALL
+    under = np.less_equal(shares[:-1], least, out=memory.under(codes - 1, rows))
+    return np.add.reduce(under.view(np.uint8), axis=0, dtype=np.uint8).astype(np.intp)

@@ -56,9 +56,12 @@ class Table:
 
     def row(self, codes: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
         """Which row of `log_shares` holds. codes: by parent."""
-        row = np.zeros(len(codes[0]), dtype=np.int64) if codes else np.zeros(0, dtype=np.int64)
-        for parent, column in zip(self.parents, codes, strict=True):
-            row = row * parent.size + column
+        if not codes:
+            return np.zeros(0, dtype=np.int64)
+        row = codes[0].astype(np.int64)
+        for parent, column in zip(self.parents[1:], codes[1:], strict=True):
+            row *= parent.size
+            row += column
         return row
 
 
