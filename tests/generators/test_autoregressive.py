@@ -18,7 +18,9 @@ from generators.learning.model import Saved
 from generators.learning.options import chosen
 from generators.learning.watch import Watch
 from generators.models.autoregressive.learner import Autoregressive
+from generators.models.autoregressive.layout import Layout, alike
 from generators.models.autoregressive.model import AutoregressiveModel
+from generators.models.autoregressive.sharing import sharing
 from tests.generators.coded_rows import PARTS, coded
 
 ROWS = coded(3000)
@@ -273,3 +275,23 @@ def test_plainer_settings_are_ever_smaller_and_end() -> None:
         steps.append(Autoregressive.cost(2000, PARTS, plainer).seconds)
     assert len(steps) >= 5
     assert steps == sorted(steps, reverse=True)
+
+
+@pytest.mark.promise("flagship.11")
+def test_codes_share_what_is_learned_with_their_neighbours_in_the_same_column_alone() -> None:
+    parts = (Part("age", "value", 21, ordered=True, ordered_codes=(0, 20)), Part("sex", "value", 2), Part("ward", "value", 300))
+    wards, sexes = np.arange(3000, dtype=np.int32) % 300, np.arange(3000, dtype=np.int32) % 2
+    groups = alike(2, [sexes, sexes, wards], [21, 2, 300], [1])
+    layout = Layout(parts, 0, (0, 1, 2), {2: groups})
+    shared, starts = sharing(layout), layout.starts[0]
+    told = np.zeros((shared.places.shape[1], shared.size))
+    for places, weights in zip(shared.places, shared.weights, strict=True):
+        np.add.at(told, (np.arange(len(places)), places), weights)
+    ages, ward = told[:20], told[starts[2] : starts[2] + 300]
+    assert ages.sum(axis=1) == pytest.approx(1)
+    assert (ages[:-1] * ages[1:]).sum(axis=1).min() > 0.2, "neighbours share"
+    assert not (ages[0] * ages[-1]).any(), "the youngest and the oldest do not"
+    assert not told[20].any(), "nor does the code for missing"
+    assert not told[starts[1] : starts[1] + 2].any(), "nor codes that have no kin"
+    assert ((ward @ ward.T > 0) == (groups[:, :1] == groups[:, 0])).all()
+    assert not (ages @ ward.T).any(), "nothing is shared across columns"

@@ -30,7 +30,7 @@ BESIDE = 8
 """Parts by which codes of a large part are grouped."""
 
 AUTO = "auto"
-SIZES: dict[str, tuple[int, int]] = {"none": (0, 0), "tiny": (16, 24), "small": (32, 48), "middle": (64, 96), "large": (96, 160)}
+SIZES: dict[str, tuple[int, int]] = {"none": (0, 0), "tiny": (16, 24), "small": (32, 48), "middle": (64, 48), "large": (96, 160)}
 """Widths of embedding and hidden layer."""
 
 
@@ -192,6 +192,7 @@ def _weights(
     layout: Layout, network: Network, tables: list[Table], shares: npt.NDArray[np.float32], apart: frozenset[tuple[int, int]]
 ) -> Weights:
     """What the network learned, laid out for drawing: scales and shares multiplied in, biases added to the tables."""
+    network.join()
     embedding = network.embedding.cpu().numpy().copy()
     inwards, inward_bias = network.inward.cpu().numpy(), network.inward_bias.cpu().numpy()
     inward: list[npt.NDArray[np.float32] | None] = [None] * len(tables)

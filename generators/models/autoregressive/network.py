@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from generators.models.autoregressive.layout import MEMBER, Layout
+from generators.models.autoregressive.sharing import sharing
 from generators.models.autoregressive.tables import Table
 
 CLOSED = -1e9
@@ -51,8 +52,9 @@ class Learned:
 
 
 class Network:
-    """parameters: the embedding (all input codes of all parts, then the groups of large parts), by head the first layer and its bias, and
-    for each batch of heads of like size the second layer and its bias. slots: by head its place among all heads as they are computed.
+    """parameters: the own embedding of each code (input codes of all parts, then the groups of large parts), by head the first layer and
+    its bias, for each batch of heads of like size the second layer and its bias, and the embedding of what codes share. embedding: the sum,
+    as `join` leaves it. slots: by head its place among all heads as they are computed.
     """
 
     def __init__(
@@ -70,14 +72,17 @@ class Network:
         self.computed = sorted(range(len(widths)), key=lambda i: (widths[i], i))
         self.slots = [self.computed.index(i) for i in range(len(widths))]
         self.batches = [[i for i in self.computed if widths[i] == width] for width in sorted(set(widths))]
-        _, total = layout.starts
         count = len(self.heads)
-        self.embedding = _drawn(random, (total, embedding), 0.3, device)
+        shares = sharing(layout)
+        self._places = torch.from_numpy(shares.places).to(device)
+        self._weights = torch.from_numpy(shares.weights).to(device)[:, :, None]
+        self._own, self._shared = (torch.from_numpy(each).to(device) for each in shares.begun(embedding, random))
+        self.embedding = torch.empty_like(self._own)
         self.inward = _drawn(random, (count, embedding, hidden), math.sqrt(1 / embedding), device)
         self.inward_bias = torch.zeros(count, 1, hidden, device=device)
         self.outward = [torch.zeros(len(batch), hidden, widths[batch[0]], device=device) for batch in self.batches]
         self.outward_bias = [torch.zeros(len(batch), 1, widths[batch[0]], device=device) for batch in self.batches]
-        self.parameters = [self.embedding, self.inward, self.inward_bias, *self.outward, *self.outward_bias]
+        self.parameters = [self._own, self.inward, self.inward_bias, *self.outward, *self.outward_bias, self._shared]
         self.gradients = [torch.zeros_like(each) for each in self.parameters]
         places = {part: place for place, part in enumerate(layout.order)}
         self.at = [places[head.part] for head in self.heads]
@@ -163,8 +168,15 @@ class Network:
         each.mul_(rows.targets[here] >= 0)
         return logits.div_(total), each
 
+    def join(self) -> None:
+        """Makes the embeddings of codes from their own and from what they share."""
+        self.embedding.copy_(self._own)
+        for places, weights in zip(self._places, self._weights, strict=True):
+            self.embedding.addcmul_(self._shared.index_select(0, places), weights)
+
     def _hidden(self, rows: Learned) -> tuple[torch.Tensor, torch.Tensor]:
         """(heads, rows, units) and what it was computed from, (heads, rows, width)."""
+        self.join()
         parts = self._parts(rows)
         running = torch.zeros_like(parts[0])
         context = self._buffer("context", (len(self.heads), rows.rows, parts.shape[2]))
@@ -195,7 +207,7 @@ class Network:
         return parts
 
     def _embedded(self, context: torch.Tensor, rows: Learned) -> None:
-        """The gradient of the embedding, from that of the context of each head."""
+        """The gradients of the own and the shared embeddings, from that of the context of each head."""
         gradient = self.gradients[0].zero_()
         parts = self._buffer("parts", (*rows.inputs.shape, self.embedding.shape[1])).zero_()
         running = torch.zeros_like(parts[0])
@@ -216,6 +228,9 @@ class Network:
         for place in range(done):
             parts[place].add_(running)
         gradient.index_add_(0, rows.inputs.reshape(-1), parts.view(-1, parts.shape[2]))
+        shared = self.gradients[-1].zero_()
+        for places, weights in zip(self._places, self._weights, strict=True):
+            shared.index_add_(0, places, gradient * weights)
 
     def _buffer(self, name: str, shape: Sequence[int]) -> torch.Tensor:
         size = math.prod(shape)
