@@ -12,9 +12,19 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from releases import permissions, visibility
-from releases.models import Account, Announcement, AuditEvent, ReleaseRequest, RoleGrant, RoleName, Run, SignOff
-from releases.permissions.reviewing import made_by
+from releases import permissions, standing_approvals, visibility
+from releases.models import (
+    Account,
+    Announcement,
+    AuditEvent,
+    PolicyRecord,
+    ReleaseRequest,
+    RoleGrant,
+    RoleName,
+    Run,
+    SignOff,
+    StandingApproval,
+)
 
 State = ReleaseRequest.State
 REVIEWERS = ("sdat", "ig", "ppi")
@@ -30,6 +40,8 @@ PLACES = {
     "source": "/sources/{}/",
     "ledger": "/sources/{}/ledger/",
     "account": "/accounts/{}/",
+    "standing-approval": "/standing-approvals/{}/",
+    "policy": "/policies/{}/",
 }
 """Addresses by name, written out: workers and the publisher tell people things too, and load no page for it. A test compares them."""
 
@@ -74,7 +86,7 @@ def owners(request: ReleaseRequest) -> list[Account]:
 
 def _to_review(event: AuditEvent, request: ReleaseRequest) -> Iterable[Heard]:
     """Everybody who could sign. A drill is told like any other request, or it would be known for one."""
-    if request.state == State.SUBMITTED:
+    if request.state == State.SUBMITTED and standing_approvals.covering(request, event.at) is None:
         able = [person for person in holding(*REVIEWERS) if permissions.explain(person, "sign_off", request) is None]
         sentence = f"“{request.title}” was submitted by {request.author} and waits for somebody who can sign in your capacity."
         yield _about(request, able, "review", f"To review: {request.title}", sentence, "review", key=f"review:{request.pk}:{request.round}")
@@ -96,7 +108,7 @@ def _decided(event: AuditEvent, request: ReleaseRequest) -> Iterable[Heard]:
 
 
 def _proposed(event: AuditEvent, request: ReleaseRequest) -> Iterable[Heard]:
-    able = [person for person in holding("sdat") if person.pk not in made_by(request)]
+    able = [person for person in holding("sdat") if permissions.explain(person, "agree", request) is None]
     sentence = f"The use case of “{request.title}” is proposed by {request.author} and waits for the Synthetic Data Audit Team to agree."
     yield _about(request, able, "proposal", f"Use case to agree: {request.title}", sentence)
 
@@ -116,6 +128,41 @@ def _account_to_approve(event: AuditEvent, request: ReleaseRequest) -> Iterable[
     sentence = f"The plain-English account of “{request.title}” was written. You can read it, and approve it."
     key = f"account:{request.pk}:{request.round}"
     yield _about(request, able, "account", f"Account to read: {request.title}", sentence, key=key)
+
+
+def _account_approved(event: AuditEvent, request: ReleaseRequest) -> Iterable[Heard]:
+    sentence = f"{event.actor} approved the plain-English account of “{request.title}”."
+    yield _about(request, owners(request), "account approved", f"Account approved: {request.title}", sentence)
+
+
+def _approved_by_standing(event: AuditEvent, request: ReleaseRequest) -> Iterable[Heard]:
+    sentence = f"“{request.title}” is approved by the standing approval of how its data are made; the publisher publishes it by itself."
+    yield _about(request, owners(request), "approved", f"Approved: {request.title}", sentence)
+
+
+def _no_longer_covered(event: AuditEvent, request: ReleaseRequest) -> Iterable[Heard]:
+    sentence = f"“{request.title}” is returned: the standing approval it leaned on was revoked before it was published. Submit it again."
+    yield _about(request, owners(request), "returned", f"Returned: {request.title}", sentence)
+
+
+def _standing_approval(event: AuditEvent, approval: StandingApproval) -> Iterable[Heard]:
+    granted = event.action == "grant_standing_approval"
+    what, after = ("given", "") if granted else ("revoked", " What it approved and is not published yet goes back to its author.")
+    title = f"Standing approval {what}: {approval.source.title}"
+    sentence = f"{event.actor} has {what} a standing approval of how data of “{approval.source.title}” are made.{after}"
+    whom = {*approval.source.stewards.all(), approval.granted_by}
+    yield Heard(whom, "standing approval", title, sentence, place("standing-approval", approval.pk))
+
+
+def _policy_drafted(event: AuditEvent, draft: PolicyRecord) -> Iterable[Heard]:
+    sentence = f"{event.actor} began a draft of the release policy. Somebody else of Information Governance puts it in force, or not."
+    yield Heard(holding("ig"), "policy", f"Release policy to look at: {draft.name}", sentence, place("policy", draft.pk))
+
+
+def _policy_in_force(event: AuditEvent, draft: PolicyRecord) -> Iterable[Heard]:
+    sentence = f"{event.actor} put the release policy {draft.name} in force. Requests submitted from now on are judged by it."
+    whom = holding("ig", "sdat", "steward", "auditor")
+    yield Heard(whom, "policy", f"Release policy in force: {draft.name}", sentence, place("policy", draft.pk))
 
 
 def _published(event: AuditEvent, request: ReleaseRequest) -> Iterable[Heard]:
@@ -241,10 +288,17 @@ def _steward(event: AuditEvent, source: Any) -> Iterable[Heard]:
     yield Heard(added, "steward", title, sentence, place("source", source.pk))
 
 
-def _reminder(event: AuditEvent, request: ReleaseRequest) -> Iterable[Heard]:
+def _reminder(event: AuditEvent, about: Any) -> Iterable[Heard]:
     """What the clock finds: `services.deadlines.remind` says which, and its key."""
-    what, key = event.payload["what"], event.payload["key"]
-    if what == "review":
+    what, key, request = event.payload["what"], event.payload["key"], about
+    if what == "standing approval":
+        title = f"Standing approval about to expire: {about.source.title}"
+        sentence = (
+            f"A standing approval of how data of “{about.source.title}” are made expires soon; later submissions wait for review again."
+        )
+        whom = {*about.source.stewards.all(), *holding("ig")}
+        yield Heard(whom, "expiry", title, sentence, place("standing-approval", about.pk), key=key)
+    elif what == "review":
         able = [person for person in holding(*REVIEWERS) if permissions.explain(person, "sign_off", request) is None]
         sentence = f"“{request.title}” still waits for review. The page of the request says since when, and by when a decision is due."
         yield _about(request, able, "reminder", f"Still to review: {request.title}", sentence, "review", key=key)
@@ -284,6 +338,13 @@ RULES: dict[str, Rule] = {
     "agree": _agreed,
     "send_back": _sent_back,
     "write_account": _account_to_approve,
+    "approve_account": _account_approved,
+    "approve_by_standing": _approved_by_standing,
+    "return_leaning": _no_longer_covered,
+    "grant_standing_approval": _standing_approval,
+    "revoke_standing_approval": _standing_approval,
+    "draft_policy": _policy_drafted,
+    "put_policy_in_force": _policy_in_force,
     "publish": _published,
     "expire": _expired,
     "suspend": _suspended,

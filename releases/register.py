@@ -15,14 +15,14 @@ from typing import Any
 from django.utils import timezone
 
 from releases import release_policies
-from releases.capsule.register import Figures, PolicyUsed, Register
+from releases.capsule.register import COUNTS, Figures, PolicyUsed, Register
 from releases.deadlines import working_days
 from releases.models import AuditEvent, Drill, PolicyRecord, ReleaseRequest
 
 State = ReleaseRequest.State
 DECIDED = {State.APPROVED: "approved", State.RETURNED: "returned", State.REJECTED: "rejected"}
 OUT = (State.PUBLISHED, State.SUSPENDED, State.WITHDRAWN)
-ACTIONS = ("submit", "sign_off", "approve_standing")
+ACTIONS = ("submit", "sign_off", "approve_by_standing")
 
 
 def register() -> Register:
@@ -37,7 +37,9 @@ def register() -> Register:
         counts[request.tier][outcome] += 1
         policies[policy] += 1
         days.append(timezone.localdate(decided))
-        if submitted is not None:
+        if outcome == "at_once":
+            counts[request.tier]["approved"] += 1
+        elif submitted is not None:
             turnaround[request.tier].append(working_days(timezone.localdate(submitted), days[-1]))
     attempts: dict[str, list[int]] = defaultdict(list)
     for request in requests.values():
@@ -48,7 +50,7 @@ def register() -> Register:
     figures = tuple(
         Figures(
             tier=tier,
-            **{name: counts[tier][name] for name in ("approved", "returned", "rejected", "published", "suspended", "withdrawn")},
+            **{name: counts[tier][name] for name in COUNTS},
             turnaround_days=_middle(turnaround[tier]),
             attempts=_middle(attempts[tier]),
             most_attempts=max(attempts[tier], default=None),
@@ -82,6 +84,7 @@ def _decisions(drills: set[str], requests: dict[str, ReleaseRequest]) -> list[tu
         outcome = DECIDED.get(told.get("after"))
         if outcome is not None and told.get("after") != told.get("before"):
             at, policy = submitted.get(event.target_id, (None, ""))
+            outcome = "at_once" if event.action == "approve_by_standing" else outcome
             found.append((request, outcome, str(told.get("release_policy") or policy), at, event.at))
     return found
 

@@ -21,6 +21,7 @@ REGISTER_TYPE = "application/vnd.synthportal.register+json"
 FORMAT = 1
 MAX_REGISTER = 256 * 1024
 MOST_POLICIES = 1_000
+COUNTS = ("approved", "at_once", "returned", "rejected", "published", "suspended", "withdrawn")
 _MOST = 10**8
 
 
@@ -28,12 +29,14 @@ _MOST = 10**8
 class Figures:
     """Of one kind of data (`tier`): decisions, each round of a request by itself, and what became of releases.
 
-    turnaround_days: working days from submission to decision, the median; attempts, most_attempts: versions made for a published
+    at_once: how many of the approved were approved by a standing approval, when they were submitted. turnaround_days: working days from
+    submission to decision of the others, the median; attempts, most_attempts: versions made for a published
     release, median and largest. None before there is one.
     """
 
     tier: str
     approved: int
+    at_once: int
     returned: int
     rejected: int
     published: int
@@ -123,7 +126,7 @@ def opened(envelope: bytes, keys: TrustedKeys) -> Statement:
 def _figures(raw: Any) -> Figures:
     if set(raw) != set(Figures.__dataclass_fields__) or raw["tier"] not in layout.TIERS:
         raise ValueError
-    counts = {name: _count(raw[name]) for name in ("approved", "returned", "rejected", "published", "suspended", "withdrawn")}
+    counts = {name: _count(raw[name]) for name in COUNTS}
     medians = {name: _median(raw[name]) for name in ("turnaround_days", "attempts")}
     most = None if raw["most_attempts"] is None else _count(raw["most_attempts"])
     return Figures(tier=raw["tier"], **counts, **medians, most_attempts=most)

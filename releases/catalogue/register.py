@@ -16,6 +16,7 @@ from releases.catalogue.models import RegisterStatement
 
 COUNTS = {
     "approved": "Approved",
+    "at_once": "… of these at once, by a standing approval",
     "returned": "Returned for changes",
     "rejected": "Refused",
     "published": "Released",
@@ -23,7 +24,7 @@ COUNTS = {
     "withdrawn": "Withdrawn",
 }
 MEDIANS = {
-    "turnaround_days": "Working days from submission to decision (median)",
+    "turnaround_days": "Working days from submission to decision of the others (median)",
     "attempts": "Versions made before one was released (median)",
     "most_attempts": "Most versions made for one release",
 }

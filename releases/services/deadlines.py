@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from generators.errors import InputError
 from releases import audit, deadlines, policy
-from releases.models import Account, Notification, ReleaseRequest, Rereview
+from releases.models import Account, Notification, ReleaseRequest, Rereview, StandingApproval
 from releases.services.recorded import locked, permit, recorded
 
 State = ReleaseRequest.State
 BEFORE_EXPIRY = timedelta(days=7)
-"""How long before an approval expires its people are told."""
+BEFORE_STANDING_EXPIRY = timedelta(days=30)
+"""How long before an approval, or a standing approval, expires its people are told."""
 LONGEST = 2_000
 
 
@@ -40,11 +41,11 @@ def expire_approvals() -> list[ReleaseRequest] | None:
 def remind(now: datetime | None = None) -> int | None:
     """Remind people of what waits: reviews, approvals about to expire, releases to look at again. Each once; None when nothing is new."""
     now, reminded = now or timezone.now(), 0
-    for request, what, key in _due(now):
+    for row, what, key in _due(now):
         with transaction.atomic():
-            request = locked(request)
+            row = locked(row)
             if not Notification.objects.filter(key=key).exists():
-                audit.record(None, "remind", request, what=what, key=key)
+                audit.record(None, "remind", row, what=what, key=key)
                 reminded += 1
     return reminded or None
 
@@ -65,8 +66,8 @@ def rereview(actor: Account, request: ReleaseRequest, *, why: str) -> Rereview:
     return made
 
 
-def _due(now: datetime) -> Iterator[tuple[ReleaseRequest, str, str]]:
-    """(request, what, key): what people should be reminded of. The key says which reminder of its kind it is."""
+def _due(now: datetime) -> Iterator[tuple[ReleaseRequest | StandingApproval, str, str]]:
+    """(row, what, key): what people should be reminded of. The key says which reminder of its kind it is."""
     for request in ReleaseRequest.objects.filter(state=State.SUBMITTED).order_by("submitted_at", "pk"):
         if number := deadlines.reminders_due(request, now):
             yield request, "review", f"reminder:{request.pk}:{request.round}:{number}"
@@ -78,3 +79,6 @@ def _due(now: datetime) -> Iterator[tuple[ReleaseRequest, str, str]]:
         due = deadlines.rereview_due(request)
         if due is not None and due <= timezone.localdate(now):
             yield request, "rereview", f"rereview:{request.pk}:{due}"
+    ending = StandingApproval.objects.filter(revoked_at__isnull=True, expires_at__gt=now, expires_at__lte=now + BEFORE_STANDING_EXPIRY)
+    for approval in ending.order_by("expires_at", "pk"):
+        yield approval, "standing approval", f"standing:{approval.pk}"

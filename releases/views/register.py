@@ -12,12 +12,13 @@ from releases.views.pages import SignedInRequest, page
 
 COUNTS = (
     ("approved", "Approved"),
+    ("at_once", "… of these at once, by a standing approval"),
     ("returned", "Returned for changes"),
     ("rejected", "Refused"),
     ("published", "Released"),
     ("suspended", "Suspended now"),
     ("withdrawn", "Withdrawn"),
-    ("turnaround_days", "Working days from submission to decision (median)"),
+    ("turnaround_days", "Working days from submission to decision of the others (median)"),
     ("attempts", "Versions made before one was released (median)"),
     ("most_attempts", "Most versions made for one release"),
 )

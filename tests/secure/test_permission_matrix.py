@@ -14,10 +14,11 @@ import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import get_resolver, reverse
+from django.utils import timezone
 
 from releases.learning import Learning
-from releases.models import Drill, ReleaseRequest, Run, TrainedModel
-from releases.services import drills, publishing, requests
+from releases.models import Account, Dpia, Drill, Notification, PlainAccount, ReleaseRequest, Run, TrainedModel
+from releases.services import drills, publishing, requests, suspensions
 from tests.secure import world as build
 from tests.secure.conftest import World
 
@@ -25,7 +26,7 @@ PERSONAS = ("anonymous", "nobody", "administrator", "steward", "outsider", "sdat
 REVIEWERS = frozenset({"sdat", "ig", "ppi"})
 STATES = tuple(ReleaseRequest.State.values)
 NEVER_SUBMITTED = frozenset({"draft", "proposed", "agreed", "cancelled"})
-"""States the matrix reaches without a submission: reviewers do not know of the request."""
+"""States the matrix reaches without a submission: of reviewers, SDAT alone knows of a proposal, SDAT and PPI of what was agreed."""
 
 Rule = Callable[[str, str], int]
 """(persona, state) → status, for somebody who signed in."""
@@ -42,7 +43,8 @@ def everybody(status: int) -> Rule:
 
 def seen(persona: str, state: str) -> bool:
     """Whether somebody may know of the request."""
-    return persona in ("steward", "auditor") or (persona in REVIEWERS and state not in NEVER_SUBMITTED)
+    agreeing = {"sdat": ("proposed", "agreed"), "ppi": ("agreed",)}.get(persona, ())
+    return persona in ("steward", "auditor") or state in agreeing or (persona in REVIEWERS and state not in NEVER_SUBMITTED)
 
 
 def to_seeing(persona: str, state: str) -> int:
@@ -54,10 +56,21 @@ def steward_in(*states: str, status: int = 302, refused: int = 403) -> Rule:
     return lambda persona, state: 404 if persona != "steward" else status if state in states else refused
 
 
+def beside(*personas: str, status: int = 200, before: int | None = None) -> Rule:
+    """Pages beside a request for these people where they know of it; `before`: the status before there is evidence."""
+
+    def rule(persona: str, state: str) -> int:
+        if persona not in personas or not seen(persona, state):
+            return 404
+        return before if before is not None and state in NEVER_SUBMITTED else status
+
+    return rule
+
+
 def choosing(persona: str, state: str) -> int:
     if not seen(persona, state):
         return 404
-    return 302 if (persona, state) == ("steward", "draft") else 403
+    return 302 if persona == "steward" and state in ("draft", "agreed") else 403
 
 
 def answering(persona: str, state: str) -> int:
@@ -79,14 +92,19 @@ def reviewing(open_: int, shown: int) -> Rule:
 
 
 def watching(status: int, **others: int) -> Rule:
-    """Who watches over releases sees those that are published or suspended."""
+    """Who watches over releases sees those that are published or suspended, or were withdrawn."""
 
     def rule(persona: str, state: str) -> int:
-        if persona not in ("sdat", "ig", "auditor") or state not in ("published", "suspended"):
+        if persona not in ("sdat", "ig", "auditor") or state not in ("published", "suspended", "withdrawn"):
             return 404
         return others.get(persona, status)
 
     return rule
+
+
+def reauditing(persona: str, state: str) -> int:
+    """SDAT starts one, but not of what is withdrawn."""
+    return watching(403, **({"sdat": 302} if state != "withdrawn" else {}))(persona, state)
 
 
 NO = everybody(405)
@@ -140,13 +158,26 @@ EXPECTED: dict[str, Expected] = {
     "request": Expected(to_seeing),
     "purpose": Expected(STEWARD, to("steward", status=422)),
     "variables": Expected(STEWARD, to("steward", status=422)),
-    "targets": Expected(STEWARD, steward_in("draft")),
+    "targets": Expected(STEWARD, steward_in("draft", "agreed")),
     "gates": Expected(STEWARD, answering),
     "compare": Expected(to_seeing),
     "generate": Expected(STEWARD, to("steward", status=422)),
     "submit": Expected(STEWARD, steward_in("draft")),
     "cancel-request": Expected(STEWARD, to("steward", status=422)),
     "revise": Expected(STEWARD, steward_in("returned")),
+    "propose": Expected(STEWARD, steward_in()),
+    "agreement": Expected(to_seeing),
+    "agree": Expected(beside("sdat"), beside("sdat", status=422)),
+    "send-back": Expected(beside("sdat"), beside("sdat", status=422)),
+    "reopen": Expected(STEWARD, steward_in("proposed", "agreed")),
+    "dpia": Expected(to_seeing),
+    "export-dpia": Expected(to_seeing),
+    "export-dpia-text": Expected(to_seeing),
+    "write-dpia": Expected(beside("sdat"), beside("sdat", status=422)),
+    "assess": Expected(beside("sdat", before=403), beside("sdat", status=422, before=403)),
+    "account-text": Expected(to_seeing),
+    "write-account": Expected(beside("steward", "ppi"), beside("steward", "ppi", status=422)),
+    "approve-account": Expected(beside("ppi"), beside("ppi", status=422)),
     "version": Expected(to_seeing),
     "choose-version": Expected(NO, choosing),
     "trained-model": Expected(to_seeing),
@@ -162,9 +193,16 @@ EXPECTED: dict[str, Expected] = {
     "export-audit": Expected(to("auditor")),
     "releases": Expected(WATCHERS),
     "release": Expected(watching(200)),
-    "reaudit": Expected(NO, watching(403, sdat=302)),
+    "reaudit": Expected(NO, reauditing),
     "suspend": Expected(watching(200), watching(422)),
     "resume": Expected(watching(200), watching(422)),
+    "withdraw": Expected(watching(200), watching(422)),
+    "rereview": Expected(watching(200), watching(422)),
+    "register": Expected(everybody(200)),
+    "notices": Expected(everybody(200)),
+    "read-notices": Expected(NO, everybody(302)),
+    "read-notice": Expected(NO, to("steward", status=302)),
+    "mail-choice": Expected(everybody(200), everybody(422)),
     "policy-check": Expected(WATCHERS),
     "export-policy-check": Expected(WATCHERS),
     "drills": Expected(to("administrator", "sdat", "ig", "ppi", "auditor")),
@@ -212,9 +250,27 @@ def learned(request: ReleaseRequest) -> TrainedModel:
     )[0]
 
 
+def told(steward: Account) -> Notification:
+    """A notice of the steward's."""
+    return Notification.objects.get_or_create(
+        account=steward, key="matrix", defaults={"kind": "x", "title": "x", "sentence": "x", "link": "/", "made_at": timezone.now()}
+    )[0]
+
+
+def written(world: World, request: ReleaseRequest) -> None:
+    """A DPIA and a plain-English account beside the request, as the services would leave them."""
+    now, steward = timezone.now(), world.people.steward
+    answered = {"form": "dpia-1", "answers": {}, "automatic": [], "complete": False, "digest": "0" * 64}
+    Dpia.objects.get_or_create(
+        request=request, number=1, defaults={**answered, "writer": world.people.sdat, "author": steward, "written_at": now}
+    )
+    PlainAccount.objects.get_or_create(request=request, number=1, defaults={"text": "Words.", "writer": steward, "written_at": now})
+
+
 def addresses(world: World, request: ReleaseRequest) -> dict[str, str]:
     """Every named address of the site, about this request and what belongs to it."""
     version = request.versions.get()
+    written(world, request)
     snapshot = world.source.latest_snapshot
     assert snapshot is not None
     keys = {
@@ -228,6 +284,7 @@ def addresses(world: World, request: ReleaseRequest) -> dict[str, str]:
         "releases": request.pk,
         "drills": under_way(world).pk,
         "models": learned(request).pk,
+        "notices": told(world.people.steward).pk,
         "link": "no-such-link",
         "your-account": world.people.nobody.pk,
     }
@@ -262,8 +319,10 @@ def in_state(world: World, state: str, lake: Path) -> ReleaseRequest:
         build.decide(people.ig, request, decision)
     if state in ("published", "suspended", "withdrawn"):
         assert publishing.publish_next(build.signer(), lake) is not None
-    if state in ("suspended", "withdrawn"):
-        ReleaseRequest.objects.filter(pk=request.pk).update(state=state)
+    if state == "suspended":
+        suspensions.suspend(people.ig, request, why="A doubt.")
+    if state == "withdrawn":
+        suspensions.withdraw(people.ig, request, reason="error", said="A column was wrong.", why="The ward column.")
     request = ReleaseRequest.objects.get(pk=request.pk)
     assert request.state == state
     return request
