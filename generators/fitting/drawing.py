@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from generators.encoding.coded import Codes, Part
 from generators.errors import InputError
@@ -173,8 +174,29 @@ def settled(
         made.append(new_codes)
         size += len(places)
         turn += 1
-    whole = pa.concat_tables(further).unify_dictionaries().combine_chunks()
-    return np.concatenate(made)[source], whole.take(pa.array(source))
+    changed = np.flatnonzero(source != every)
+    if not len(changed):
+        return codes, rows
+    kept = codes.copy(order="K")
+    kept[changed] = np.concatenate(made[1:])[source[changed] - count]
+    return kept, _replaced(rows, changed, pa.concat_tables(further[1:]), source[changed] - count)
+
+
+def _replaced(rows: pa.Table, places: Ints, others: pa.Table, which: Ints) -> pa.Table:
+    """The rows, at some places those of `others` instead: all others are left where they are."""
+    here = np.zeros(rows.num_rows, dtype=np.bool_)
+    here[places] = True
+    mask, order = pa.array(here), pa.array(which)
+    both = pa.concat_tables([rows.combine_chunks(), others.unify_dictionaries().combine_chunks()]).unify_dictionaries()
+    columns = []
+    for column in both.columns:
+        old, new = column.chunk(0), column.chunk(1).take(order)
+        if pa.types.is_dictionary(old.type):
+            indices = pc.replace_with_mask(old.indices, mask, new.indices)
+            columns.append(pa.DictionaryArray.from_arrays(indices, old.dictionary, ordered=old.type.ordered))
+        else:
+            columns.append(pc.replace_with_mask(old, mask, new))
+    return pa.table(columns, schema=both.schema)
 
 
 def _judged(judge: Judge | None, rows: pa.Table, places: Ints) -> Bools:
