@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -20,6 +20,8 @@ from django.utils import timezone
 from releases.models import Account, AuditEvent
 
 BEGINNING = "0" * 64
+CLOCKS = timedelta(minutes=2)
+"""How far clocks of one site may differ before it is said."""
 REFUSALS_A_MINUTE = 20
 """Most refusals recorded for one actor in a minute: somebody leaning on a button cannot fill the disk."""
 
@@ -47,6 +49,7 @@ class Verification:
     head: Head
     problems: tuple[str, ...]
     compared: int  # heads carried in published capsules that were compared
+    remarks: tuple[str, ...] = ()  # sentences about what is odd and no proof of a change: a clock that was set back
 
     @property
     def intact(self) -> bool:
@@ -79,7 +82,9 @@ def head() -> Head:
 def verify_chain(published_heads: Iterable[Mapping[str, Any]] = ()) -> Verification:
     """Walk the chain from its beginning and compare it with the heads published capsules carry (`{"sequence", "digest"}`)."""
     problems: list[str] = []
+    remarks: list[str] = []
     previous, expected, digests = BEGINNING, 1, {0: BEGINNING}
+    latest: datetime | None = None
     heads = list(published_heads)
     wanted = {int(h["sequence"]) for h in heads}
     for event in AuditEvent.objects.order_by("sequence").iterator(chunk_size=2000):
@@ -89,6 +94,9 @@ def verify_chain(published_heads: Iterable[Mapping[str, Any]] = ()) -> Verificat
             problems.append(f"event {event.sequence} does not follow the one before it")
         if event.digest != digest_of(event):
             problems.append(f"event {event.sequence} was changed after it was written")
+        if latest is not None and event.at < latest - CLOCKS:
+            remarks.append(f"event {event.sequence} is dated {_ago(latest - event.at)} before an earlier event: the clock was wrong at one of them")
+        latest = event.at if latest is None or event.at > latest or event.at < latest - CLOCKS else latest
         previous, expected = event.digest, event.sequence + 1
         if event.sequence in wanted:
             digests[event.sequence] = event.digest
@@ -98,7 +106,12 @@ def verify_chain(published_heads: Iterable[Mapping[str, Any]] = ()) -> Verificat
             problems.append(f"a published capsule was made after event {sequence}, which is missing here")
         elif digests[sequence] != published["digest"]:
             problems.append(f"event {sequence} is not the one a published capsule knows")
-    return Verification(expected - 1, Head(expected - 1, previous), tuple(problems), len(heads))
+    return Verification(expected - 1, Head(expected - 1, previous), tuple(problems), len(heads), tuple(remarks))
+
+
+def _ago(time: timedelta) -> str:
+    minutes = int(time.total_seconds() // 60)
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours" if minutes < 2880 else f"{minutes // 1440} days"
 
 
 def digest_of(event: AuditEvent) -> str:

@@ -29,6 +29,7 @@ from releases.views import (
     sources,
     standing_approvals,
     summaries,
+    tokens,
     trained,
     withdrawals,
 )
@@ -49,6 +50,9 @@ urlpatterns = [
     path("your-account/app/", own_account.add_app, name="add-app"),
     path("your-account/key/", own_account.add_key, name="add-key"),
     path("your-account/recovery-codes/", own_account.recovery_codes, name="recovery-codes"),
+    path("your-account/tokens/", tokens.token_list, name="tokens"),
+    path("your-account/tokens/new/", tokens.new, name="new-token"),
+    path("your-account/tokens/<uuid:key>/revoke/", tokens.revoke, name="revoke-token"),
     path("your-account/sign-ins/end/", own_account.end_sign_ins, name="end-sign-ins"),
     path("your-account/factors/<uuid:key>/remove/", own_account.remove_factor, name="remove-factor"),
     # Sources: what do we hold?

@@ -47,8 +47,8 @@ def verify(key: Path | None, lake: Path | None) -> None:
         checked = check_trail(lake or settings.SYNTHPORTAL_LAKE, TrustedKeys.load(key))
     except KeyRefused as refusal:
         raise InputError(f"--key: {refusal}") from None
-    for problem in checked.problems:
-        click.echo(problem)
+    for line in (*checked.problems, *(f"note: {remark}" for remark in checked.found.remarks)):
+        click.echo(line)
     if not checked.intact:
         many = len(checked.problems)
         raise NotPassed(f"verdict: the audit trail does not hold ({many} problem{'s' if many > 1 else ''})")

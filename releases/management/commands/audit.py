@@ -33,6 +33,8 @@ class Command(BaseCommand):
             checked = Checked(found, found.problems)
         for problem in checked.problems:
             self.stderr.write(problem)
+        for remark in checked.found.remarks:
+            self.stdout.write(f"note: {remark}")
         if not checked.intact:
             sys.exit(3)
         found = checked.found
