@@ -19,7 +19,7 @@ from releases import second_factors
 from releases.models import Account, AccountReset, AuditEvent, Authenticator, PasswordLink, SignIn
 from releases.models.accounts import person_key
 from releases.permissions import Refused
-from releases.services import accounts, factors, links, resets
+from releases.services import accounts, attempts, factors, links, resets, sources
 from tests.secure import world as build
 from tests.secure.soft_key import SoftKey
 from tests.secure.test_pages_site import signed_in, words
@@ -314,17 +314,21 @@ def test_each_further_wrong_password_costs_a_longer_wait_for_accounts_that_exist
     assert entered(Client(), "steward@hospital.test")["Location"] == "/"
     assert entered(Client(), "steward@hospital.test", "wrong").status_code == 422
     refused = AuditEvent.objects.filter(action="sign_in", outcome="refused", target_id=str(people.steward.pk))
-    assert refused.filter(payload__refusal__contains="must wait").exists()
+    assert any("must wait" in event.payload["refusal"] for event in refused)
 
 
 @pytest.mark.promise("account.9")
-def test_many_places_guessing_at_one_account_and_one_place_guessing_at_many_wait_too(people: People, settings: Any) -> None:
+def test_many_places_guessing_at_one_account_and_one_place_guessing_at_many_wait_too(
+    people: People, settings: Any, monkeypatch: Any
+) -> None:
     settings.SYNTHPORTAL_PROXIES = 1
-    guesses = [entered(Client(), "ig@hospital.test", "wrong", HTTP_X_FORWARDED_FOR=f"made.up, 10.0.{n}.1") for n in range(20)]
-    assert [each.status_code for each in guesses] == [422] * 19 + [429]
+    for kind in ("account", "place"):
+        monkeypatch.setitem(attempts.ROWS, kind, (7, timedelta(minutes=15)))
+    guesses = [entered(Client(), "ig@hospital.test", "wrong", HTTP_X_FORWARDED_FOR=f"made.up, 10.0.{n}.1") for n in range(8)]
+    assert [each.status_code for each in guesses] == [422] * 7 + [429]
     assert entered(Client(), "ig@hospital.test", HTTP_X_FORWARDED_FOR="10.9.9.9").status_code == 429
-    several = [entered(Client(), f"person{n}@hospital.test", "wrong", HTTP_X_FORWARDED_FOR="10.1.1.1") for n in range(100)]
-    assert [each.status_code for each in several] == [422] * 99 + [429]
+    several = [entered(Client(), f"person{n}@hospital.test", "wrong", HTTP_X_FORWARDED_FOR="10.1.1.1") for n in range(8)]
+    assert [each.status_code for each in several] == [422] * 7 + [429]
     assert entered(Client(), "steward@hospital.test", HTTP_X_FORWARDED_FOR="10.1.1.1").status_code == 429
     assert entered(Client(), "steward@hospital.test", HTTP_X_FORWARDED_FOR="10.1.1.2").status_code == 302
 
@@ -388,13 +392,12 @@ def test_signing_out_everywhere_and_a_new_password_end_the_other_sign_ins(people
 @pytest.mark.promise("account.12")
 def test_a_role_taken_away_counts_in_pages_and_services_at_once(people: People) -> None:
     client, steward = signed_in(people.steward), people.steward
+    assert "steward" in steward.roles
     assert client.get("/sources/new/").status_code == 200
     accounts.remove_role(people.administrator, people.steward, role="steward")
     assert client.get("/sources/new/").status_code == 404
     assert "steward" in steward.roles  # what this object still believes is of no use to it
     with pytest.raises(Refused, match="ask an administrator for that role"):
-        from releases.services import sources
-
         sources.register_source(steward, title="T", description="D", controller="C", subject="S")
 
 
