@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 
-from releases.capsule import layout
+from releases.capsule import layout, texts
 from releases.catalogue import store
 from releases.catalogue.models import ReleaseVersion, StoredFile
 
@@ -111,6 +111,17 @@ def minimum(version: ReleaseVersion) -> int | None:
         return int(summary["policy"]["minimum"])
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def account(version: ReleaseVersion) -> list[tuple[str, list[str]]]:
+    """The plain-English account for patients as (heading, paragraphs); empty where a release has none, or one that cannot be read."""
+    stored = version.files.filter(path=layout.ACCOUNT).first()
+    if stored is None or stored.size > LARGEST:
+        return []
+    try:
+        return texts.account_parts(store.place(Path(settings.SYNTHPORTAL_STORE), stored.sha256).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
 
 
 def measured(version: ReleaseVersion) -> Measured:

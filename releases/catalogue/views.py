@@ -153,6 +153,7 @@ def _dataset_page(request: HttpRequest, version: ReleaseVersion) -> HttpResponse
         "good_for": words.GOOD_FOR.get(version.tier, ()),
         "not_good_for": words.NOT_GOOD_FOR.get(version.tier, ()),
         "tables": contents.tables(version),
+        "account": contents.account(version),
         "report": report,
         "how_good": _how_good(version, report),
         "how_safe": _how_safe(version),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,21 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 from django.utils import timezone
 
+from releases import standing_approvals
 from releases.learning import Learning
-from releases.models import Account, Dpia, Drill, Notification, PlainAccount, ReleaseRequest, Run, TrainedModel
-from releases.services import drills, publishing, requests, suspensions
+from releases.models import (
+    Account,
+    Dpia,
+    Drill,
+    Notification,
+    PlainAccount,
+    PolicyRecord,
+    ReleaseRequest,
+    Run,
+    StandingApproval,
+    TrainedModel,
+)
+from releases.services import drills, policies, publishing, requests, suspensions
 from tests.secure import world as build
 from tests.secure.conftest import World
 
@@ -109,6 +122,7 @@ def reauditing(persona: str, state: str) -> int:
 
 NO = everybody(405)
 WATCHERS = to("sdat", "ig", "auditor")
+POLICY = to("steward", "outsider", "sdat", "ig", "ppi", "auditor")
 STEWARD, READERS, OFFICE = to("steward"), to("steward", "auditor"), to("administrator", "auditor")
 STEWARD_DONE = to("steward", status=302)
 LISTS = to("steward", "outsider", "auditor")
@@ -133,6 +147,9 @@ EXPECTED: dict[str, Expected] = {
     "forgotten": Expected(everybody(200), everybody(422), anonymous=(200, 422)),
     "set-password": Expected(everybody(403), everybody(403), anonymous=(403, 403)),
     "open-link": Expected(everybody(302), anonymous=(302, 405)),
+    "tokens": Expected(LISTS),
+    "new-token": Expected(LISTS, to("steward", "outsider", "auditor", status=422)),
+    "revoke-token": Expected(everybody(404), everybody(404)),
     "your-account": Expected(everybody(200)),
     "password": Expected(everybody(200), everybody(422)),
     "add-app": Expected(everybody(200), everybody(422)),
@@ -151,6 +168,8 @@ EXPECTED: dict[str, Expected] = {
     "download-summary": Expected(to_seeing),
     "ledgers": Expected(to("steward", "outsider", "sdat", "ig", "auditor")),
     "ledger": Expected(to("steward", "sdat", "ig", "auditor")),
+    "source-custody": Expected(READERS),
+    "version-custody": Expected(READERS),
     "propose-budget": Expected(STEWARD, STEWARD_DONE),
     "set-budget": Expected(NO, to("steward", "sdat", "ig", "auditor", status=403)),
     "requests": Expected(to("steward", "outsider", "sdat", "ig", "ppi", "auditor")),
@@ -188,6 +207,16 @@ EXPECTED: dict[str, Expected] = {
     "run-progress": Expected(READERS),
     "cancel-run": Expected(READERS, to("steward", "auditor", status=403)),
     "retry-run": Expected(NO, to("steward", "auditor", status=403)),
+    "policies": Expected(POLICY),
+    "policy": Expected(POLICY),
+    "new-policy": Expected(NO, to("ig", status=403)),
+    "change-policy": Expected(to("ig"), to("ig", status=422)),
+    "force-policy": Expected(to("ig"), to("ig", status=403)),
+    "discard-policy": Expected(to("ig"), to("ig", status=302)),
+    "standing-approvals": Expected(POLICY),
+    "standing-approval": Expected(to("steward", "sdat", "ig", "ppi", "auditor")),
+    "revoke-standing-approval": Expected(to("ig"), to("ig", status=422)),
+    "grant-standing-approval": Expected(beside("ig"), beside("ig", status=422)),
     "audit": Expected(to("auditor")),
     "verify-audit": Expected(NO, to("auditor")),
     "export-audit": Expected(to("auditor")),
@@ -250,6 +279,26 @@ def learned(request: ReleaseRequest) -> TrainedModel:
     )[0]
 
 
+def drafted(world: World) -> PolicyRecord:
+    """A draft of the release policy, by the other person of IG."""
+    return PolicyRecord.objects.first() or policies.draft_policy(world.people.other_ig)
+
+
+def approved_standing(world: World) -> StandingApproval:
+    """A standing approval of how the structural request's data were made, as the service would leave it."""
+    request, now = world.ready, timezone.now()
+    mechanism = standing_approvals.approved_form(request.version, ("training",))
+    return StandingApproval.objects.get_or_create(
+        request=request,
+        defaults={
+            **{name: getattr(request, name) for name in ("source", "version", "tier", "access_level", "licence", "author")},
+            **{"mechanism": mechanism.as_dict(), "mechanism_digest": mechanism.digest, "comment": "x", "release_policy": "x"},
+            **{"dpia_digest": "0" * 64, "evidence_digest": "0" * 64, "granted_by": world.people.other_ig},
+            **{"granted_at": now, "expires_at": now + timedelta(days=1)},
+        },
+    )[0]
+
+
 def told(steward: Account) -> Notification:
     """A notice of the steward's."""
     return Notification.objects.get_or_create(
@@ -284,6 +333,8 @@ def addresses(world: World, request: ReleaseRequest) -> dict[str, str]:
         "releases": request.pk,
         "drills": under_way(world).pk,
         "models": learned(request).pk,
+        "policies": drafted(world).pk,
+        "standing-approvals": approved_standing(world).pk,
         "notices": told(world.people.steward).pk,
         "link": "no-such-link",
         "your-account": world.people.nobody.pk,

@@ -208,7 +208,8 @@ class Road:
         steward = self.people.steward
         drafted = requests.create_request(steward, source, title=f"Canaries for teaching, {tier}")
         wanted = (*ORDINARY, *VALUES)
-        return build.describe(steward, drafted, tier, variables=dict.fromkeys(wanted, "The exercises use it."))
+        kind = build.LEARNED if tier == "privately-sourced" else {"tier": tier}
+        return build.describe(steward, drafted, **kind, variables=dict.fromkeys(wanted, "The exercises use it."))
 
     def generated(
         self, request: ReleaseRequest, generator: str, seed: int, state: str = "succeeded", summary: SummaryRecord | None = None
@@ -383,7 +384,7 @@ class Road:
 
     def walk_learned(self, source: SourceDataset) -> None:
         """A version learned from the records, whose model stays in the zone, and a fit whose process is killed in the middle."""
-        request = self.request(source, "privately-sourced")
+        request = build.agreed(self.people, self.request(source, "privately-sourced"))
         self.fault("fit", "killed")
         learned = self.generated(request, "copula", 4)
         assert learned.attempt == 2
