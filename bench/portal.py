@@ -4,8 +4,9 @@
 
 A site of its own in a temporary folder. Each dataset is registered, read where it lies, its proposed schema confirmed, de-identified,
 split and summarised; then each generator is asked for as many rows as it learned from, with the defaults of the page (dp-marginals with
-epsilon 1), and every job is done in this process. A row of a Markdown table each: processor seconds of all jobs, how the last one ended,
-and the hard gates that stopped the version. --leaf 1 adds `cart` with leaves of one person. --shadows: models an evaluation fits again.
+epsilon 1), and every job is done in this process; use cases of methods that learn are proposed and agreed first. A row of a Markdown
+table each: processor seconds of all jobs, how the last one ended, and the hard gates that stopped the version. --leaf 1 adds `cart` with
+leaves of one person. --shadows: models an evaluation fits again.
 """
 
 from __future__ import annotations
@@ -83,10 +84,12 @@ def version(people: People, source: SourceDataset, summary: SummaryRecord, gener
     schema = stored.working_schema(snapshot)
     names = {selection.variable(schema, table.name, n): "The bench." for table, names in selection.variables(schema) for n in names}
     request = requests.create_request(people.steward, source, title=f"{source.title} {generator} {' '.join(options.values())}".strip())
-    request = requests.describe_request(people.steward, request, variables=names)
+    if GENERATORS[generator].needs == "data":
+        request = build.agreed(people, build.describe(people.steward, request, **build.LEARNED, variables=names))
+    else:
+        request = requests.describe_request(people.steward, request, variables=names)
     size = {"scale": 1.0} if len(schema.tables) > 1 and generator != "structural" else {"rows": snapshot.split.train_rows}
-    private = getattr(GENERATORS[generator], "needs", "") == "data" and generator == "dp-marginals"
-    budget = Budget(epsilon=1.0, delta=1e-7, contributions=3) if private else Budget()
+    budget = Budget(epsilon=1.0, delta=1e-7, contributions=3) if generator == "dp-marginals" else Budget()
     before = seconds()
     requests.request_generation(
         people.steward, request, generator=generator, seed=1, summary=summary, learning=Learning(options=options, budget=budget), **size

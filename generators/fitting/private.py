@@ -109,6 +109,10 @@ def fit_privately(
     for place in layout(schema).places.values():
         if place not in left:
             notes.append(f'table "{place.name}" has too few persons to be learned from: it is filled with placeholders')
+    if not tables and left:
+        raise InputError(
+            "of no column could a value be told with this budget: all may be empty, or rare; allow a larger epsilon, or more persons"
+        )
     if not tables:
         raise InputError("with this budget there are too few persons to learn anything: allow a larger epsilon, or choose fewer columns")
     return Private(summary, tables, told, ledger.as_dict(), tuple(notes))

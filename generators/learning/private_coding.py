@@ -78,7 +78,7 @@ def private_coding(
     if all(s.withheld for s in told):
         raise DisclosureRefused(
             f"every table has, as counted with noise, fewer than {policy.minimum_table:,} persons, the fewest that the disclosure policy "
-            f'"{policy.name}" allows to be learned from'
+            f'"{policy.name}" allows to be learned from; it needs more persons, or a larger epsilon'
         )
     together = tuple(_relationship(opened, n, k, ledger, each * _ROWS, policy) for n, k in followed)
     shown = {s.name for s in told if not s.withheld}

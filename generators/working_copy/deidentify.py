@@ -96,6 +96,11 @@ def deidentify(
         if people is not None:
             values.append(_token(people.column, people.person))
             source, stored = f"{people.source} ORDER BY t0.file_row_number", stored.append(pa.field(REACHED, pa.string()))
+        if not values:
+            raise InputError(
+                f'table "{table_schema.name}": every column is taken for a direct identifier and left out, so nothing remains; '
+                'say in the schema which may stay (role "other")'
+            )
         tokens = people is not None or any(table_schema.tokenised(c) for c in columns)
 
         def watch(done: int) -> None:
