@@ -17,8 +17,8 @@ from generators.learning.ledger import PrivacyLedger
 from generators.learning.model import Saved
 from generators.learning.options import chosen
 from generators.learning.watch import Watch
-from generators.models.autoregressive.learner import Autoregressive
 from generators.models.autoregressive.layout import Layout, alike
+from generators.models.autoregressive.learner import Autoregressive
 from generators.models.autoregressive.model import AutoregressiveModel
 from generators.models.autoregressive.sharing import sharing
 from tests.generators.coded_rows import PARTS, coded
