@@ -64,7 +64,8 @@ class Autoregressive:
         if held_out is None:
             rows, held_out = _parted(rows, seed)
         if rows.rows < LEAST_ROWS or held_out.rows == 0:
-            raise InputError(f"{rows.rows} rows are too few to learn from; at least {LEAST_ROWS} are needed beside those held out; choose copula")
+            needed = f"at least {LEAST_ROWS} are needed beside those held out; choose copula"
+            raise InputError(f"{rows.rows} rows are too few to learn from; {needed}")
         # Here alone: whoever reads options, loads a model or draws from it needs no learning library.
         from generators.models.training_state import one_torch_thread
 
