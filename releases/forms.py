@@ -272,6 +272,12 @@ class AuditFilterForm(forms.Form):
     outcome = forms.ChoiceField(
         label="Outcome", choices=[("", "Done or refused"), ("done", "Done"), ("refused", "Refused")], required=False
     )
+    target = forms.CharField(
+        label="To what",
+        required=False,
+        max_length=80,
+        help_text="What kind of thing, such as releaserequest, or the beginning of its number in the list or in an address.",
+    )
     since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label="Until", required=False, widget=forms.DateInput(attrs={"type": "date"}))
 

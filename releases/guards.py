@@ -195,6 +195,8 @@ def summary_of_same_source(request: ReleaseRequest, context: Context) -> str | N
     summary = context.get("summary")
     if summary is not None and summary.source_id != request.source_id:
         return "That summary belongs to another dataset."
+    if summary is not None and summary.snapshot.working_copy.destroyed_at is not None:
+        return "The records that summary was made of are destroyed; make a summary of the newest snapshot."
     if request.source.current_snapshot is None:
         return "The dataset has no prepared snapshot yet; confirm its schema first."
     return None

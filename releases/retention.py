@@ -1,4 +1,4 @@
-"""How long a trained model is kept: it is personal data, needed only while its request is being prepared."""
+"""How long personal data are kept in the zone: a trained model while its request is prepared, a working copy while anything needs it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from releases.models import ReleaseRequest, Run, TrainedModel
+from releases.models import ReleaseRequest, Run, TrainedModel, WorkingCopy
 
 State = ReleaseRequest.State
 CLOSED = {
@@ -34,3 +34,26 @@ def due(trained: TrainedModel) -> str:
 def in_use(trained: TrainedModel) -> bool:
     """Whether a run that generates from it waits or goes on."""
     return trained.runs.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists()
+
+
+def superseded(copy: WorkingCopy) -> str:
+    """Why a working copy is to be destroyed by now; empty while it is not, or while anything needs it."""
+    days = settings.SYNTHPORTAL_WORKING_COPY_DAYS
+    if not days or copy.destroyed_at is not None:
+        return ""
+    newer = WorkingCopy.objects.filter(snapshot__source=copy.snapshot.source, snapshot__number__gt=copy.snapshot.number)
+    since = newer.order_by("made_at").values_list("made_at", flat=True).first()
+    if since is None or since + timedelta(days=days) > timezone.now() or needed(copy):
+        return ""
+    return f"A newer snapshot has been ready for {days} days or more, and nothing needs this one."
+
+
+def needed(copy: WorkingCopy) -> bool:
+    """Whether a run goes on it, an open request may still use it, or a release made from it is out: re-audits need the held-out records."""
+    snapshot = copy.snapshot
+    if snapshot.runs.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists():
+        return True
+    if any(not trained.destroyed_at for trained in TrainedModel.objects.filter(snapshot=snapshot)):
+        return True
+    done = (State.CANCELLED, State.REJECTED, State.WITHDRAWN)
+    return ReleaseRequest.objects.filter(versions__snapshot=snapshot).exclude(state__in=done).exists()

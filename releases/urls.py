@@ -8,6 +8,7 @@ from releases.views import (
     assessments,
     audit,
     comparison,
+    custody,
     dpias,
     drills,
     evidence,
@@ -61,6 +62,7 @@ urlpatterns = [
     path("sources/<uuid:key>/", sources.source, name="source"),
     path("sources/<uuid:key>/data/", sources.data, name="source-data"),
     path("sources/<uuid:key>/stewards/", sources.stewards, name="source-stewards"),
+    path("sources/<uuid:key>/custody/", custody.source, name="source-custody"),
     path("snapshots/<uuid:key>/schema/", schemas.schema, name="schema"),
     # Summaries: what exactly would leave?
     path("sources/<uuid:key>/summaries/new/", summaries.new, name="new-summary"),
@@ -100,6 +102,7 @@ urlpatterns = [
     path("requests/<uuid:key>/revise/", requests.revise, name="revise"),
     # Evidence and review: may this be released?
     path("versions/<uuid:key>/", evidence.version, name="version"),
+    path("versions/<uuid:key>/custody/", custody.version, name="version-custody"),
     path("versions/<uuid:key>/choose/", evidence.choose, name="choose-version"),
     path("requests/<uuid:key>/review/", reviews.review, name="review"),
     path("requests/<uuid:key>/review/confirm/", reviews.confirm, name="confirm-review"),

@@ -134,6 +134,7 @@ class Migration(migrations.Migration):
             name="standing_approval",
             field=models.ForeignKey(blank=True, null=True, on_delete=PROTECT, related_name="leaning", to="releases.standingapproval"),
         ),
+        migrations.AddField(model_name="workingcopy", name="destroyed_at", field=models.DateTimeField(blank=True, null=True)),
         triggers.refuses(
             "releases_policyrecord", "straight", "INSERT", "NEW.in_force_at IS NOT NULL", "a release policy begins as a draft"
         ),

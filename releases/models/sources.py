@@ -96,6 +96,7 @@ class WorkingCopy(Keyed):
     tables = models.JSONField()  # [{name, path (relative to the working folder), rows, sha256}]
     made_at = models.DateTimeField()
     run = models.ForeignKey("releases.Run", on_delete=models.PROTECT, related_name="+")
+    destroyed_at = models.DateTimeField(null=True, blank=True)  # its files and those of the split; what was made from them stays
 
     def __str__(self) -> str:
         return f"working copy of {self.snapshot}"

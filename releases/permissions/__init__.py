@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from releases import policy
+from releases import policy, visibility
 from releases.models import Account, ReleaseRequest
 from releases.permissions.accounts import account_change, own_account
 from releases.permissions.accounts import administers as administers
@@ -58,7 +58,7 @@ _POLICY_ACTIONS = ("draft_policy", "change_policy", "discard_policy", "put_polic
 _DRILL_ACTIONS = ("start_drill", "end_drill")
 _NOTICE_ACTIONS = ("read_notices", "choose_mail")
 _TOKEN_ACTIONS = ("make_token", "revoke_token")
-_VIEWS = ("view_audit", "view_accounts", "verify_audit")
+_VIEWS = ("view_audit", "view_accounts", "verify_audit", "export_audit", "download_summary")
 
 _ABOUT_REQUESTS = (*_REQUEST_ACTIONS, *_USE_CASE_ACTIONS, *_SDAT_ACTIONS, *_PLAIN_ACTIONS)
 
@@ -135,7 +135,9 @@ def explain(actor: Any, action: str, target: Any = None, **context: Any) -> str 
         return drill_change(actor, target)
     if action in _ACCOUNT_ACTIONS:
         return administers(actor) or account_change(actor, action, target, **context)
-    if action in ("view_audit", "verify_audit"):
+    if action == "download_summary":
+        return None if visibility.visible_summaries(actor).filter(pk=target.pk).exists() else "That summary is not shown to you."
+    if action in ("view_audit", "verify_audit", "export_audit"):
         return None if "auditor" in actor.roles else "Only an auditor reads the audit trail."
     if action == "view_accounts":
         return None if actor.roles & {"administrator", "auditor"} else "Only an administrator or an auditor sees the accounts."

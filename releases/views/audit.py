@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -18,8 +18,8 @@ from django.utils import timezone
 from releases import permissions, visibility
 from releases.forms import AuditFilterForm
 from releases.models import AuditEvent
-from releases.permissions import Refused
-from releases.published_heads import Checked, check_trail_here
+from releases.published_heads import Checked
+from releases.services import trail as service
 from releases.views.pages import SignedInRequest, page, paged
 
 EVENTS_A_PAGE = 50
@@ -35,17 +35,16 @@ def trail(request: SignedInRequest) -> HttpResponse:
 @page("POST", role="auditor")
 def verify(request: SignedInRequest) -> HttpResponse:
     """Walk the chain now, compare it with what published releases carry, and say what was found."""
-    refusal = permissions.explain(request.user, "verify_audit")
-    if refusal is not None:
-        raise Refused(refusal)
-    checked = check_trail_here(Path(settings.SYNTHPORTAL_LAKE), Path(settings.SYNTHPORTAL_PINNED_KEYS))
+    checked = service.verify_trail(request.user, lake=Path(settings.SYNTHPORTAL_LAKE), keys=Path(settings.SYNTHPORTAL_PINNED_KEYS))
     return _page(request, checked, timezone.now())
 
 
 @page(role="auditor")
 def export(request: SignedInRequest) -> StreamingHttpResponse:
     """The filtered list as CSV; streamed, since it may be long."""
-    events, _ = _filtered(request)
+    events, form = _filtered(request)
+    wanted = {name: str(getattr(value, "pk", value)) for name, value in getattr(form, "cleaned_data", {}).items() if value}
+    service.export_trail(request.user, events=events.count(), wanted=wanted)
     response = StreamingHttpResponse(_lines(events), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="audit-{timezone.localdate().isoformat()}.csv"'
     return response
@@ -77,6 +76,8 @@ def _filtered(request: SignedInRequest) -> tuple[QuerySet[AuditEvent], AuditFilt
     for name in ("actor", "action", "outcome"):
         if wanted.get(name):
             events = events.filter(**{name: wanted[name]})
+    if target := wanted.get("target"):
+        events = events.filter(Q(target_kind__iexact=target) | Q(target_id__istartswith=target))
     zone = timezone.get_current_timezone()
     if wanted.get("since"):
         events = events.filter(at__gte=datetime.combine(wanted["since"], time.min, zone))

@@ -90,6 +90,7 @@ def _page(request: SignedInRequest, found: SyntheticVersion, error: Exception | 
         "sentence": str(error) if error else "",
         "chosen": asked.version_id == found.pk,
         "steward": permissions.steward_of(me, asked.source) is None,
+        "custody": visibility.visible_sources(me).filter(pk=found.snapshot.source_id).exists(),
         "choose_refusal": permissions.explain(me, "choose_version", asked, version=found),
         "run": found.runs.filter(kind="evaluate").order_by("-queued_at").first(),
         "crumbs": [("Requests", reverse("requests")), (asked.title, reverse("request", args=[asked.pk]))],

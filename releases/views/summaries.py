@@ -23,6 +23,7 @@ from releases import budget, permissions, stored, visibility
 from releases.models import Account, LedgerEntry, SourceDataset, SummaryRecord
 from releases.permissions import Refused
 from releases.services import summaries as service
+from releases.services.trail import download_summary
 from releases.summary_forms import SummaryForm, policy_words
 from releases.templatetags.plain_words import number
 from releases.views import figures
@@ -111,6 +112,7 @@ def download(request: SignedInRequest, key: str) -> HttpResponse:
     record = _visible(request.user, key)
     stored.summary(record)  # refused when it was edited
     content = stored.checked("summaries", record.path, record.sha256).read_bytes()
+    download_summary(request.user, record)
     response = HttpResponse(content, content_type="application/json; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="summary-{record.digest[:12]}.json"'
     return response

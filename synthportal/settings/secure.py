@@ -32,6 +32,8 @@ SYNTHPORTAL_REAUDIT_AFTER_DAYS = environment.integer("SYNTHPORTAL_SECURE_REAUDIT
 """Days after its last evaluation at which a published release is re-audited."""
 SYNTHPORTAL_MODEL_DAYS = environment.integer("SYNTHPORTAL_SECURE_MODEL_DAYS", 90, minimum=1)
 """Days after which a model learned from records is destroyed, whatever its request."""
+SYNTHPORTAL_WORKING_COPY_DAYS = environment.integer("SYNTHPORTAL_SECURE_WORKING_COPY_DAYS", 0, minimum=0)
+"""Days after which the working copy of a superseded snapshot is destroyed, when nothing needs it any more; 0: it is kept."""
 SYNTHPORTAL_MODEL_DAYS_AFTER_RELEASE = environment.integer("SYNTHPORTAL_SECURE_MODEL_DAYS_AFTER_RELEASE", 14, minimum=0)
 """Days after the publication of its request at which a model is destroyed."""
 SYNTHPORTAL_REAUDIT_AT = environment.text("SYNTHPORTAL_SECURE_REAUDIT_AT", "30 2 * * *")
@@ -111,7 +113,15 @@ SYNTHPORTAL_PROXIES = environment.integer("SYNTHPORTAL_SECURE_PROXIES", 0)
 SYNTHPORTAL_SESSION_IDLE = timedelta(minutes=environment.integer("SYNTHPORTAL_SECURE_SESSION_IDLE_MINUTES", 60, minimum=1))
 SYNTHPORTAL_SESSION_LONGEST = timedelta(hours=environment.integer("SYNTHPORTAL_SECURE_SESSION_HOURS", 8, minimum=1))
 # The trust's identity provider, by OpenID Connect: where people may sign in with the account they have there.
-SYNTHPORTAL_PROVIDER = environment.provider("SYNTHPORTAL_SECURE_OIDC")
+SYNTHPORTAL_PROVIDER = environment.provider(
+    issuer="SYNTHPORTAL_SECURE_OIDC_ISSUER",
+    client_id="SYNTHPORTAL_SECURE_OIDC_CLIENT_ID",
+    client_secret="SYNTHPORTAL_SECURE_OIDC_CLIENT_SECRET",  # noqa: S106 - the variable's name
+    client_secret_file="SYNTHPORTAL_SECURE_OIDC_CLIENT_SECRET_FILE",  # noqa: S106
+    name="SYNTHPORTAL_SECURE_OIDC_NAME",
+    acr="SYNTHPORTAL_SECURE_OIDC_ACR",
+    amr="SYNTHPORTAL_SECURE_OIDC_AMR",
+)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

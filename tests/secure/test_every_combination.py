@@ -1,0 +1,74 @@
+"""Every combination of state, action, person, whether they are the author, and kind of data: the outcome, beside a table written by hand.
+
+Until a request is approved, `test_state` has the table; here is what comes after, what the site does by itself, and the count.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from releases import permissions, policy
+from releases.permissions import ACTIONS as PERMITTED
+from tests.secure.conftest import World
+from tests.secure.test_state import ACTIONS, PEOPLE, STATES, TIERS, expected, placed
+
+AUTHORS = ("steward", "ig", "sdat")
+
+# Written down a second time, by hand: (action, state) → the people who may; "*": every kind of data, else those named.
+AFTER: dict[tuple[str, str], tuple[set[str], set[str]]] = {
+    ("grant_standing_approval", "submitted"): ({"ig", "other_ig"}, {"structural", "publicly-sourced"}),
+    ("grant_standing_approval", "approved"): ({"ig", "other_ig"}, {"structural", "publicly-sourced"}),
+    ("grant_standing_approval", "published"): ({"ig", "other_ig"}, {"structural", "publicly-sourced"}),
+    ("reaudit", "published"): ({"sdat"}, {"*"}),
+    ("reaudit", "suspended"): ({"sdat"}, {"*"}),
+    ("suspend", "published"): ({"ig", "other_ig"}, {"*"}),
+    ("withdraw", "published"): ({"ig", "other_ig"}, {"*"}),
+    ("withdraw", "suspended"): ({"ig", "other_ig"}, {"*"}),
+    ("rereview", "published"): ({"ig", "other_ig"}, {"*"}),
+}
+EVEN_THEIR_OWN = {"reaudit", "suspend"}
+"""What the author may do too: looking again and taking off the shelf are always the safer side."""
+AFTERWARDS = ("grant_standing_approval", "reaudit", "suspend", "resume", "withdraw", "rereview")
+# By the site itself, of a request that is no drill, that no standing approval covers, whose approval is fresh. Resuming needs a re-audit.
+BY_ITSELF = {"publish": {"approved"}, "suspend": {"published"}}
+ITSELF = ("publish", "suspend", "approve_by_standing", "return_leaning", "expire", "submit_drill", "reveal_drill")
+DECISIONS = ("approve", "return", "reject")
+
+
+def after(person: str, action: str, state: str, tier: str, author: str) -> bool:
+    people, kinds = AFTER.get((action, state), (set(), set()))
+    return person in people and bool(kinds & {"*", tier}) and (person != author or action in EVEN_THEIR_OWN)
+
+
+@pytest.mark.promise("router.7")
+def test_every_action_there_is_has_its_place_in_one_of_the_tables() -> None:
+    about = {*ACTIONS, *AFTERWARDS, "sign_off"}
+    assert about <= set(PERMITTED)
+    assert {*about, *ITSELF, *DECISIONS} >= set(policy.ACTIONS)
+    assert len(STATES) * len(PEOPLE) * len(AUTHORS) * len(TIERS) == 11 * 9 * 3 * 3
+
+
+@pytest.mark.promise("router.7")
+def test_every_state_action_person_author_and_kind_has_the_outcome_written_down(world: World) -> None:
+    people, tried, wrong = world.people, 0, []
+    for tier in TIERS:
+        for author in AUTHORS:
+            for state in STATES:
+                request = placed(world.ready, state, tier, getattr(people, author))
+                for action in ITSELF:
+                    tried += 1
+                    if (policy.refusal(request, action) is None) != (state in BY_ITSELF.get(action, set())):
+                        wrong.append(f"the site / {action} / {state} / {tier}")
+                for person in PEOPLE:
+                    actor = getattr(people, person)
+                    answers = {action: permissions.explain(actor, action, request) for action in AFTERWARDS}
+                    for action, refusal in answers.items():
+                        tried += 1
+                        if (refusal is None) != after(person, action, state, tier, author):
+                            wrong.append(f"{person} / {action} / {state} / {tier} / author {author}: {refusal}")
+                        assert refusal is None or (refusal[0].isupper() and refusal.endswith(".")), refusal
+    assert wrong == []
+    before = len(STATES) * len(PEOPLE) * len(AUTHORS) * len(TIERS) * (len(ACTIONS) + len(DECISIONS))
+    print(f"{tried + before:,} combinations of state, action, person, author and kind of data, each with its outcome")
+    assert tried + before >= 20_000
+    assert expected("steward", "submit", "draft", "structural", "steward")
