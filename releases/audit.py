@@ -95,7 +95,9 @@ def verify_chain(published_heads: Iterable[Mapping[str, Any]] = ()) -> Verificat
         if event.digest != digest_of(event):
             problems.append(f"event {event.sequence} was changed after it was written")
         if latest is not None and event.at < latest - CLOCKS:
-            remarks.append(f"event {event.sequence} is dated {_ago(latest - event.at)} before an earlier event: the clock was wrong at one of them")
+            remarks.append(
+                f"event {event.sequence} is dated {_ago(latest - event.at)} before an earlier event: the clock was wrong at one of them"
+            )
         latest = event.at if latest is None or event.at > latest or event.at < latest - CLOCKS else latest
         previous, expected = event.digest, event.sequence + 1
         if event.sequence in wanted:

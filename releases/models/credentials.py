@@ -17,7 +17,7 @@ class PasswordLink(Keyed):
 
     account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="links")
     purpose = models.CharField(max_length=10, choices=Purpose.choices)
-    digest = models.CharField(max_length=64, unique=True, null=True, blank=True)  # noqa: DJ001 (null until it was handed on)
+    digest = models.CharField(max_length=64, unique=True, null=True, blank=True)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     asked_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -101,7 +101,7 @@ class SignIn(Keyed):
     """One time somebody signed in: how, when last seen, and how it ended. The session's cookie is worth nothing once this has ended."""
 
     class How(models.TextChoices):
-        PASSWORD = "password", "password"  # noqa: S105
+        PASSWORD = "password", "password"
         CODE = "code", "password and a code from an app"
         KEY = "key", "password and a security key"
         RECOVERY = "recovery", "password and a recovery code"
@@ -137,7 +137,7 @@ class AccountReset(Keyed):
     """An administrator asks that somebody may set a new password, or sets aside their second factors. Who asks does not confirm."""
 
     class What(models.TextChoices):
-        PASSWORD = "password", "a link to set a new password"  # noqa: S105
+        PASSWORD = "password", "a link to set a new password"
         FACTORS = "factors", "second sign-in steps set aside"
 
     account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="resets")

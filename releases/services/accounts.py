@@ -46,7 +46,10 @@ def set_up_account(*, email: str, full_name: str, password: str) -> Account:
 
 @recorded("change_password")
 def change_password(actor: Account, *, password: str, sign_in: SignIn | None = None) -> Account:
-    """Change one's own password; every other sign-in than `sign_in` ends. InputError when it is too weak. (The page asks for the old one.)"""
+    """Change one's own password; every other sign-in than `sign_in` ends. (The page asks for the old one.)
+
+    InputError when it is too weak.
+    """
     with transaction.atomic():
         account = permit(actor, "change_password")
         _valid(validate_password, password, account)

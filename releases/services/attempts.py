@@ -71,7 +71,7 @@ def _keys(kinds: dict[str, tuple[int, timedelta]], email: str, place: str) -> di
 def _longest(keys: dict[str, str]) -> timedelta | None:
     now = timezone.now()
     until = [row.locked_until for row in FailedAttempts.objects.filter(key__in=keys.values(), locked_until__gt=now)]
-    return max(until) - now if until else None  # type: ignore[type-var, operator]
+    return max(until) - now if until else None
 
 
 def _count(key: str, free: int, longest: timedelta) -> object:

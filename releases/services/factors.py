@@ -16,7 +16,10 @@ LONGEST_NAME = 60
 
 @recorded("add_factor")
 def add_app(actor: Account, *, name: str, secret: str, code: str, sign_in: SignIn | None = None) -> Authenticator:
-    """An app that shows codes, once it showed the right one: `sign_in` has then a second factor. InputError when it did not, or there is an app already."""
+    """An app that shows codes, once it showed the right one: `sign_in` has then a second factor.
+
+    InputError when it did not, or there is an app already.
+    """
     name = _named(name)
     with transaction.atomic():
         account = permit(actor, "add_factor")
@@ -42,7 +45,10 @@ def add_app(actor: Account, *, name: str, secret: str, code: str, sign_in: SignI
 
 @recorded("add_factor")
 def add_key(actor: Account, *, name: str, answer: str, challenge: bytes, sign_in: SignIn | None = None) -> Authenticator:
-    """A security key that answered `challenge`: `sign_in` has then a second factor. InputError when it did not, or is known already."""
+    """A security key that answered `challenge`: `sign_in` has then a second factor.
+
+    InputError when it did not, or is known already.
+    """
     name = _named(name)
     with transaction.atomic():
         account = permit(actor, "add_factor")

@@ -63,7 +63,10 @@ def invite_again(actor: Account, account: Account) -> tuple[PasswordLink, str]:
 
 @recorded("ask_for_link", by_system=True)
 def ask_for_link(email: str) -> None:
-    """Somebody says they forgot the password of `email`: a link is mailed to that address if it has an account. Nothing tells them whether."""
+    """Somebody says they forgot the password of `email`: a link is mailed to that address if it has an account.
+
+    Nothing tells them whether.
+    """
     with transaction.atomic():
         account = Account.objects.filter(email__iexact=email.strip(), is_active=True).first()
         if account is not None:

@@ -1,6 +1,6 @@
-"""Helping somebody back in: a link to set a new password, or their second factors set aside. Two administrators, neither of them that person.
+"""Helping somebody back in: a link to set a new password, or their second factors set aside.
 
-One administrator alone could otherwise become any reviewer.
+It takes two administrators, neither of them that person: one administrator alone could otherwise become any reviewer.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class SessionLimits:
 def sign_in_of(request: HttpRequest) -> SignIn | None:
     """The sign-in of this request's session; None when it has none that is this person's."""
     try:
-        return SignIn.objects.select_related("account").filter(pk=request.session.get(SIGN_IN), account=request.user.pk).first()
+        return SignIn.objects.select_related("account").filter(pk=str(request.session.get(SIGN_IN, "")), account=request.user.pk).first()
     except ValidationError:
         return None
 

@@ -45,34 +45,27 @@ def listed(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
-def chosen(name: str, known: tuple[str, ...]) -> list[str]:
-    """The comma-separated parts of the variable `name`, each of them one of `known`."""
-    parts = listed(name)
+def among(known: tuple[str, ...], parts: list[str], name: str) -> list[str]:
+    """`parts` of the variable `name`, each of which is one of `known`."""
     if unknown := sorted(set(parts) - set(known)):
         raise ImproperlyConfigured(f"{name} names {', '.join(unknown)}; it may name: {', '.join(known)}")
     return parts
 
 
-def provider(prefix: str) -> dict[str, Any] | None:
-    """The identity provider of `prefix`_ISSUER, _CLIENT_ID, _CLIENT_SECRET (or _CLIENT_SECRET_FILE), _NAME, _ACR, _AMR; None without issuer."""
-    issuer = text(f"{prefix}_ISSUER")
+def provider(*, issuer: str, client_id: str, secret: str, secret_file: str, **more: Any) -> dict[str, Any] | None:
+    """The identity provider at the address `issuer`; its client secret is `secret` or stands in `secret_file`. None without an address."""
     if not issuer:
         return None
     parts = urlsplit(issuer)
     if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise ImproperlyConfigured(f"{prefix}_ISSUER must be an https:// address")
-    client = text(f"{prefix}_CLIENT_ID")
-    if not client:
-        raise ImproperlyConfigured(f"{prefix}_CLIENT_ID must be set where {prefix}_ISSUER is")
-    file = text(f"{prefix}_CLIENT_SECRET_FILE")
-    return {
-        "issuer": issuer,
-        "client_id": client,
-        "client_secret": Path(file).read_text().strip() if file else text(f"{prefix}_CLIENT_SECRET"),
-        "name": text(f"{prefix}_NAME", "your trust's account"),
-        "acr": tuple(listed(f"{prefix}_ACR")),
-        "amr": tuple(listed(f"{prefix}_AMR")),
-    }
+        raise ImproperlyConfigured("SYNTHPORTAL_SECURE_OIDC_ISSUER must be an https:// address")
+    if not client_id:
+        raise ImproperlyConfigured("SYNTHPORTAL_SECURE_OIDC_CLIENT_ID must be set where SYNTHPORTAL_SECURE_OIDC_ISSUER is")
+    if secret_file:
+        if not Path(secret_file).is_file():
+            raise ImproperlyConfigured("SYNTHPORTAL_SECURE_OIDC_CLIENT_SECRET_FILE names a file that is not there")
+        secret = Path(secret_file).read_text().strip()
+    return {"issuer": issuer, "client_id": client_id, "client_secret": secret, **more}
 
 
 def path(name: str, default: Path) -> Path:

@@ -104,8 +104,10 @@ RQ_QUEUES = {
 # Accounts.
 AUTH_USER_MODEL = "releases.Account"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
-SYNTHPORTAL_SECOND_FACTOR_ROLES = environment.chosen(
-    "SYNTHPORTAL_SECURE_SECOND_FACTOR_ROLES", ("steward", "sdat", "ig", "ppi", "auditor", "administrator")
+SYNTHPORTAL_SECOND_FACTOR_ROLES = environment.among(
+    ("steward", "sdat", "ig", "ppi", "auditor", "administrator"),
+    environment.listed("SYNTHPORTAL_SECURE_SECOND_FACTOR_ROLES"),
+    "SYNTHPORTAL_SECURE_SECOND_FACTOR_ROLES",
 )
 """Roles whose people sign in with a second factor."""
 SYNTHPORTAL_PROXIES = environment.integer("SYNTHPORTAL_SECURE_PROXIES", 0)
@@ -114,13 +116,13 @@ SYNTHPORTAL_SESSION_IDLE = timedelta(minutes=environment.integer("SYNTHPORTAL_SE
 SYNTHPORTAL_SESSION_LONGEST = timedelta(hours=environment.integer("SYNTHPORTAL_SECURE_SESSION_HOURS", 8, minimum=1))
 # The trust's identity provider, by OpenID Connect: where people may sign in with the account they have there.
 SYNTHPORTAL_PROVIDER = environment.provider(
-    issuer="SYNTHPORTAL_SECURE_OIDC_ISSUER",
-    client_id="SYNTHPORTAL_SECURE_OIDC_CLIENT_ID",
-    client_secret="SYNTHPORTAL_SECURE_OIDC_CLIENT_SECRET",  # noqa: S106 - the variable's name
-    client_secret_file="SYNTHPORTAL_SECURE_OIDC_CLIENT_SECRET_FILE",  # noqa: S106
-    name="SYNTHPORTAL_SECURE_OIDC_NAME",
-    acr="SYNTHPORTAL_SECURE_OIDC_ACR",
-    amr="SYNTHPORTAL_SECURE_OIDC_AMR",
+    issuer=environment.text("SYNTHPORTAL_SECURE_OIDC_ISSUER"),
+    client_id=environment.text("SYNTHPORTAL_SECURE_OIDC_CLIENT_ID"),
+    secret=environment.text("SYNTHPORTAL_SECURE_OIDC_CLIENT_SECRET"),
+    secret_file=environment.text("SYNTHPORTAL_SECURE_OIDC_CLIENT_SECRET_FILE"),
+    name=environment.text("SYNTHPORTAL_SECURE_OIDC_NAME", "your trust's account"),
+    acr=tuple(environment.listed("SYNTHPORTAL_SECURE_OIDC_ACR")),
+    amr=tuple(environment.listed("SYNTHPORTAL_SECURE_OIDC_AMR")),
 )
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

@@ -15,7 +15,7 @@ from django.db import connection, connections
 from django.db.migrations.loader import MigrationLoader
 from pytest_django import DjangoDbBlocker
 
-from releases.models import ReleaseRequest, SourceDataset, SummaryRecord
+from releases.models import Account, ReleaseRequest, SourceDataset, SummaryRecord
 from releases.triggers import Guards
 from tests.secure import world as build
 from tests.secure.world import People
@@ -74,6 +74,12 @@ def _built(django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_f
         copy = tmp_path_factory.mktemp("world") / "world.sqlite3"
         _copy(copy)
     return World(source.pk, ready.pk, marginal.pk), copy
+
+
+@pytest.fixture
+def people(db: None) -> People:
+    """Everybody, without a dataset: quicker than `world`."""
+    return People.named() if Account.objects.filter(email="steward@hospital.test").exists() else build.people()
 
 
 @pytest.fixture

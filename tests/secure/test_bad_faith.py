@@ -1,4 +1,4 @@
-"""Bad faith: what is forged, replayed, stale or no longer allowed is refused with a sentence, written down, and leaves nothing half-done."""
+"""What is forged, replayed, stale or no longer allowed is refused with a sentence, written down, and leaves nothing half-done."""
 
 from __future__ import annotations
 
@@ -69,14 +69,15 @@ def test_a_role_or_capacity_written_into_a_form_gives_nobody_anything(world: Wor
     people = world.people
     assert decided(world, request, signed_in(people.ig), capacity="sdat").status_code == 422
     for person in (people.sdat, people.ppi, people.auditor, people.administrator):
-        with pytest.raises(Refused, match="Only somebody with the role IG|administrator"):
+        with pytest.raises(Refused, match="Only somebody with the role IG"):
             build.decide(person, request)
     for person in (people.steward, people.nobody, people.ig):
         forged = signed_in(person).post(reverse("account-roles", args=[person.pk]), {"role": "administrator", "act": "propose"})
         assert forged.status_code == 404
     grant = accounts.propose_role(people.administrator, people.nobody, role="ig")
     forged = signed_in(people.administrator).post(
-        reverse("account-roles", args=[people.nobody.pk]), {"role": "ig", "act": "confirm", "confirmed_by": str(people.second_administrator.pk)}
+        reverse("account-roles", args=[people.nobody.pk]),
+        {"role": "ig", "act": "confirm", "confirmed_by": str(people.second_administrator.pk)},
     )
     assert forged.status_code == 403
     assert RoleGrant.objects.get(pk=grant.pk).confirmed_at is None

@@ -20,17 +20,11 @@ from releases.models import Account, AccountReset, AuditEvent, Authenticator, Pa
 from releases.models.accounts import person_key
 from releases.permissions import Refused
 from releases.services import accounts, attempts, factors, links, resets, sources
-from tests.secure import world as build
 from tests.secure.soft_key import SoftKey
 from tests.secure.test_pages_site import signed_in, words
 from tests.secure.world import PASSWORD, People
 
 LONGER = "another passphrase, longer"
-
-
-@pytest.fixture
-def people(db: None) -> People:
-    return People.named() if Account.objects.filter(email="steward@hospital.test").exists() else build.people()
 
 
 def entered(client: Client, email: str, password: str = PASSWORD, **where: Any) -> Any:
@@ -124,7 +118,9 @@ def test_a_mail_server_that_does_not_answer_costs_a_try_and_no_link(people: Peop
 
 
 @pytest.mark.promise("account.3")
-@pytest.mark.parametrize("again", ["STEWARD@hospital.test", "steward+review@hospital.test", "s.teward@Hospital.Test", "ｓteward@hospital.test"])
+@pytest.mark.parametrize(
+    "again", ["STEWARD@hospital.test", "steward+review@hospital.test", "s.teward@Hospital.Test", "ｓteward@hospital.test"]
+)
 def test_nobody_gets_a_second_account_by_another_spelling_of_their_e_mail(people: People, again: str) -> None:
     assert person_key(again) == people.steward.person_key
     with pytest.raises(InputError, match=r"already|valid email"):
@@ -346,7 +342,9 @@ def test_many_places_guessing_at_one_account_and_one_place_guessing_at_many_wait
         ({"seen_at": -1, "began_at": -2}, None),
     ],
 )
-def test_a_sign_in_ends_when_idle_when_old_and_when_the_clock_goes_back(people: People, changes: dict[str, int], sentence: str | None) -> None:
+def test_a_sign_in_ends_when_idle_when_old_and_when_the_clock_goes_back(
+    people: People, changes: dict[str, int], sentence: str | None
+) -> None:
     client = signed_in(people.steward)
     now = timezone.now()
     SignIn.objects.filter(account=people.steward).update(**{name: now + timedelta(minutes=n) for name, n in changes.items()})

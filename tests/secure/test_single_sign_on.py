@@ -26,7 +26,7 @@ from joserfc.jwk import RSAKey
 from releases.models import Account, AuditEvent, ProviderIdentity, SignIn
 from tests.secure import world as build
 from tests.secure.test_pages_site import words
-from tests.secure.test_sign_in import people, with_app  # noqa: F401 - a fixture
+from tests.secure.test_sign_in import with_app
 from tests.secure.world import People
 
 CLIENT = "synthportal-of-the-tests"
@@ -55,7 +55,19 @@ def provider() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port), "--host", "127.0.0.1", "--require-nonce", "true"]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "oidc_provider_mock",
+        "--port",
+        str(port),
+        "--host",
+        "127.0.0.1",
+        "--require-nonce",
+        "true",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={"AUTHLIB_INSECURE_TRANSPORT": "1"})
     address = f"http://127.0.0.1:{port}"
     for _ in range(300):
@@ -71,7 +83,9 @@ def provider() -> Iterator[str]:
 
 @pytest.mark.promise("account.13")
 def test_who_signs_in_at_the_trusts_provider_gets_their_own_account_and_nobody_gets_a_new_one(
-    people: People, settings: Any, provider: str  # noqa: F811
+    people: People,
+    settings: Any,
+    provider: str,
 ) -> None:
     configured(settings, provider)
     assert "Sign in with Trust account" in words(Client().get(reverse("sign-in")))
@@ -165,7 +179,7 @@ def liar() -> Iterator[Liar]:
 
 
 @pytest.mark.promise("account.14")
-def test_an_answer_that_is_not_for_us_now_from_them_is_not_believed(people: People, settings: Any, liar: Liar) -> None:  # noqa: F811
+def test_an_answer_that_is_not_for_us_now_from_them_is_not_believed(people: People, settings: Any, liar: Liar) -> None:
     configured(settings, liar.issuer)
     now = int(time.time())
     lies: list[dict[str, Any]] = [
@@ -196,7 +210,10 @@ def test_an_answer_that_is_not_for_us_now_from_them_is_not_believed(people: Peop
 
 @pytest.mark.promise("account.14")
 def test_a_return_is_taken_once_from_the_browser_that_left_and_not_long_after(
-    people: People, settings: Any, liar: Liar, monkeypatch: Any  # noqa: F811
+    people: People,
+    settings: Any,
+    liar: Liar,
+    monkeypatch: Any,
 ) -> None:
     configured(settings, liar.issuer)
     left, other = Client(), Client()
@@ -216,7 +233,9 @@ def test_a_return_is_taken_once_from_the_browser_that_left_and_not_long_after(
 
 @pytest.mark.promise("account.15")
 def test_the_second_factor_is_the_providers_where_that_is_set_and_ours_where_not(
-    people: People, settings: Any, liar: Liar  # noqa: F811
+    people: People,
+    settings: Any,
+    liar: Liar,
 ) -> None:
     app = with_app(people.ig)
     settings.SYNTHPORTAL_SECOND_FACTOR_ROLES = ["ig"]
@@ -232,7 +251,7 @@ def test_the_second_factor_is_the_providers_where_that_is_set_and_ours_where_not
 
 
 @pytest.mark.promise("account.14")
-def test_a_provider_that_does_not_answer_is_said_and_passwords_work_all_the_same(people: People, settings: Any) -> None:  # noqa: F811
+def test_a_provider_that_does_not_answer_is_said_and_passwords_work_all_the_same(people: People, settings: Any) -> None:
     configured(settings, "http://127.0.0.1:9")
     answer = Client().get(reverse("provider"))
     assert "does not answer" in words(answer)
