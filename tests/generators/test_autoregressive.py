@@ -21,6 +21,7 @@ from generators.models.autoregressive.layout import Layout, alike
 from generators.models.autoregressive.learner import Autoregressive
 from generators.models.autoregressive.model import AutoregressiveModel
 from generators.models.autoregressive.sharing import sharing
+from generators.models.autoregressive.slimming import slimmed
 from tests.generators.coded_rows import PARTS, coded
 
 ROWS = coded(3000)
@@ -295,3 +296,25 @@ def test_codes_share_what_is_learned_with_their_neighbours_in_the_same_column_al
     assert not told[starts[1] : starts[1] + 2].any(), "nor codes that have no kin"
     assert ((ward @ ward.T > 0) == (groups[:, :1] == groups[:, 0])).all()
     assert not (ages @ ward.T).any(), "nothing is shared across columns"
+
+
+@pytest.mark.promise("flagship.12")
+def test_a_network_made_slimmer_gives_rows_the_same_likelihood(model: AutoregressiveModel) -> None:
+    rng, layout = np.random.default_rng(4), model.layout
+    width, units = model.weights.embedding.shape[1], 40
+    # A network of which only a straight line and two bent units say anything, as one that learned little may be.
+    inward = [rng.normal(0, 0.2, (width + 1, units)).astype(np.float32) for _ in layout.heads]
+    outward = [rng.normal(0, 1, (head.size, units)).astype(np.float32) for head in layout.heads]
+    for into, out in zip(inward, outward, strict=True):
+        out[:, 10:] = 0
+        into[-1, 2:10] = 50  # never bent
+        out[:, 2:10] *= 0.1
+    wide = replace(model.weights, inward=inward, outward=outward, straight=[0] * len(layout.heads))
+    full = AutoregressiveModel(layout, wide, {})
+    slim = AutoregressiveModel(layout, slimmed(layout, wide, nothing(1), seed=0), {})
+    codes = drawn(full, 4000)
+    assert all(each is None or each.shape[1] < 16 for each in slim.weights.inward)
+    assert abs(float((slim.surprise(codes) - full.surprise(codes)).mean())) < 0.01
+    again = slimmed(layout, wide, nothing(1), seed=0)
+    for one, other in zip(slim.weights.outward, again.outward, strict=True):
+        assert (one is None and other is None) or np.array_equal(one, other)

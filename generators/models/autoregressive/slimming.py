@@ -56,7 +56,8 @@ def slimmed(layout: Layout, weights: Weights, given: Codes, seed: int) -> Weight
         slim = _slim(*(_Said.of(drawing, number, rows, target >= 0, memory) for _, rows, target in (learned, tried)))
         if slim is None:
             continue
-        inward[number], outward[number], straight[number] = slim.inward, slim.outward, slim.straight
+        inward[number], outward[number] = (slim.inward, slim.outward) if slim.inward.shape[1] else (None, None)
+        straight[number] = slim.straight
         tables[number] = Table(tables[number].parents, tables[number].log_shares + slim.added)
     return replace(weights, inward=inward, outward=outward, straight=straight, tables=tables)
 
