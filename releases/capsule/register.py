@@ -126,10 +126,14 @@ def opened(envelope: bytes, keys: TrustedKeys) -> Statement:
 def _figures(raw: Any) -> Figures:
     if set(raw) != set(Figures.__dataclass_fields__) or raw["tier"] not in layout.TIERS:
         raise ValueError
-    counts = {name: _count(raw[name]) for name in COUNTS}
-    medians = {name: _median(raw[name]) for name in ("turnaround_days", "attempts")}
-    most = None if raw["most_attempts"] is None else _count(raw["most_attempts"])
-    return Figures(tier=raw["tier"], **counts, **medians, most_attempts=most)
+    most = raw["most_attempts"]
+    return Figures(
+        raw["tier"],
+        *(_count(raw[name]) for name in COUNTS),
+        turnaround_days=_median(raw["turnaround_days"]),
+        attempts=_median(raw["attempts"]),
+        most_attempts=None if most is None else _count(most),
+    )
 
 
 def _count(value: Any) -> int:
