@@ -11,8 +11,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from releases import agreement_guards, dpias, permissions, standing, visibility
+from releases import agreement_guards, deadlines, dpias, permissions, standing, visibility
 from releases.models import Account, Announcement, ReleaseRequest, RoleGrant, Run, SignOff, Snapshot
+from releases.services.deadlines import BEFORE_EXPIRY
 from releases.templatetags.plain_words import age, day, number
 from releases.views.pages import SignedInRequest, page
 from releases.views.words import progress_words, risk_line
@@ -62,6 +63,7 @@ def home(request: SignedInRequest) -> HttpResponse:
         Group("Use cases to agree", _proposed(me)),
         Group("To write or approve", _beside(me)),
         Group("Returned to me", _returned(me)),
+        Group("Expiring soon", _expiring(me)),
         Group("Schemas to confirm", _schemas(me)),
         Group("Roles to confirm", _roles(me)),
         Group("Stopped", _stopped(me)),
@@ -148,19 +150,23 @@ def _beside(me: Account) -> list[Card]:
 
 
 def _watched(me: Account) -> list[Card]:
-    """Suspended releases, for SDAT and IG; for SDAT also those that could not be re-audited."""
+    """Suspended releases, for SDAT and IG; for SDAT also those that could not be re-audited, for IG those to look at again."""
     if not me.roles & {"sdat", "ig"}:
         return []
     cards = []
-    for asked in visibility.visible_releases(me).prefetch_related("announcements", "reaudits", "runs").order_by("-changed_at"):
+    out = visibility.visible_releases(me).exclude(state=ReleaseRequest.State.WITHDRAWN).select_related("publication")
+    for asked in out.prefetch_related("announcements", "reaudits", "runs", "rereviews").order_by("-changed_at"):
         here = reverse("release", args=[asked.pk])
         last = standing.trouble(asked)
         if asked.state == ReleaseRequest.State.SUSPENDED:
             why = next((a for a in reversed(asked.announcements.all()) if a.kind == Announcement.Kind.SUSPENDED), None)
             text = _line(why.why) if why else "See the release."
             cards.append(Card(asked.title, here, text, f"Suspended {age(asked.changed_at)} ago", "suspended", "red"))
-        elif last and "sdat" in me.roles:
+        elif last and "sdat" in me.roles and asked.state == ReleaseRequest.State.PUBLISHED:
             cards.append(Card(asked.title, here, _line(last), "It has not passed a re-audit", "not re-audited", "orange"))
+        due = deadlines.rereview_due(asked) if "ig" in me.roles and asked.state == ReleaseRequest.State.PUBLISHED else None
+        if due and due <= timezone.localdate() and permissions.explain(me, "rereview", asked) is None:
+            cards.append(Card(asked.title, here, "May it stay? Look at it again.", f"Due {day(due)}", "look again", "orange"))
     return cards[:MOST]
 
 
@@ -195,6 +201,17 @@ def _returned(me: Account) -> list[Card]:
         meta = f"Returned {age(last.decided_at)} ago by {last.get_capacity_display()}" if last else asked.source.title
         cards.append(Card(asked.title, reverse("request", args=[asked.pk]), _line(reason), meta, "returned", "yellow"))
     return cards
+
+
+def _expiring(me: Account) -> list[Card]:
+    """Approvals of one's own requests that will expire before they are published."""
+    cards = []
+    for asked in _mine(me).filter(state=ReleaseRequest.State.APPROVED):
+        ends = deadlines.approval_ends(asked)
+        if ends is not None and ends - BEFORE_EXPIRY <= timezone.now():
+            here = reverse("request", args=[asked.pk])
+            cards.append(Card(asked.title, here, "It is approved and not published yet.", f"Expires {day(ends)}", "expiring", "orange"))
+    return cards[:MOST]
 
 
 def _schemas(me: Account) -> list[Card]:

@@ -214,7 +214,7 @@ class Journey:
         page.get_by_role("link", name="Ira Reviewer").first.click()
         self.inspect(page)
         page = self.sign_in(REVIEWER)
-        for path in ("/releases/", "/policy-check/?gates=2", "/drills/"):
+        for path in ("/releases/", "/policy-check/?gates=2", "/drills/", "/notices/", "/notices/mail/", "/register/"):
             page.goto(f"{self.sites.secure}{path}")
             self.inspect(page)
         page.goto(f"{self.sites.secure}/releases/")
@@ -230,12 +230,43 @@ class Journey:
         page.get_by_text("published release compared").wait_for()
         self.inspect(page)
         page = self.visitor()
-        page.goto(f"{self.sites.public}/patients/")
-        self.inspect(page)
+        for path in ("/patients/", "/register/"):
+            page.goto(f"{self.sites.public}{path}")
+            self.inspect(page)
         page.goto(f"{self.sites.public}/datasets/?q=nothingofthename")
         self.inspected.discard(page.url.split("?")[0])  # the page of no results is another one
         self.inspect(page)
         self.inspect_absent(page, f"{self.sites.public}/nowhere/")
+
+    def withdraw(self, title: str, address: str) -> None:
+        """Information Governance takes the release back; the public site's page at `address` says so once it has heard of it."""
+        page = self.sign_in(REVIEWER)
+        page.goto(f"{self.sites.secure}/releases/")
+        page.get_by_role("link", name=title).first.click()
+        page.get_by_role("link", name="Withdraw this release for good").click()
+        self.inspect(page)
+        page.get_by_label("There is an error in the data").check()
+        page.get_by_label("One sentence for the public").fill("The arrival times were shifted.")
+        page.get_by_label("What people inside should know").fill("Seen by the warehouse.")
+        page.get_by_role("button", name="Continue").click()
+        page.get_by_role("heading", name="Withdraw this release?").wait_for()
+        self.inspected.discard(re.sub(r"[0-9a-f-]{36}", "…", page.url))  # the page that asks again has the same address
+        self.inspect(page)
+        page.get_by_role("button", name="Withdraw the release").click()
+        page.get_by_text("The release is withdrawn.").wait_for()
+        page, before = self.visitor(), len(self.faults)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            page.goto(address)
+            if page.get_by_text("was withdrawn").count():
+                break
+            assert time.monotonic() < deadline, "the public site did not hear of the withdrawal"
+            page.wait_for_timeout(500)
+        page.get_by_text("The arrival times were shifted.").wait_for()
+        kind = re.sub(r"/datasets/[^/]+", "…", page.url)
+        self.inspected.discard(kind)
+        self.inspect(page)
+        self.faults[before:] = [fault for fault in self.faults[before:] if "status of 410" not in fault]
 
     def inspect_absent(self, page: Page, address: str) -> None:
         """The page for an address that leads nowhere; that the browser complains of the status is no fault of the page."""

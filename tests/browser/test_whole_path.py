@@ -76,7 +76,7 @@ def assert_holds(sites: RunningSites, archive: Path, folder: Path) -> None:
     assert sites.verify(changed, "--key", sites.public_key).returncode == 3
 
 
-@pytest.mark.promise("pages.8", "pages.9", "publish.5")
+@pytest.mark.promise("pages.8", "pages.9", "publish.5", "withdrawal.5", "withdrawal.7")
 def test_simulated_visits_go_from_a_file_to_a_verified_download(sites: RunningSites, journey: Journey, tmp_path: Path) -> None:
     file = write_emergency_csv(tmp_path / "visits.csv", rows=3000)
     page = journey.walk("Simulated emergency visits", file, "marginal", 3000)
@@ -89,6 +89,11 @@ def test_simulated_visits_go_from_a_file_to_a_verified_download(sites: RunningSi
     audited = sites.verify_audit()
     assert audited.returncode == 0, audited.stdout + audited.stderr
     assert "1 published capsules agree" in audited.stdout
+    journey.withdraw("Simulated emergency visits", page.url)
+    assert journey.faults == []
+    audited = sites.verify_audit()
+    assert audited.returncode == 0, audited.stdout + audited.stderr
+    assert "1 published capsules agree" in audited.stdout, "what proves what was signed is still there"
 
 
 @pytest.mark.shared

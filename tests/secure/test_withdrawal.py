@@ -22,6 +22,7 @@ from tests.secure.conftest import World
 from tests.secure.test_concurrency import at_once, refused
 from tests.secure.test_permission_matrix import learned
 from tests.secure.test_reaudit import kinds, publish, visited
+from tests.secure.test_state import PEOPLE, STATES, TIERS, placed
 
 SAID = "A column held more detail than was agreed."
 WHY = "The ward was spelt out in the notes column; found by SDAT."
@@ -76,6 +77,29 @@ def test_only_ig_withdraws_and_never_what_they_had_a_part_in(world: World, publi
     with pytest.raises(Refused, match="Nobody withdraws what they requested"):
         withdraw(world, published)
     assert permissions.explain(people.other_ig, "withdraw", world.ready) is None
+
+
+MAY = {
+    "suspend": ({"ig", "other_ig"}, {"published"}, True),
+    "withdraw": ({"ig", "other_ig"}, {"published", "suspended"}, False),
+    "rereview": ({"ig", "other_ig"}, {"published"}, False),
+    "reaudit": ({"sdat"}, {"published", "suspended"}, True),
+}
+"""Action on a release: who, in which states, and whether its author may. Written down a second time, by hand."""
+
+
+@pytest.mark.promise("withdrawal.2")
+@pytest.mark.parametrize("author", ["steward", "ig", "sdat"])
+@pytest.mark.parametrize("tier", TIERS)
+def test_every_action_on_a_release_is_possible_exactly_where_the_procedure_says(world: World, tier: str, author: str) -> None:
+    people = world.people
+    for state in STATES:
+        request = placed(world.ready, state, tier, getattr(people, author))
+        for person in PEOPLE:
+            for action, (who, states, own) in MAY.items():
+                refusal = permissions.explain(getattr(people, person), action, request)
+                possible = person in who and state in states and (own or person != author)
+                assert (refusal is None) == possible, f"{person} / {action} / {state} / author {author}: {refusal}"
 
 
 @pytest.mark.promise("withdrawal.2")
