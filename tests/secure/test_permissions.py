@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Group
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
@@ -169,6 +169,7 @@ def test_the_database_itself_refuses_a_sign_off_by_the_wrong_person(world: World
 def test_the_database_wants_different_people_for_sdat_and_ig_on_a_privately_sourced_request(world: World) -> None:
     people, request = world.people, requests.submit(world.people.steward, world.ready)
     ReleaseRequest.objects.filter(pk=request.pk).update(tier="privately-sourced")
+    people.ig.groups.add(Group.objects.get(name="sdat"))
     signoff(request, people.ig, capacity="sdat")
     with pytest.raises(DatabaseError, match="different people"), transaction.atomic():
         signoff(request, people.ig, capacity="ig")

@@ -9,7 +9,7 @@ from typing import Any
 import pyotp
 import pytest
 from django.core import mail
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -397,7 +397,3 @@ def test_a_role_taken_away_counts_in_pages_and_services_at_once(people: People) 
     assert "steward" in steward.roles  # what this object still believes is of no use to it
     with pytest.raises(Refused, match="ask an administrator for that role"):
         sources.register_source(steward, title="T", description="D", controller="C", subject="S")
-
-
-def test_the_tables_of_this_part_exist_on_the_database_under_test(people: People) -> None:
-    assert {"releases_signin", "releases_authenticator", "releases_failedattempts"} <= set(connection.introspection.table_names())
