@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from generators.errors import InputError
 from generators.mechanism import Mechanism, TableRule
-from releases import permissions, standing_approvals
+from releases import audit, permissions, standing_approvals
 from releases.capsule.attestation import Attestation
 from releases.models import AuditEvent, Publication, ReleaseRequest, StandingApproval
 from releases.permissions import Refused
@@ -25,6 +25,7 @@ from releases.services import publishing, requests
 from releases.services import standing_approvals as service
 from tests.secure import world as build
 from tests.secure.conftest import World
+from tests.secure.test_concurrency import at_once, refused
 
 
 def granted(world: World, request: ReleaseRequest, **changes: Any) -> StandingApproval:
@@ -232,3 +233,18 @@ def test_it_approves_nothing_of_the_person_who_gave_it(world: World) -> None:
     asked.author = world.people.ig
     assert "given by somebody who asks for this release" in standing_approvals.outlook(asked, timezone.now()).sentences[0]
     assert approval.granted_by == world.people.ig
+
+
+@pytest.mark.promise("fast.5")
+def test_submitting_while_it_is_revoked_leaves_nothing_approved_by_a_revoked_one(committed_world: World) -> None:
+    people = committed_world.people
+    approval = granted(committed_world, requests.submit(people.steward, committed_world.ready))
+    asked = again(committed_world)
+    results = at_once(
+        lambda: requests.submit(people.steward, asked),
+        lambda: service.revoke_standing_approval(people.other_ig, approval, reason="At that very moment."),
+    )
+    assert not refused(results)
+    asked.refresh_from_db()
+    assert asked.state in ("submitted", "returned")
+    assert audit.verify_chain().intact

@@ -212,7 +212,7 @@ def test_every_guard_of_the_table_exists_and_every_guard_is_used() -> None:
 
 
 @pytest.mark.django_db
-def test_the_release_policy_is_data_with_a_version_and_an_unknown_version_is_refused() -> None:
+def test_the_release_policy_is_data_with_a_version_and_an_unknown_version_is_refused(db: None) -> None:
     assert policy.release_policy().id == policy.in_force()
     with pytest.raises(KeyError):
         policy.release_policy("release-policy-999")
