@@ -42,6 +42,7 @@ from generators.rules.values import (
     like,
     microseconds_of_day,
     repeated,
+    text_is_one_of,
     values_of,
 )
 from generators.schema import Rule, TableSchema
@@ -159,6 +160,10 @@ class Evaluation:
 
     def one_of(self, value: Value, members: tuple[tree.Literal | tree.Range, ...]) -> Verdict:
         true = np.zeros(self.rows, dtype=np.bool_)
+        texts = tuple(m.value for m in members if isinstance(m, tree.Literal) and isinstance(m.value, str))
+        if value.what == "text" and texts:
+            true |= text_is_one_of(value.data, self.rows, texts)
+            members = tuple(m for m in members if not (isinstance(m, tree.Literal) and isinstance(m.value, str)))
         for member in members:
             if isinstance(member, tree.Literal):
                 true |= self.compare(value, "=", self.operand(member)).true

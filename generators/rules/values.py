@@ -137,6 +137,11 @@ def text_holds(text: Any, rows: int, holds: Callable[[pa.Array], pa.Array]) -> B
     return np.asarray(known[_filled(text.indices, len(known) - 1).to_numpy(zero_copy_only=False)], dtype=np.bool_)
 
 
+def text_is_one_of(text: Any, rows: int, texts: tuple[str, ...]) -> Bools:
+    """Whether each text is one of `texts`."""
+    return text_holds(text, rows, lambda values: pc.is_in(values, value_set=pa.array(texts, values.type)))
+
+
 def like(text: Any, rows: int, pattern: str) -> Bools:
     """Whether each text fits the SQL pattern; capital and small letters differ."""
     return text_holds(text, rows, lambda values: pc.match_like(values, pattern))

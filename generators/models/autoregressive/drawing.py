@@ -343,4 +343,4 @@ def _inverted(shares: Floats, random: np.random.Generator, memory: _Memory) -> n
     least *= shares[-1]
     least *= BELOW_ALL
     under = np.less_equal(shares[:-1], least, out=memory.under(codes - 1, rows))
-    return np.add.reduce(under.view(np.uint8), axis=0, dtype=np.uint8).astype(np.intp)
+    return np.asarray(np.add.reduce(under.view(np.uint8), axis=0, dtype=np.uint8), dtype=np.intp)
