@@ -19,7 +19,8 @@ from django.core import mail
 from django.db import connections
 
 from releases import files
-from releases.models import AuditEvent, Run, Snapshot, WorkingCopy
+from releases.models import AuditEvent, Notification, Run, Snapshot, WorkingCopy
+from releases.services import notices
 from tests.secure.canary.canaries import IDENTIFIERS, VALUES, CanaryTable, forms
 from tests.secure.canary.road import FILE_NAME, Road
 from tests.secure.canary.searching import Searcher, folder_documents, queue_documents
@@ -114,6 +115,7 @@ def allowed() -> set[str]:
 @pytest.mark.promise("zones.24")
 @pytest.mark.promise("deidentify.7")
 @pytest.mark.promise("zones.26")
+@pytest.mark.promise("notice.4")
 def test_no_value_of_a_record_is_anywhere_but_in_the_zones_data_files(
     road: Road, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +136,9 @@ def test_no_value_of_a_record_is_anywhere_but_in_the_zones_data_files(
     road.command_line()
     road.stop_worker()
     connections.close_all()
+    # Every mail of the journey once more, in this process: the worker's were sent by another.
+    Notification.objects.update(mail="waiting", mailed_at=None)
+    assert notices.mail_waiting()
 
     # The journey was the whole one: else there would be nothing to find.
     assert shown > 150
