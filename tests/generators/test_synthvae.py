@@ -18,7 +18,7 @@ from generators.learning.model import Saved
 from generators.learning.options import chosen
 from generators.learning.watch import LossLost, Watch
 from generators.models.synthvae.learner import SynthVae
-from generators.models.synthvae.mixture import Mixture, fitted
+from generators.models.synthvae.mixture import Mixture, fitted, standard
 from generators.models.synthvae.model import VaeModel
 from tests.generators.coded_rows import PARTS, coded
 
@@ -64,6 +64,48 @@ def test_what_hangs_together_does_so_in_drawn_rows(drawn: Codes) -> None:
     assert drawn.shape == (1500, 5)
     assert pair_distance(drawn, fresh) < 0.6 * pair_distance(shuffled, fresh)
     assert (drawn[drawn[:, 1] == 8, 2] == 0).all()
+
+
+@pytest.mark.promise("family.26")
+def test_columns_before_it_tell_a_column_more_than_hidden_numbers_alone(mended: VaeModel) -> None:
+    fresh = coded(1500, seed=9).codes
+    alone = fit(given={"following": "no"})
+    assert "says" not in alone.weights
+    assert mended.surprise(fresh).mean() < alone.surprise(fresh).mean()
+
+
+@pytest.mark.promise("family.26")
+def test_what_is_trained_is_what_rows_are_drawn_from_and_its_gradient_is_its_slope() -> None:
+    from generators.models.synthvae import training
+    from generators.models.synthvae.following import Following
+    from generators.models.synthvae.leading import tables
+
+    counted = tables(ROWS, 0)
+    network = training.Autoencoder(PARTS, 0, width=8, latent=2, tables=counted, seed=0)
+    network.follow(Following(PARTS, 0, counted, width=8, dropped=0.0, seed=0))
+    random = training.torch.Generator().manual_seed(0)
+    with training.torch.no_grad():
+        for weight in network.parameters():
+            weight.copy_(0.5 * training.torch.randn(weight.shape, generator=random))
+    codes = training.torch.from_numpy(ROWS.codes[:60].astype(np.int64))
+    noise = training.torch.zeros(60, 2)
+    told, _ = network(codes, noise)
+    held, _ = training.weights(network)
+    model = VaeModel(PARTS, 0, held, counted, standard(2, 0), np.zeros((0, 0), dtype=np.float32))
+    mean = network.encode(network.positions(codes))[0].detach().numpy()
+    assert np.allclose(told.detach().numpy(), -model.log_likelihood(mean, ROWS.codes[:60]), atol=1e-3)
+    told.mean().backward()
+    for weight in network.parameters():
+        way = training.torch.randn(weight.shape, generator=random)
+        expected = 0.0 if weight.grad is None else float((weight.grad * way).sum())
+        sides = []
+        for step in (0.0005, -0.001):
+            with training.torch.no_grad():
+                weight.add_(step * way)
+                sides.append(float(network(codes, noise)[0].double().mean()))
+        with training.torch.no_grad():
+            weight.add_(0.0005 * way)
+        assert abs((sides[0] - sides[1]) / 0.001 - expected) < 0.05 * abs(expected) + 0.03
 
 
 @pytest.mark.promise("family.21")

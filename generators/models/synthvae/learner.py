@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
@@ -23,16 +24,19 @@ if TYPE_CHECKING:
     from generators.learning.ledger import PrivacyLedger
 
 LEAST_ROWS = 50
-STEPS = 700
+STEPS = 450
 """So many batches are about enough; rounds follow from them."""
-MANY_CODES = 1_500
+FEW_PARTS = 12
+"""Fewer parts are sooner learned, in half the batches at least."""
+MANY_CODES = 1_000
 """Beyond so many codes each batch takes longer, and fewer, but not under three fifths, are learned from."""
 POINTS = 6_000
 """Hidden points from which the mixture is fitted, and by which it is chosen, at most."""
 COMPONENTS = (1, 8, 24)
 CONTEXT_DIRECTIONS = 4
 """Directions of the context by which the mixture is conditioned, at most."""
-AUTO = "auto"
+NARROWNESS = 1.0
+"""Unless asked otherwise; less follows the records more closely, but not more truly."""
 
 
 class SynthVae:
@@ -48,18 +52,25 @@ class SynthVae:
         ),
         Option(
             "narrowness",
-            "0.6",
-            "How narrow the code is through which records pass: higher keeps less of each record, lower follows records more closely.",
-            least=0.05,
+            "0",
+            "How narrow the code is through which records pass: higher keeps less of each record, lower follows records more closely; "
+            "0: chosen.",
+            least=0,
             most=10,
         ),
         Option("numbers", "16", "How many hidden numbers describe a record.", least=1, most=256),
-        Option("width", "128", "How much detail the network can hold.", least=8, most=1024),
+        Option("width", "0", "How much detail the network can hold; 0: chosen from how many records there are.", least=0, most=1024),
         Option("rounds", "0", "The most often it goes through the records; 0: chosen from how many there are.", least=0, most=1000),
         Option(
             "tables",
             "yes",
             "Also count which column each column hangs on most, so that values that belong together stay together.",
+            choices=("yes", "no"),
+        ),
+        Option(
+            "following",
+            "yes",
+            "Draw each column in the light of those before it, besides what is hidden: closer to the records.",
             choices=("yes", "no"),
         ),
     )
@@ -99,49 +110,60 @@ class SynthVae:
         settings = _settings(rows, parts, options)
         codes = sum(part.size for part in parts)
         steps = settings.rounds * max(1, rows // settings.batch)
-        products = settings.batch * settings.width * (codes + 3 * settings.width)
+        layers = len(parts) if settings.following else 3
+        products = settings.batch * settings.width * (codes + layers * settings.width)
         seconds = 3.0 + steps * (0.002 + 2.5e-4 * len(parts) + products * 2e-10 + settings.batch * codes * 1.2e-8)
         memory = 350_000_000 + 20 * rows * len(parts) + 60 * codes * settings.width + 40 * settings.batch * codes
+        memory += 24 * settings.batch * len(parts) * settings.width
         return Cost(seconds, int(memory))
 
     @staticmethod
     def plainer(options: Mapping[str, str], step: int) -> Mapping[str, str] | None:
         """A narrower code, fewer numbers and a smaller network; at last nearly the counted tables alone, then columns each by itself."""
         ladder = (
-            {"narrowness": "1", "width": "64"},
-            {"narrowness": "1.5", "width": "32", "numbers": "8"},
-            {"narrowness": "2", "width": "16", "numbers": "4"},
-            {"narrowness": "4", "width": "8", "numbers": "2"},
-            {"narrowness": "4", "width": "8", "numbers": "2", "tables": "no"},
+            {"narrowness": "1.5", "width": "16"},
+            {"narrowness": "2", "width": "8", "numbers": "8"},
+            {"narrowness": "2", "width": "8", "numbers": "4", "following": "no"},
+            {"narrowness": "4", "width": "8", "numbers": "2", "following": "no"},
+            {"narrowness": "4", "width": "8", "numbers": "2", "following": "no", "tables": "no"},
         )
         if not 1 <= step <= len(ladder):
             return None
         plain = {**options, **ladder[step - 1]}
         # What was asked for is never undone by a step that remembers more than it.
         for name in ("width", "numbers"):
-            plain[name] = min(options[name], plain[name], key=float)
+            plain[name] = min(options[name], plain[name], key=lambda text: float(text) or math.inf)
         plain["narrowness"] = max(options["narrowness"], plain["narrowness"], key=float)
-        plain["tables"] = "no" if options["tables"] == "no" else plain["tables"]
+        for name in ("tables", "following"):
+            plain[name] = "no" if options[name] == "no" else plain[name]
         return plain
 
 
 def _settings(rows: int, parts: tuple[Part, ...], options: Mapping[str, str]) -> Settings:
+    published = options["loss"] == "published"
     batch = int(min(512, max(32, 2 ** int(np.log2(max(1, rows) / 40)))))
     steps = STEPS * float(np.clip(MANY_CODES / max(1, sum(part.size for part in parts)), 0.6, 1))
-    rounds = int(float(options["rounds"])) or int(np.clip(round(steps * batch / max(1, rows)), 5, 40))
+    steps *= float(np.clip(len(parts) / FEW_PARTS, 0.5, 1))
+    rounds = int(float(options["rounds"])) or int(np.clip(round(steps * batch / max(1, rows)), 4, 40))
+    # Few records are soon known by heart: the fewer there are, the less the network holds, and the more of it is left out at a time.
+    width = 128 if published else int(np.clip(2 ** round(3 + 0.2 * np.log2(max(1, rows))), 16, 64))
+    dropped = 10 / math.sqrt(max(1, rows))
     return Settings(
-        width=int(float(options["width"])),
+        width=int(float(options["width"])) or width,
         latent=int(float(options["numbers"])),
         rounds=rounds,
         batch=batch,
-        divergence=float(options["narrowness"]),
-        published=options["loss"] == "published",
+        divergence=float(options["narrowness"]) or NARROWNESS,
+        published=published,
+        following=options["following"] == "yes" and not published,
+        dropped=min(0.4, dropped) if dropped >= 0.1 else 0.0,
     )
 
 
 def _fitted(rows: CodedRows, held_out: CodedRows | None, seed: int, options: Mapping[str, str], watch: Watch) -> VaeModel:
     import torch
 
+    from generators.models.synthvae.following import Following
     from generators.models.synthvae.network import Autoencoder
     from generators.models.synthvae.training import Training, begun, weights
     from generators.models.training_state import one_torch_thread
@@ -150,6 +172,8 @@ def _fitted(rows: CodedRows, held_out: CodedRows | None, seed: int, options: Map
     watch.tick(0.0, f"{watch.stage}: counting")
     counted = tables(rows, seed) if options["tables"] == "yes" and not settings.published else {}
     network = Autoencoder(rows.parts, rows.given, width=settings.width, latent=settings.latent, tables=counted, seed=seed)
+    if settings.following:
+        network.follow(Following(rows.parts, rows.given, counted, width=settings.width, dropped=settings.dropped, seed=seed))
     begun(network, {number: shares(rows, number) for number in range(rows.given, len(rows.parts)) if number not in counted})
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     with one_torch_thread():

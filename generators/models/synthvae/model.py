@@ -24,7 +24,8 @@ LAYERS = ("inner", "code", "unfold", "outer", "write")
 
 @dataclass(frozen=True)
 class VaeModel:
-    """parts, given: as in `CodedRows`. weights: "read", "context" (tables) and of each layer of `LAYERS` "<layer>" and "<layer> bias".
+    """parts, given: as in `CodedRows`. weights: "read", "context" (tables) and of each layer of `LAYERS` "<layer>" and "<layer> bias";
+    where the decoder reads earlier parts too, "says" (a table: all generated codes, nothing said), and by part "inward" and "inward bias".
 
     tables: by number of a generated part the part its scores also hang on and what that adds, (codes of that part, own codes).
     features: (codes of context, k), by which the mixture is conditioned. likeliest: each part is its likeliest code, not drawn (the
@@ -52,10 +53,10 @@ class VaeModel:
 
     def _rows(self, given: Codes, rng: np.random.Generator) -> Codes:
         hidden = self.mixture.draw(self._features(given), rng).astype(np.float32)
-        scores = self._scores(hidden, given)
+        unfolded = self._unfolded(hidden, given)
         codes = np.zeros((len(given), len(self.parts)), dtype=np.int32)
         codes[:, : self.given] = given
-        for number, own in self._segments(scores, codes):
+        for number, own in self._segments(unfolded, codes):
             codes[:, number] = likeliest(own) if self.likeliest else drawn(own, rng)
             if self.parts[number].of is not None:
                 codes[~applies(codes, self.parts, number), number] = 0
@@ -86,7 +87,7 @@ class VaeModel:
     def log_likelihood(self, hidden: Floats, codes: Codes) -> npt.NDArray[np.float64]:
         """(rows, latent), (rows, all parts) → (rows,): of the generated parts given the hidden points."""
         total = np.zeros(len(codes))
-        for number, own in self._segments(self._scores(hidden, codes[:, : self.given]), codes):
+        for number, own in self._segments(self._unfolded(hidden, codes[:, : self.given]), codes):
             likely = log_shares(own, codes[:, number])
             total += likely if self.parts[number].of is None else np.where(applies(codes, self.parts, number), likely, 0)
         return total
@@ -104,17 +105,32 @@ class VaeModel:
         """(rows, given parts) → (rows, width): what the decoder reads of the context."""
         return self._summed(self.weights["context"], given)
 
-    def _segments(self, scores: Floats, codes: Codes) -> Iterator[tuple[int, Floats]]:
-        """For each generated part its scores, given the codes of earlier parts; they may be filled in between."""
+    def _segments(self, unfolded: Floats, codes: Codes) -> Iterator[tuple[int, Floats]]:
+        """For each generated part its scores, given the codes of earlier parts; they may be filled in between. Spoils `unfolded`."""
         starts = offsets([part.size for part in self.parts])
         first = starts[self.given]
-        for number in range(self.given, len(self.parts)):
-            own = scores[:, starts[number] - first : starts[number + 1] - first]
+        write, bias, says = self.weights["write"], self.weights["write bias"], self.weights.get("says")
+        seen = _positive(unfolded) if says is None else unfolded
+        for number, part in enumerate(self.parts[self.given :], start=self.given):
+            begin, end = starts[number] - first, starts[number + 1] - first
+            if says is not None:
+                at = number - self.given
+                seen = (unfolded * np.float32(1 / np.sqrt(1 + at))) @ self.weights["inward"][at]
+                seen += self.weights["inward bias"][at]
+                _positive(seen)
+            own: Floats = seen @ write[begin:end].T
+            own += bias[begin:end]
             if number in self.tables:
                 leader, table = self.tables[number]
-                yield number, own + table[codes[:, leader]]
-            else:
-                yield number, own.copy()
+                own += table[codes[:, leader]]
+            yield number, own
+            if says is not None and number + 1 < len(self.parts):
+                unfolded += says[begin:end][codes[:, number]] if part.of is None else says[self._place(codes, number, begin)]
+
+    def _place(self, codes: Codes, number: int, begin: int) -> npt.NDArray[np.int64]:
+        """(rows,): the place of a part's code among those of the generated parts; the place after the last where it says nothing."""
+        last = len(self.weights["write"])
+        return np.where(applies(codes, self.parts, number), codes[:, number].astype(np.int64) + begin, last)
 
     def _layer(self, name: str, values: Floats) -> Floats:
         out: Floats = values @ self.weights[name].T
@@ -131,11 +147,11 @@ class VaeModel:
         latent = both.shape[1] // 2
         return both[:, :latent], 4 * np.tanh(both[:, latent:] / 4) - 2
 
-    def _scores(self, hidden: Floats, given: Codes) -> Floats:
+    def _unfolded(self, hidden: Floats, given: Codes) -> Floats:
         h = self._layer("unfold", hidden)
         if self.given:
             h += self._summed(self.weights["context"], given)
-        return self._layer("write", _positive(self._layer("outer", _positive(h))))
+        return self._layer("outer", _positive(h))
 
     def _features(self, given: Codes) -> npt.NDArray[np.float64]:
         if not self.given or not self.features.shape[1]:
@@ -161,7 +177,7 @@ class VaeModel:
         arrays |= {"shares": self.mixture.weights, "means": self.mixture.means, "factors": self.mixture.factors, "features": self.features}
         leaders = [[number, leader] for number, (leader, _) in sorted(self.tables.items())]
         contiguous = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
-        return Saved({"leaders": leaders, "likeliest": self.likeliest}, contiguous)
+        return Saved({"leaders": leaders, "likeliest": self.likeliest, "following": "says" in self.weights}, contiguous)
 
 
 def _positive(values: Floats) -> Floats:
@@ -186,6 +202,13 @@ def loaded(saved: Saved, parts: tuple[Part, ...], given: int) -> VaeModel:
         weights[f"{name} bias"] = piece(saved, f"{name}.bias", shape[0])
     if given:
         weights["context"] = piece(saved, "context", first + 1, width)
+    following = saved.facts.get("following", False)
+    if not isinstance(following, bool) or following != ("says" in saved.arrays):
+        raise InputError(EDITED.format("says"))
+    if following:
+        weights["says"] = piece(saved, "says", total - first + 1, width)
+        weights["inward"] = piece(saved, "inward", len(parts) - given, width, width)
+        weights["inward bias"] = piece(saved, "inward.bias", len(parts) - given, width)
     features = piece(saved, "features", first + 1 if given else 0, -1)
     size = features.shape[1] + latent
     means = piece(saved, "means", -1, size)

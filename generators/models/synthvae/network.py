@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generators.encoding.coded import Part
+from generators.models.synthvae.following import Following
 
 
 class Autoencoder(nn.Module):
@@ -43,6 +44,7 @@ class Autoencoder(nn.Module):
         self.unfold = nn.Linear(latent, width)
         self.outer = nn.Linear(width, width)
         self.write = nn.Linear(width, self.total - self.first)
+        self.following: Following | None = None
         self.leaders = {number: leader for number, (leader, _) in tables.items()}
         self.register_buffer("begins", torch.tensor(self.starts[:-1]), persistent=False)
         for number, (_, table) in tables.items():
@@ -68,6 +70,12 @@ class Autoencoder(nn.Module):
                 spread = math.sqrt(1 / len(self.parts)) if table else math.sqrt(1 / weight.shape[1]) * (0.3 if name == "code.weight" else 1)
                 weight.copy_(torch.from_numpy(rng.standard_normal(tuple(weight.shape), dtype=np.float32) * np.float32(spread)))
 
+    def follow(self, following: Following) -> None:
+        """From now on each part is also told by those before it. At the start it is as likely as its table has it."""
+        self.following, self.within = following, nn.ModuleDict()
+        with torch.no_grad():
+            self.write.weight.zero_()
+
     def positions(self, codes: Tensor) -> Tensor:
         """Of each code its place among the codes of all parts; the place after the last where its part says nothing."""
         placed = codes + self.get_buffer("begins")
@@ -83,21 +91,30 @@ class Autoencoder(nn.Module):
 
     def encode(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """→ mean and logarithm of the variance of the hidden numbers, (rows, latent) each."""
-        h = functional.relu(self.read(positions).sum(1))
+        h = functional.relu(self._summed(self.read, positions))
         mean, spread = self.code(functional.relu(self.inner(h))).chunk(2, dim=1)
         return mean, 4 * torch.tanh(spread / 4) - 2
 
-    def scores(self, hidden: Tensor, positions: Tensor) -> Tensor:
-        """(rows, latent) → (rows, all generated codes): the scores before tables add theirs."""
+    def _summed(self, table: nn.Embedding, places: Tensor) -> Tensor:
+        # Private training hears what a layer reads only where the layer itself is called.
+        summed: Tensor = table(places).sum(1) if self.following is None else functional.embedding_bag(places, table.weight, mode="sum")
+        return summed
+
+    def unfolded(self, hidden: Tensor, positions: Tensor) -> Tensor:
+        """(rows, latent) → (rows, width): what all scores come from."""
         h = self.unfold(hidden)
         if self.context is not None:
             said = positions[:, : self.given]
-            h = h + self.context(torch.where(said >= self.first, self.first, said)).sum(1)
-        scores: Tensor = self.write(functional.relu(self.outer(functional.relu(h))))
-        return scores
+            h = h + self._summed(self.context, torch.where(said >= self.first, self.first, said))
+        outer: Tensor = self.outer(functional.relu(h))
+        return outer
 
-    def surprises(self, scores: Tensor, codes: Tensor, positions: Tensor) -> Tensor:
-        """(rows, generated parts): cross-entropy of each part in nats, 0 where it says nothing."""
+    def surprises(self, unfolded: Tensor, codes: Tensor, positions: Tensor) -> Tensor:
+        """(rows,): cross-entropy of all parts in nats, 0 where one says nothing."""
+        if self.following is not None:
+            places = positions[:, self.given :] - self.first
+            return self.following.surprises(unfolded, self.write.weight, self.write.bias, places, codes)
+        scores = self.write(functional.relu(unfolded))
         out = []
         # Cut at once: the gradient of every single cut would be as wide as all of them.
         cut = torch.split(scores, [part.size for part in self.parts[self.given :]], dim=1)
@@ -108,7 +125,7 @@ class Autoencoder(nn.Module):
                 own = own + self.within[str(number)](codes[:, self.parts[number].of])
             loss = functional.cross_entropy(own, codes[:, number], reduction="none")
             out.append(loss if self.parts[number].of is None else loss * (positions[:, number] < self.total))
-        return torch.stack(out, 1)
+        return torch.stack(out, 1).sum(1)
 
     def forward(self, codes: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """noise: (rows, latent) standard normal. → by row the reconstruction loss and the divergence from N(0, I), in nats."""
@@ -116,4 +133,4 @@ class Autoencoder(nn.Module):
         mean, log_variance = self.encode(positions)
         hidden = mean + noise * torch.exp(0.5 * log_variance)
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
-        return self.surprises(self.scores(hidden, positions), codes, positions).sum(1), divergence
+        return self.surprises(self.unfolded(hidden, positions), codes, positions), divergence

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 class Settings:
     """divergence: how much the divergence of the hidden numbers from N(0, I) counts (β of I. Higgins et al., ICLR 2017).
 
+    following: whether each part is also told by those before it; dropped: the share of hidden units left out then, at each step.
     published: the loss of SynthVAE as published: the cross-entropies' mean over the batch, and the divergences' sum over it.
     """
 
@@ -23,6 +24,8 @@ class Settings:
     batch: int
     divergence: float
     published: bool = False
+    following: bool = False
+    dropped: float = 0.0
     rate: float = 4e-3
     decay: float = 1e-4
 

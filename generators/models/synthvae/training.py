@@ -58,6 +58,7 @@ class Training:
         random = torch.Generator(device=self.device).manual_seed(_mixed(self.seed, self.round))
         order = torch.randperm(len(self.codes), generator=random, device=self.device)
         total, going = 0.0, True
+        self._learning(random)
         for step in range(steps):
             done = (self.round * steps + step) / (settings.rounds * steps)
             codes = self.codes[order[step * settings.batch : (step + 1) * settings.batch]]
@@ -70,6 +71,7 @@ class Training:
             if not going:
                 break
         self.round += 1
+        self._learning(None)
         held_out = self._told()
         judged = total / steps if held_out is None else held_out
         going = (
@@ -83,6 +85,10 @@ class Training:
         if going:
             self._keep()
         return going
+
+    def _learning(self, random: torch.Generator | None) -> None:
+        if self.network.following is not None:
+            self.network.following.learning = random
 
     @torch.no_grad()
     def _told(self) -> float | None:
@@ -131,6 +137,9 @@ def weights(network: Autoencoder) -> tuple[dict[str, Floats], dict[int, tuple[in
         held[name], held[f"{name} bias"] = _array(layer.get_parameter("weight")), _array(layer.get_parameter("bias"))
     if network.context is not None:
         held["context"] = _array(network.context.weight)
+    if network.following is not None:
+        held["says"], held["inward"] = _array(network.following.says), _array(network.following.inward)
+        held["inward bias"] = _array(network.following.bias)
     tables = {}
     for name, table in network.within.items():
         of = network.parts[int(name)].of
