@@ -125,7 +125,9 @@ def _of_release(request: ReleaseRequest) -> Iterator[Entry]:
     if publication is not None and publication.published_at is not None:
         out = f"{title}, published as {publication.slug}, version {publication.release_version}, notice {publication.notice_sequence}"
         yield Entry(publication.published_at, SHARED, out, "the publisher", publication.manifest_sha256, page, key)
-    for notice in request.announcements.filter(announced_at__isnull=False).select_related("by"):
+    for notice in request.announcements.select_related("by"):
+        if notice.announced_at is None:
+            continue
         told = f"{title}: the public site was told “{notice.get_kind_display().lower()}”, notice {notice.notice_sequence}"
         yield Entry(notice.announced_at, SHARED, told, _who(notice.by), "", page, key)
 

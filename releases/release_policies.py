@@ -166,6 +166,8 @@ def _shipped(identity: str) -> ReleasePolicy:
 def _tier(name: str, raw: Mapping[str, Any]) -> TierPolicy:
     if "capacities" in raw:  # formats before 2: one signature of each, and nothing said of what came later
         raw = {**raw, "signatures": dict.fromkeys(raw["capacities"], 1), "skips": [] if raw["needs_agreement"] else list(AGREEMENT)}
+    needs: dict[str, Any] = {need: _flag(name, need, raw.get(need, False)) for need in NEEDS}
+    lasting: dict[str, Any] = {days: _days(name, days, raw.get(days)) for days in DAYS}
     tier = TierPolicy(
         signatures=tuple((str(capacity), _count(name, capacity, n)) for capacity, n in raw["signatures"].items()),
         skips=tuple(str(state) for state in raw["skips"]),
@@ -173,8 +175,8 @@ def _tier(name: str, raw: Mapping[str, Any]) -> TierPolicy:
         access_levels=_some(name, "access levels", raw["access_levels"], ReleaseRequest.AccessLevel.values),
         licences=_some(name, "licences", raw["licences"], ReleaseRequest.Licence.values),
         open_needs_disclosure_policy=raw["open_needs_disclosure_policy"],
-        **{need: _flag(name, need, raw.get(need, False)) for need in NEEDS},
-        **{days: _days(name, days, raw.get(days)) for days in DAYS},
+        **needs,
+        **lasting,
     )
     _check(name, tier)
     return tier

@@ -6,11 +6,12 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from generators.mechanism import Mechanism
 from releases import overrides
-from releases.models import ReleaseRequest, SourceDataset, StandingApproval, SyntheticVersion
+from releases.agreement_guards import account_approved
+from releases.models import ReleaseRequest, SourceDataset, StandingApproval, SyntheticVersion, Withdrawal
 from releases.release_policies import release_policy
 
 
@@ -32,9 +33,16 @@ def approved_form(version: SyntheticVersion, uses: tuple[str, ...]) -> Mechanism
 
 
 def in_force(source: SourceDataset, at: datetime) -> QuerySet[StandingApproval]:
-    """The dataset's standing approvals in force at that time. One that was given on a drill's evidence counts for nothing."""
-    valid = source.standing_approvals.filter(revoked_at__isnull=True, granted_at__lte=at, expires_at__gt=at)
-    return valid.filter(request__drill__isnull=True).order_by("-granted_at")
+    """The dataset's standing approvals that count at that time.
+
+    One given on a drill's evidence never does; none does while a release made so is suspended, or once one was withdrawn as a risk.
+    """
+    valid = source.standing_approvals.filter(revoked_at__isnull=True, granted_at__lte=at, expires_at__gt=at, request__drill__isnull=True)
+    for doubt in (Q(state=ReleaseRequest.State.SUSPENDED), Q(withdrawal__reason=Withdrawal.Reason.DISCLOSURE)):
+        doubted = ReleaseRequest.objects.filter(doubt)
+        leaned = doubted.filter(standing_approval__isnull=False).values("standing_approval")
+        valid = valid.exclude(request__in=doubted).exclude(pk__in=leaned)
+    return valid.order_by("-granted_at")
 
 
 def outlook(request: ReleaseRequest, at: datetime) -> Outlook:
@@ -95,6 +103,8 @@ def _against(request: ReleaseRequest, version: SyntheticVersion, approval: Stand
             found.append(f"A condition that was met then is not met now: {outcome['sentence'].rstrip('.')}.")
     if approval.granted_by_id in (request.author_id, version.made_by_id, request.submitted_by_id):
         found.append("It was given by somebody who asks for this release or made its data.")
+    if (waits := account_approved(request, {})) is not None:
+        found.append(waits)
     tier = release_policy().tier(request.tier)
     if tier is None or tier.standing_approval_days is None:
         found.append("The release policy in force knows no standing approvals for this kind of data.")

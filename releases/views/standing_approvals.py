@@ -182,6 +182,11 @@ def _facts(found: StandingApproval) -> list[tuple[str, str]]:
         ("Mechanism (SHA-256)", short(found.mechanism_digest)),
         ("Impact assessment (SHA-256)", short(found.dpia_digest)),
     ]
+    now, drill = timezone.now(), getattr(found.request, "drill", None)
+    counts = standing_approvals.in_force(found.source, now).filter(pk=found.pk).exists()
+    if found.valid(now) and not counts and (drill is None or drill.revealed_at is not None):  # a drill under way is nobody's business
+        why = "it was given on a drill" if drill is not None else "a release made in this way is suspended, or was withdrawn as a risk"
+        facts.append(("Counts for nothing now", f"{why[0].upper()}{why[1:]}."))
     if found.revoked_at is not None:
         facts.append(("Revoked by", f"{found.revoked_by}, {moment(found.revoked_at)}: {found.revoked_because}"))
     return facts

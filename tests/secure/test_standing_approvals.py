@@ -93,6 +93,7 @@ def test_data_made_in_the_approved_way_need_no_signature_and_are_published_as_su
 
 
 @pytest.mark.promise("fast.3")
+@pytest.mark.promise("fast.5")
 def test_whatever_changed_goes_back_to_the_reviewers_and_is_named(world: World) -> None:
     approval = granted(world, requests.submit(world.people.steward, world.ready))
     asked, now = again(world), timezone.now()
@@ -127,6 +128,8 @@ def test_whatever_changed_goes_back_to_the_reviewers_and_is_named(world: World) 
     version.evaluation.verdict = version.evaluation.verdict | {"outcomes": []}
     assert standing_approvals.covering(asked, now) == approval
     assert standing_approvals.covering(asked, approval.expires_at) is None
+    ReleaseRequest.objects.filter(pk=approval.request_id).update(state="suspended")  # a release made so is in doubt
+    assert standing_approvals.covering(asked, now) is None
 
 
 @pytest.mark.promise("fast.3")
