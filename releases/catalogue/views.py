@@ -19,6 +19,7 @@ from releases.catalogue.models import Release, ReleaseVersion, StoredFile
 from releases.catalogue.search import SORTS, Search
 
 PER_PAGE = 20
+NOT_SHOWN = "Not shown while the release is not given out."
 
 
 @require_safe
@@ -141,7 +142,9 @@ def _dataset_page(request: HttpRequest, version: ReleaseVersion) -> HttpResponse
     stored = list(version.files.all())
     data = [each for each in stored if each.role == "data"]
     address = request.build_absolute_uri
-    report = contents.measured(version)
+    # While it is looked into, what is told about it may be what is wrong with it.
+    held = version.state == ReleaseVersion.State.SUSPENDED or version.key_revoked
+    report = contents.Measured() if held else contents.measured(version)
     shown |= {
         "colour": words.TIER_COLOURS.get(version.tier, "grey"),
         "tier_summary": words.TIER_SUMMARY.get(version.tier, ""),
@@ -152,11 +155,12 @@ def _dataset_page(request: HttpRequest, version: ReleaseVersion) -> HttpResponse
         "loading": [(each.table, each.path, address(each.get_absolute_url())) for each in data if each.path.endswith(".parquet")],
         "good_for": words.GOOD_FOR.get(version.tier, ()),
         "not_good_for": words.NOT_GOOD_FOR.get(version.tier, ()),
-        "tables": contents.tables(version),
+        "held": held,
+        "tables": () if held else contents.tables(version),
         "account": contents.account(version),
         "report": report,
-        "how_good": _how_good(version, report),
-        "how_safe": _how_safe(version),
+        "how_good": NOT_SHOWN if held else _how_good(version, report),
+        "how_safe": NOT_SHOWN if held else _how_safe(version),
         "overrides": _overrides(version),
         "timeline": _timeline(version),
         "signoffs": _signoffs(version),

@@ -131,3 +131,23 @@ def test_nothing_of_a_withdrawn_release_is_given_out_found_or_kept(
     assert "Nothing has been published yet" in client.get("/").content.decode()
     assert "/datasets/ed-visits/" not in client.get("/datasets/?q=emergency").content.decode()
     assert not [digest for digest in held if store.place(there, digest).exists()]
+
+
+@pytest.mark.promise("withdrawal.8")
+def test_while_a_release_is_suspended_its_page_says_so_and_shows_nothing_of_what_it_tells(
+    publisher: Publisher, take_in: TakeIn, client: Client
+) -> None:
+    notice = publisher.publish()
+    take_in()
+    page = client.get("/datasets/ed-visits/").content.decode()
+    assert "1,200" in page
+    feed.announce(publisher.lake, publisher.signer, NoticeKind.SUSPENDED, about=notice, at=NOW, reason="It is looked into.")
+    take_in()
+    page = client.get("/datasets/ed-visits/").content.decode()
+    for words in ("is suspended", "It is looked into.", "use it for nothing new", "Not shown while"):
+        assert words in page
+    assert "1,200" not in page
+    assert client.get("/datasets/ed-visits/v1/files/summary.json").status_code == 403
+    feed.announce(publisher.lake, publisher.signer, NoticeKind.PUBLISHED, about=notice, at=NOW)
+    take_in()
+    assert "Not shown while" not in client.get("/datasets/ed-visits/").content.decode()
