@@ -134,9 +134,12 @@ def test_a_privately_sourced_request_waits_for_every_capacity_in_any_order_by_di
     for name in ("sdat", "ig"):
         grant = accounts.propose_role(people.administrator, people.nobody, role=name)
         accounts.confirm_role(people.second_administrator, grant)
+    build.wrote_dpia(people.sdat, world.ready)
+    for member in (people.sdat, people.nobody):
+        build.assess(member, submitted)
     build.decide(people.nobody, submitted, capacity="sdat")
     assert world.ready.state == "submitted"
-    with pytest.raises(Refused, match="another capacity"):
+    with pytest.raises(Refused, match="three people"):
         build.decide(people.nobody, submitted, capacity="ig")
     with pytest.raises(Refused, match="signed this round already"):
         build.decide(people.sdat, submitted, capacity="sdat")
