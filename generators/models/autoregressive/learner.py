@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 LEAST_ROWS = 60
 HELD_OUT = 0.1
+MANY_ROWS = 100_000
+"""From so many rows on a wider network pays, and fewer rounds do."""
 BESIDE = 8
 """Parts by which codes of a large part are grouped."""
 
 AUTO = "auto"
-SIZES: dict[str, tuple[int, int]] = {"none": (0, 0), "tiny": (16, 24), "small": (32, 48), "middle": (64, 48), "large": (96, 160)}
+SIZES: dict[str, tuple[int, int]] = {"none": (0, 0), "tiny": (16, 24), "small": (32, 48), "middle": (64, 48), "large": (96, 96)}
 """Widths of embedding and hidden layer."""
 
 
@@ -111,13 +113,13 @@ def _settings(rows: int, options: Mapping[str, str]) -> Settings:
     """By the number of rows; what is given wins."""
     size, restraint = options["size"], options["restraint"]
     if size == AUTO:
-        size = "small" if rows < 5_000 else "middle"
+        size = "small" if rows < 5_000 else "middle" if rows < MANY_ROWS else "large"
     embedding, hidden = SIZES[size]
     if restraint == AUTO:
         restraint = "1" if rows < 5_000 else "0"
     drop, decay = ((0.0, 0.01), (0.2, 0.1), (0.35, 0.3), (0.5, 1.0))[int(restraint)]
     batch = min(2048, max(64, 1 << int(np.log2(max(64, rows / 32)))))
-    rounds = int(float(options["rounds"])) or (8 if rows < 5_000 else 5 if rows < 100_000 else 3)
+    rounds = int(float(options["rounds"])) or (8 if rows < 5_000 else 5 if rows < MANY_ROWS else 3)
     return Settings(embedding, hidden, rounds, batch, rate=4e-3, drop=drop, decay=decay)
 
 
