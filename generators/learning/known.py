@@ -88,7 +88,7 @@ OURS = (
     ),
     LearnedGenerator(
         name="synthvae",
-        version="1",
+        version="2",
         title="SynthVAE, a variational autoencoder",
         fidelity="Good.",
         privacy="Learns from records through a narrow code; can be fitted with differential privacy.",
