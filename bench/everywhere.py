@@ -4,7 +4,7 @@
 
 For each: `synthportal run` with the generator's defaults (dp-marginals with epsilon 1), then a row of a Markdown table: processor
 seconds of the fit and of the whole run, the exit code of the command, and the hard gates that stopped it. --leaf 1 adds `cart` with
-leaves of one person, which the gates must stop. --limit: seconds after which a run is given up.
+leaves of one person, which the gates must stop. --limit: processor seconds after which a run is given up.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import functools
 import json
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,20 +51,21 @@ def timed() -> None:
     main()
 
 
-def run(data: Path, generator: str, further: list[str], limit: float) -> str:
+def run(data: Path, generator: str, further: list[str], limit: int) -> str:
     """The cells of one run: seconds of the fit, of all of it, exit code, gates."""
     with tempfile.TemporaryDirectory() as folder:
         out, before = Path(folder) / "results", seconds(resource.RUSAGE_CHILDREN)
         command = [*TIMED, "run", str(data), "--out", str(out), "--generator", generator, *further]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=limit)
-        except subprocess.TimeoutExpired:
-            return f"– | – | – | given up after {limit:.0f} s"
+        done = subprocess.run(
+            ["prlimit", f"--cpu={limit:d}", *command], capture_output=True, text=True, check=False, cwd=ROOT
+        )  # processor time: a busy machine is no reason to give up
+        if done.returncode == -signal.SIGXCPU:
+            return f"– | – | – | given up after {limit} processor seconds | – |"
         used = seconds(resource.RUSAGE_CHILDREN) - before
         said = done.stderr.strip().splitlines() or [""]
         fitted = [line.removeprefix(SECONDS) for line in said if line.startswith(SECONDS)] or ["–"]
         if done.returncode not in (0, 3) or not (out / "metrics.json").is_file():
-            return f"{fitted[0]} | {used:.0f} | {done.returncode} | {said[-1]}"
+            return f"{fitted[0]} | {used:.0f} | {done.returncode} | {said[-1]} | –"
         verdict = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["verdict"]
         failed = {level: [o["gate"] for o in verdict["outcomes"] if o["level"] == level and not o["passed"]] for level in ("hard", "soft")}
         stopped = f"**stopped**: {', '.join(failed['hard'])}" if failed["hard"] else "met"
@@ -76,7 +78,7 @@ def main() -> None:
     parser.add_argument("--names", nargs="*", default=list(NAMES))
     parser.add_argument("--generators", nargs="*")
     parser.add_argument("--leaf", help="also cart with such leaves")
-    parser.add_argument("--limit", type=float, default=1800.0)
+    parser.add_argument("--limit", type=int, default=1800)
     arguments = parser.parse_args()
     from generators.registry import GENERATORS
 

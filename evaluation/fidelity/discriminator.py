@@ -11,7 +11,7 @@ from evaluation import intervals
 from evaluation.fidelity.propensity import pmse
 from evaluation.results import Incomputable
 from evaluation.tables.columns import Floats, Rows, SampledRows
-from evaluation.tables.features import Features
+from evaluation.tables.features import Features, splittable
 
 LIMIT = 10_000
 """Rows per side: the interval of the AUC is then ± .01, and three fits take seconds."""
@@ -59,7 +59,8 @@ def discriminate(
 
     def beliefs(labels: npt.NDArray[np.int64], fitted: npt.NDArray[np.intp], scored: npt.NDArray[np.intp]) -> Floats:
         model = HistGradientBoostingClassifier(max_iter=80, learning_rate=0.1, early_stopping=False, random_state=seed)
-        found: Floats = model.fit(x[fitted], labels[fitted]).predict_proba(x[scored])[:, 1]
+        learned, asked = splittable(x[fitted], x[scored])
+        found: Floats = model.fit(learned, labels[fitted]).predict_proba(asked)[:, 1]
         return found
 
     with threadpool_limits(1):  # sums of floats depend on how threads share them

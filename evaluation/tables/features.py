@@ -48,3 +48,9 @@ class Features:
         ranks = self._ranks[name]
         table = np.array([float(ranks.get(v, len(ranks))) for v in values] + [np.nan])
         return np.asarray(table[codes], np.float64)
+
+
+def splittable(learned: Floats, asked: Floats) -> tuple[Floats, Floats]:
+    """Both with 0 in the columns of which `learned` has no value at all: trees can do nothing with those, and boosted ones would fail."""
+    empty = np.isnan(learned).all(axis=0)
+    return (np.where(empty, 0.0, learned), np.where(empty, 0.0, asked)) if empty.any() else (learned, asked)

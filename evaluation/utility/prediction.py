@@ -13,7 +13,7 @@ import numpy.typing as npt
 from evaluation.comparison import reason
 from evaluation.results import Incomputable
 from evaluation.tables.columns import Floats, Rows, SampledRows
-from evaluation.tables.features import Features
+from evaluation.tables.features import Features, splittable
 from evaluation.utility import scores
 from evaluation.utility.outcomes import Outcome, known, outcome_of
 from evaluation.utility.regression import Design, proportional_hazards
@@ -166,6 +166,7 @@ class _Trees:
         from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
         from threadpoolctl import threadpool_limits
 
+        x, asked = splittable(x, asked)
         with threadpool_limits(1):  # sums of floats depend on how threads share them
             if not self.outcome.classes:
                 boosted = HistGradientBoostingRegressor(max_iter=ROUNDS, learning_rate=0.2, early_stopping=False, random_state=self.seed)

@@ -138,6 +138,15 @@ def test_infinite_constant_and_null_columns_are_measured_and_told(folder: Path) 
 
 
 @pytest.mark.promise("evaluate.20")
+def test_a_column_in_which_nobody_has_a_value_is_no_reason_to_measure_nothing(tmp_path: Path) -> None:
+    for name, n, seed in (("train", 80, 1), ("holdout", 30, 2)):
+        pq.write_table(replaced(visits(n, seed), "dose", pa.nulls(n, pa.float64())), tmp_path / f"{name}.parquet")
+    found = evaluated(tmp_path, replaced(visits(80, 3), "dose", pa.nulls(80, pa.float64())))
+    complete(found)
+    assert found.find("discriminator_auc").failed is None
+
+
+@pytest.mark.promise("evaluate.20")
 def test_unseen_categories_and_dates_far_away_are_measured(folder: Path) -> None:
     found = evaluated(folder, replaced(visits(120, 8), "sex", ["X"] * 120))
     assert found.find("tvd", "sex").value == 1
