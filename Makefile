@@ -94,6 +94,7 @@ format: $(VENV)/.test
 
 docs: $(VENV)/.test
 	$(SECURE) $(RUN)/python manage.py state_diagram
+	$(SECURE) $(RUN)/python manage.py interface_reference
 	$(RUN)/python -m synthportal.cli.reference > docs/reference/cli.md
 	$(RUN)/python -m evaluation.reference > docs/reference/metrics.md
 	$(RUN)/python -m generators.reference > docs/reference/generators.md

@@ -47,6 +47,7 @@ def your_account(request: SignedInRequest) -> HttpResponse:
         "codes_left": second_factors.open_codes(me).count(),
         "sign_ins": me.sign_ins.filter(ended_at__isnull=True)[:20],
         "here": here,
+        "with_tokens": bool(me.roles & {"steward", "auditor"}),
         "with_password": me.has_usable_password(),
     }
     return render(request, "secure/your_account.html", context)
