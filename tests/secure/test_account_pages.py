@@ -1,4 +1,4 @@
-"""Signing in and one's own account in a real browser, with a security key that the browser simulates: axe, a telephone's width, the policy."""
+"""Signing in and one's own account in a real browser, with a security key that the browser simulates: axe and a telephone's width."""
 
 from __future__ import annotations
 
