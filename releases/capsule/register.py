@@ -128,8 +128,14 @@ def _figures(raw: Any) -> Figures:
         raise ValueError
     most = raw["most_attempts"]
     return Figures(
-        raw["tier"],
-        *(_count(raw[name]) for name in COUNTS),
+        tier=raw["tier"],
+        approved=_count(raw["approved"]),
+        at_once=_count(raw["at_once"]),
+        returned=_count(raw["returned"]),
+        rejected=_count(raw["rejected"]),
+        published=_count(raw["published"]),
+        suspended=_count(raw["suspended"]),
+        withdrawn=_count(raw["withdrawn"]),
         turnaround_days=_median(raw["turnaround_days"]),
         attempts=_median(raw["attempts"]),
         most_attempts=None if most is None else _count(most),
