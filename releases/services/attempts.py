@@ -60,6 +60,7 @@ def succeeded(email: str, place: str) -> None:
     """Signed in: the person's failures are forgotten. Not the place's: whoever guesses at others there may have an account too."""
     keys = _keys(ROWS, email, place)
     FailedAttempts.objects.filter(key__in=[keys["together"], keys["account"]]).delete()
+    FailedAttempts.objects.filter(last_at__lt=timezone.now() - FORGOTTEN).delete()  # anybody's: nobody can fill the disk for long
 
 
 def _keys(kinds: dict[str, tuple[int, timedelta]], email: str, place: str) -> dict[str, str]:
