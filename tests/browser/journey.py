@@ -222,12 +222,15 @@ class Journey:
         self.inspect(page)
         page.get_by_role("link", name="Suspend this release").click()
         self.inspect(page)
+        self.draft_a_policy(page, title)
         page = self.sign_in(AUDITOR)
         page.goto(f"{self.sites.secure}/audit/")
         self.inspect(page)
         page.get_by_role("button", name="Check the list now").click()
         page.get_by_text("The list is whole.").wait_for()
         page.get_by_text("published release compared").wait_for()
+        self.inspect(page)
+        page.goto(f"{source}custody/")
         self.inspect(page)
         page = self.visitor()
         for path in ("/patients/", "/register/"):
@@ -237,6 +240,31 @@ class Journey:
         self.inspected.discard(page.url.split("?")[0])  # the page of no results is another one
         self.inspect(page)
         self.inspect_absent(page, f"{self.sites.public}/nowhere/")
+
+    def draft_a_policy(self, page: Page, title: str) -> None:
+        """A draft of the release policy, what it would change, and given up again; then the form of a standing approval."""
+        page.goto(f"{self.sites.secure}/policies/")
+        self.inspect(page)
+        page.get_by_role("button", name="Begin a draft").click()
+        page.get_by_label("What does it change, and why?").fill("Reviewers are to decide within a day.")
+        page.get_by_label("A decision is promised within (working days)").first.fill("1")
+        self.inspect(page)
+        page.get_by_role("button", name="Save, and see what it would change").click()
+        page.get_by_text("1 working day", exact=True).first.wait_for()
+        self.inspect(page, "policy")
+        draft = page.url
+        for path in ("put-in-force/", "discard/"):
+            page.goto(f"{draft}{path}")
+            self.inspect(page)
+        page.get_by_role("button", name="Discard the draft").click()
+        page.get_by_text("The draft is discarded.").wait_for()
+        page.goto(f"{self.sites.secure}/standing-approvals/")
+        self.inspect(page)
+        page.goto(f"{self.sites.secure}/requests/")
+        page.get_by_role("link", name=title).first.click()
+        page.goto(f"{page.url}standing-approval/")
+        page.get_by_text("complete data protection impact assessment").wait_for()
+        self.inspect(page)
 
     def withdraw(self, title: str, address: str) -> None:
         """Information Governance takes the release back; the public site's page at `address` says so once it has heard of it."""
