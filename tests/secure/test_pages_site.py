@@ -325,7 +325,7 @@ def test_a_decision_is_repeated_on_a_page_of_its_own_and_signed_once(world: Worl
     assert client.post(review, decision(request))["Location"] == confirm
     assert not SignOff.objects.filter(request=request).exists()
     page = words(client.get(confirm))
-    for part in (request.title, str(request.author), "release-policy-3", (request.evidence_digest or "")[:12], "anybody"):
+    for part in (request.title, str(request.author), request.release_policy, (request.evidence_digest or "")[:12], "anybody"):
         assert part in page
     assert client.post(confirm).status_code == 302
     assert client.post(confirm).status_code == 403
