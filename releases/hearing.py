@@ -255,9 +255,9 @@ def _role(event: AuditEvent, account: Account) -> Iterable[Heard]:
         title = f"Role to confirm: {role}"
         yield Heard(able, "role proposed", title, sentence, place("account", account.pk), key=f"role:{grant.pk}")
     elif event.action == "remove_role":
-        yield Heard([account], "role", f"Role taken away: {role}", f"You are no longer {role}, as {event.actor} decided.", "/")
+        yield Heard([account], "role", f"Role taken away: {role}", f"You no longer hold the role {role}, as {event.actor} decided.", "/")
     else:
-        yield Heard([account], "role", f"Role given: {role}", f"You are {role} now, as {event.actor} decided.", "/")
+        yield Heard([account], "role", f"Role given: {role}", f"You hold the role {role} now, as {event.actor} decided.", "/")
 
 
 _CONCERNS = {

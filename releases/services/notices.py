@@ -48,6 +48,9 @@ def tell(event: AuditEvent, target: Any) -> None:
         for key in sorted({person.pk for person in heard.whom if person.is_active} - (set() if heard.own else {event.actor_id}))
     ]
     Notification.objects.bulk_create(rows, ignore_conflicts=True)
+    if event.action == "sign_off":
+        done = Notification.objects.filter(account=event.actor, request=target, kind__in=("review", "reminder"), read_at__isnull=True)
+        done.update(read_at=event.at)  # what they were asked to do is done
 
 
 @recorded("read_notices")

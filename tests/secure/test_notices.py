@@ -53,6 +53,8 @@ def test_along_the_road_everybody_who_is_waited_for_or_concerned_hears_of_it_and
     assert heard("review") == {"ig", "other_ig"}
     build.decide(people.ig, request, "return")
     assert heard("returned") == {"steward"}
+    left = Notification.objects.filter(kind="review", read_at=None)
+    assert [each.account for each in left] == [people.other_ig], "who decided has read it"
     requests.submit(people.steward, requests.revise(people.steward, world.ready))
     assert Notification.objects.filter(kind="review", account=people.ig).count() == 2, "a new round is a new thing to review"
     build.decide(people.ig, world.ready)
