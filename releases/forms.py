@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django import forms
 
 from generators.schema import DatasetSchema, TableSchema
 from releases import selection
+from releases.automatic_answers import NO, Automatic
 from releases.models import Account, ReleaseRequest, RoleName, SignOff
 
 REASON_LENGTH = 500
@@ -218,7 +219,14 @@ class DecisionForm(forms.Form):
     capacity = forms.ChoiceField(label="In which capacity do you sign?", widget=forms.RadioSelect)
     evidence_digest = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
-    def __init__(self, *args: Any, capacities: Sequence[tuple[str, str]], checklist: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        capacities: Sequence[tuple[str, str]],
+        checklist: Sequence[tuple[str, str]],
+        automatic: Mapping[str, Automatic],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         capacity = self.fields["capacity"]
         assert isinstance(capacity, forms.ChoiceField)  # noqa: S101 - narrows the type
@@ -227,14 +235,36 @@ class DecisionForm(forms.Form):
             capacity.initial = capacities[0][0]
             capacity.widget = forms.HiddenInput()
         self.items = [f"check-{key}" for key, _ in checklist]
+        self.automatic = automatic
         for key, words in checklist:
-            self.fields[f"check-{key}"] = forms.ChoiceField(label=words, choices=ANSWERS, widget=forms.RadioSelect)
-        self.order_fields([*self.items, "decision", "reason_code", "comment", "capacity", "evidence_digest"])
+            said = automatic.get(key)
+            self.fields[f"check-{key}"] = forms.ChoiceField(
+                label=words,
+                choices=ANSWERS,
+                widget=forms.RadioSelect,
+                initial=said.answer if said else None,
+                help_text=f"Filled in by the site: {said.answer}. {said.because}" if said else "",
+            )
+            if said and said.answer == NO:
+                self.fields[f"why-{key}"] = forms.CharField(
+                    label="Why do you answer otherwise than the site?",
+                    required=False,
+                    max_length=1000,
+                    widget=forms.Textarea(attrs={"rows": 2}),
+                    help_text="Needed where you do not answer no.",
+                )
+        asked = [name for item in self.items for name in (item, f"why-{item[6:]}")]
+        self.order_fields([*asked, "decision", "reason_code", "comment", "capacity", "evidence_digest"])
 
     @property
-    def questions(self) -> list[forms.BoundField]:
-        """The checklist's fields."""
-        return [self[name] for name in self.items]
+    def questions(self) -> list[tuple[forms.BoundField, forms.BoundField | None]]:
+        """The checklist's fields, each with the field of the reason for answering otherwise than the site, where it said no."""
+        return [(self[name], self[why] if (why := f"why-{name[6:]}") in self.fields else None) for name in self.items]
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why the site's own "no" is overruled, by item."""
+        return {name[4:]: text for name, text in self.cleaned_data.items() if name.startswith("why-") and text}
 
     @property
     def answers(self) -> dict[str, str]:
@@ -243,6 +273,10 @@ class DecisionForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
+        for item, said in self.automatic.items():
+            given = cleaned.get(f"check-{item}")
+            if said.answer == NO and given and given != NO and not cleaned.get(f"why-{item}"):
+                self.add_error(f"why-{item}", "The site answered no: say why you answer otherwise, or answer no.")
         if cleaned.get("decision") in (SignOff.Decision.RETURN, SignOff.Decision.REJECT):
             if not cleaned.get("reason_code"):
                 self.add_error("reason_code", "Choose the main reason for returning or rejecting this request.")

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from generators.disclosure import POLICIES
 from generators.schema import DatasetSchema
-from releases import agreement_guards, deadlines, dpias, overrides, selection, standing_approvals
+from releases import agreement_guards, deadlines, dpias, marks, overrides, selection, standing_approvals
 from releases.agreement_guards import listed as _listed
 from releases.agreement_guards import no_agreement_needed as no_agreement_needed
 from releases.models import ReleaseRequest, Run
@@ -274,6 +274,15 @@ def approval_over(request: ReleaseRequest, context: Context) -> str | None:
     return "Its publication has begun." if hasattr(request, "publication") else None
 
 
+def no_own_doubt(request: ReleaseRequest, context: Context) -> str | None:
+    """Nobody approves what they themselves marked as must change. context: `reviewer`."""
+    doubts = marks.own_doubts(request, context["reviewer"]) if context.get("reviewer") else []
+    if not doubts:
+        return None
+    which = _listed([f"“{doubt.about}”" for doubt in doubts[:3]]) + (f" and {len(doubts) - 3} more" if len(doubts) > 3 else "")
+    return f"You marked {which} as must change: return the request, or mark it anew if it may stay as it is."
+
+
 def signatures_outstanding(request: ReleaseRequest, context: Context) -> str | None:
     return None if _outstanding(request, context) else "All signatures are there."
 
@@ -321,6 +330,7 @@ GUARDS: dict[str, Guard] = {
         approval_revoked,
         approval_in_time,
         approval_over,
+        no_own_doubt,
         signatures_outstanding,
         last_signature,
     )

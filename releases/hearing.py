@@ -19,6 +19,7 @@ from releases.models import (
     AuditEvent,
     PolicyRecord,
     ReleaseRequest,
+    Remark,
     RoleGrant,
     RoleName,
     Run,
@@ -33,6 +34,7 @@ GUARDIANS = ("sdat", "ig")
 PLACES = {
     "review": "/requests/{}/review/",
     "request": "/requests/{}/",
+    "marks": "/requests/{}/marks/",
     "release": "/releases/{}/",
     "run": "/runs/{}/",
     "schema": "/snapshots/{}/schema/",
@@ -105,6 +107,19 @@ def _decided(event: AuditEvent, request: ReleaseRequest) -> Iterable[Heard]:
     }[State(request.state)]
     sentence = f"“{request.title}” was {said.lower()} by {capacity}. {after}"
     yield _about(request, owners(request), said.lower(), f"{said}: {request.title}", sentence)
+
+
+def _asked(event: AuditEvent, request: ReleaseRequest) -> Iterable[Heard]:
+    """A question that was shared is the requester's business at once; every other mark waits for the decision."""
+    if event.payload.get("asked"):
+        sentence = f"A reviewer of “{request.title}” has a question for you. You can answer it on the page of the marks."
+        yield _about(request, owners(request), "question", f"Question about: {request.title}", sentence, "marks")
+
+
+def _answered(event: AuditEvent, request: ReleaseRequest) -> Iterable[Heard]:
+    asked = Remark.objects.filter(request=request, pk__in=event.payload.get("to", [])).select_related("writer")
+    sentence = f"{event.actor} answered what you said of “{request.title}”."
+    yield _about(request, {row.writer for row in asked}, "answer", f"Answered: {request.title}", sentence, "marks")
 
 
 def _proposed(event: AuditEvent, request: ReleaseRequest) -> Iterable[Heard]:
@@ -334,6 +349,8 @@ RULES: dict[str, Rule] = {
     "submit": _to_review,
     "submit_drill": _to_review,
     "sign_off": _decided,
+    "mark_items": _asked,
+    "answer_remarks": _answered,
     "propose": _proposed,
     "agree": _agreed,
     "send_back": _sent_back,

@@ -52,8 +52,8 @@ _READY = (
     "open_needs_policy",
     "account_written",
 )
-_SOUND = ("dpia_complete", "assessed", "nothing_unacceptable", "account_approved")
-"""What an approval needs beside the evidence, where the release policy asks for it."""
+_SOUND = ("dpia_complete", "assessed", "nothing_unacceptable", "account_approved", "no_own_doubt")
+"""What an approval needs beside the evidence, where the release policy asks for it; and no doubt of whoever signs."""
 
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(State.DRAFT, "describe_request", State.DRAFT, "steward"),
@@ -66,6 +66,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(State.SUBMITTED, "approve", State.APPROVED, "reviewer", (*_SOUND, "last_signature")),
     Transition(State.SUBMITTED, "return", State.RETURNED, "reviewer"),
     Transition(State.SUBMITTED, "reject", State.REJECTED, "reviewer"),
+    Transition(State.SUBMITTED, "mark_items", State.SUBMITTED, "reviewer"),
+    *(Transition(state, "answer_remarks", state, "steward") for state in (State.SUBMITTED, State.RETURNED)),
     Transition(State.SUBMITTED, "cancel_request", State.CANCELLED, "steward", ("not_a_drill",)),
     Transition(State.RETURNED, "revise", State.AGREED, "steward", ("agreement_stands",)),
     Transition(State.RETURNED, "revise", State.DRAFT, "steward"),
@@ -131,6 +133,8 @@ _SPOKEN = {
     "approve": "signed",
     "return": "returned",
     "reject": "rejected",
+    "mark_items": "marked",
+    "answer_remarks": "given answers",
     "revise": "revised",
     "propose": "proposed",
     "agree": "agreed",

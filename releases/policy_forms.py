@@ -96,7 +96,12 @@ class PolicyForm(forms.Form):
     def content(self) -> dict[str, Any]:
         """What was chosen, as `ReleasePolicy.as_dict()` writes it."""
         given = self.cleaned_data
-        asked = [{"item": item, "question": given[f"question-{item}"]} for item in self.items if given[f"question-{item}"].strip()]
+        automatic = dict(self.draft.automatic)
+        asked = [
+            {"item": item, "question": given[f"question-{item}"], "automatic": automatic.get(item)}
+            for item in self.items
+            if given[f"question-{item}"].strip()
+        ]
         held = {each["item"] for each in asked}
         for each in asked:
             if each["item"].startswith("added-"):

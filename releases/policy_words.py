@@ -17,6 +17,7 @@ FIELDS: dict[str, str] = {
     "needs_assessment": "SDAT assesses privacy, quality, utility and bias",
     "needs_account": "Needs an account in plain English",
     "account_needs_ppi": "A PPI member approves that account",
+    "capacities_blind": "Capacities do not see each other's marks and decisions until they have decided",
     "standing_approval_days": "A standing approval of the mechanism lasts at most",
     "approval_days": "An approval waits for publication at most",
     "turnaround_days": "A decision is promised within",

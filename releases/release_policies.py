@@ -28,16 +28,19 @@ CAPACITIES = tuple(str(name) for name, _ in SignOff._meta.get_field("capacity").
 MOST_SIGNATURES = 5
 LONGEST_DAYS = 3_650
 DAYS = ("standing_approval_days", "approval_days", "turnaround_days", "reminder_days", "reaudit_days", "rereview_days")
-NEEDS = ("needs_dpia", "needs_assessment", "needs_account", "account_needs_ppi")
+NEEDS = ("needs_dpia", "needs_assessment", "needs_account", "account_needs_ppi", "capacities_blind")
+AUTOMATIC = ("people_separate", "variables_justified", "setting_fits", "threshold_kept", "gates_green", "rare_values_none", "files_whole")
+"""Questions of a checklist that the site can answer itself (`releases.automatic_answers`)."""
 
 
 @dataclass(frozen=True)
 class TierPolicy:
     """What the release policy asks of one tier.
 
-    signatures: how many people must sign in each capacity, all of them different. skips: states of the road that are left out.
-    standing_approval_days: how long a standing approval of a mechanism may last, None where there are none. approval_days: how long
-    an approval waits for publication. turnaround_days, reminder_days: working days. reaudit_days: days between two re-audits;
+    signatures: how many people must sign in each capacity, all of them different. capacities_blind: whether capacities do not see each
+    other's marks and decisions either, until they have decided (reviewers of one capacity never do). skips: states of the road that are
+    left out. standing_approval_days: how long a standing approval of a mechanism may last, None where there are none. approval_days: how
+    long an approval waits for publication. turnaround_days, reminder_days: working days. reaudit_days: days between two re-audits;
     rereview_days: after publication, until IG looks at the release again.
     """
 
@@ -51,6 +54,7 @@ class TierPolicy:
     needs_assessment: bool = False
     needs_account: bool = False
     account_needs_ppi: bool = False
+    capacities_blind: bool = False
     standing_approval_days: int | None = None
     approval_days: int | None = None
     turnaround_days: int | None = None
@@ -82,6 +86,7 @@ class ReleasePolicy:
     tiers: dict[str, TierPolicy]
     checklist: tuple[tuple[str, str], ...]  # (item, question)
     note: str = ""
+    automatic: tuple[tuple[str, str], ...] = ()  # (item, the automatic answer to it), of those that have one
 
     def tier(self, name: str) -> TierPolicy | None:
         return self.tiers.get(name)
@@ -92,7 +97,9 @@ class ReleasePolicy:
             "id": self.id,
             "note": self.note,
             "tiers": {name: tier.as_dict() for name, tier in self.tiers.items()},
-            "checklist": [{"item": item, "question": question} for item, question in self.checklist],
+            "checklist": [
+                {"item": item, "question": question, "automatic": dict(self.automatic).get(item)} for item, question in self.checklist
+            ],
         }
 
     @staticmethod
@@ -101,13 +108,16 @@ class ReleasePolicy:
         try:
             tiers = {str(name): _tier(str(name), tier) for name, tier in raw["tiers"].items()}
             checklist = tuple((str(c["item"]), str(c["question"]).strip()) for c in raw["checklist"])
-            policy = ReleasePolicy(str(raw["id"]), tiers, checklist, str(raw.get("note", "")))
+            automatic = tuple((str(c["item"]), str(c["automatic"])) for c in raw["checklist"] if c.get("automatic"))
+            policy = ReleasePolicy(str(raw["id"]), tiers, checklist, str(raw.get("note", "")), automatic)
         except (KeyError, TypeError, AttributeError):
             raise InputError("the release policy lacks a part") from None
         if set(tiers) != set(ReleaseRequest.Tier.values):
             raise InputError("the release policy must say something of every kind of data, and of no other")
         if not checklist or not all(item and question for item, question in checklist) or len(dict(checklist)) != len(checklist):
             raise InputError("checklist: every question needs a name of its own and its words")
+        if strange := sorted({name for _, name in automatic} - set(AUTOMATIC)):
+            raise InputError(f"checklist: the site has no automatic answer {strange[0]}; there are: {', '.join(AUTOMATIC)}")
         return policy
 
 

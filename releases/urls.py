@@ -9,6 +9,7 @@ from releases.views import (
     audit,
     comparison,
     custody,
+    deliberation,
     dpias,
     drills,
     evidence,
@@ -106,6 +107,7 @@ urlpatterns = [
     path("versions/<uuid:key>/choose/", evidence.choose, name="choose-version"),
     path("requests/<uuid:key>/review/", reviews.review, name="review"),
     path("requests/<uuid:key>/review/confirm/", reviews.confirm, name="confirm-review"),
+    path("requests/<uuid:key>/marks/", deliberation.marks, name="marks"),
     # Models learned from records: what is kept, and until when?
     path("models/<uuid:key>/", trained.model, name="trained-model"),
     path("models/<uuid:key>/destroy/", trained.destroy, name="destroy-model"),

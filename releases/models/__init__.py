@@ -12,6 +12,7 @@ from releases.models.credentials import (
     RecoveryCode,
     SignIn,
 )
+from releases.models.deliberation import Remark, SubmittedRound
 from releases.models.drills import Drill
 from releases.models.ledger import LedgerEntry
 from releases.models.notices import MailChoice, Notification, Rereview, Withdrawal
@@ -55,6 +56,7 @@ __all__ = [
     "ReauditRecord",
     "RecoveryCode",
     "ReleaseRequest",
+    "Remark",
     "Rereview",
     "RoleGrant",
     "RoleName",
@@ -65,6 +67,7 @@ __all__ = [
     "SourceDataset",
     "SplitRecord",
     "StandingApproval",
+    "SubmittedRound",
     "SummaryRecord",
     "SyntheticVersion",
     "TrainedModel",

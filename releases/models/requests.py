@@ -120,6 +120,7 @@ class SignOff(Keyed):
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     decision = models.CharField(max_length=10, choices=Decision.choices)
     checklist = models.JSONField()  # {item: answer}
+    automatic = models.JSONField(null=True, blank=True)  # {item: {answer, reason}}: what the site answered, why the reviewer said otherwise
     reason_code = models.CharField(max_length=20, choices=Reason.choices, blank=True)
     comment = models.TextField(blank=True)
     evidence_digest = models.CharField(max_length=64)

@@ -13,7 +13,7 @@ from releases.permissions.accounts import account_change, own_account
 from releases.permissions.accounts import administers as administers
 from releases.permissions.agreeing import approves_account, decides_for_sdat, writes_account
 from releases.permissions.policies import may_grant, may_revoke, policy_change
-from releases.permissions.reviewing import keeps_releases, may_sign
+from releases.permissions.reviewing import keeps_releases, may_mark, may_sign
 from releases.permissions.reviewing import release_open as release_open
 from releases.permissions.runs import drill_change, model_kept, run_open, runs_keeper
 from releases.permissions.sources import may_set_budget, schema_waits, source_ready
@@ -38,6 +38,7 @@ _REQUEST_ACTIONS = ("describe_request", "request_generation", "choose_version", 
 _USE_CASE_ACTIONS = ("propose", "reopen")
 _SDAT_ACTIONS = ("agree", "send_back", "write_dpia", "assess")
 _PLAIN_ACTIONS = ("write_account", "approve_account")
+_DELIBERATION = ("mark_items", "answer_remarks")
 _RUN_ACTIONS = ("cancel_run", "retry_run")
 _MODEL_ACTIONS = ("destroy_model",)
 _ACCOUNT_ACTIONS = (
@@ -71,6 +72,7 @@ ACTIONS = (
     *_USE_CASE_ACTIONS,
     *_SDAT_ACTIONS,
     *_PLAIN_ACTIONS,
+    *_DELIBERATION,
     "sign_off",
     "set_budget",
     *_RUN_ACTIONS,
@@ -119,6 +121,10 @@ def explain(actor: Any, action: str, target: Any = None, **context: Any) -> str 
         return approves_account(actor, target) or policy.refusal(target, action)
     if action == "sign_off":
         return may_sign(actor, target, **context)
+    if action == "mark_items":
+        return may_mark(actor, target, **context)
+    if action == "answer_remarks":
+        return steward_of(actor, target.source) or policy.refusal(target, action)
     if action in _RUN_ACTIONS:
         return runs_keeper(actor, target) or run_open(target, action)
     if action in _MODEL_ACTIONS:

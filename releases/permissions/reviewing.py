@@ -21,16 +21,9 @@ def may_sign(
         if not answers:
             return "Only a reviewer can decide on this request, in the capacity the release policy asks for."
         return None if None in answers else answers[0]
-    if capacity not in actor.roles:
-        return f"Only somebody with the role {capacity.upper()} can sign in that capacity."
-    if actor.pk in made_by(request):
-        return "Nobody reviews what they requested or generated themselves; another reviewer must decide."
-    if steward_of(actor, request.source) is None:
-        return "Nobody reviews a release of a dataset they are a steward of; another reviewer must decide."
-    if capacity == "ig" and worked_for_sdat(actor, request):
-        return f"You worked on this request for the Synthetic Data Audit Team. {THREE}"
-    if capacity not in policy.capacities(request):
-        return f"The release policy asks for no {capacity.upper()} signature on this request."
+    who = _reviews(actor, request, capacity)
+    if who is not None:
+        return who
     state = policy.refusal(request, decision, capacity=capacity, reviewer=actor)
     if state is not None:
         return state
@@ -41,6 +34,40 @@ def may_sign(
         another = own.capacity != capacity
         where = "You signed this round in another capacity" if another else "You signed this round; it takes another signature"
         return f"{where}; somebody else must sign in this one." if another else f"{where}, by somebody else."
+    return None
+
+
+def may_mark(actor: Account, request: ReleaseRequest, *, capacity: str | None = None) -> str | None:
+    """Who may mark the items of a round: whoever may decide on it, until they, or all whom their capacity needs, have decided."""
+    if capacity is None:
+        wanted = [c for c in policy.capacities(request) if c in actor.roles]
+        answers = [may_mark(actor, request, capacity=c) for c in wanted]
+        if not answers:
+            return "Only a reviewer marks what is released, in the capacity the release policy asks for."
+        return None if None in answers else answers[0]
+    refusal = _reviews(actor, request, capacity) or policy.refusal(request, "mark_items")
+    if refusal is not None:
+        return refusal
+    given = request.signoffs.filter(round=request.round)
+    if given.filter(reviewer=actor).exists():
+        return "You have decided in this round; what you marked before stands."
+    if given.filter(capacity=capacity, decision="approve").count() >= policy.needed(request)[capacity]:
+        return f"{capacity.upper()} has decided in this round; there is nothing left to mark."
+    return None
+
+
+def _reviews(actor: Account, request: ReleaseRequest, capacity: str) -> str | None:
+    """Whether somebody reviews this request in this capacity at all: the role, nothing of their own, SDAT and IG by different people."""
+    if capacity not in actor.roles:
+        return f"Only somebody with the role {capacity.upper()} can sign in that capacity."
+    if actor.pk in made_by(request):
+        return "Nobody reviews what they requested or generated themselves; another reviewer must decide."
+    if steward_of(actor, request.source) is None:
+        return "Nobody reviews a release of a dataset they are a steward of; another reviewer must decide."
+    if capacity == "ig" and worked_for_sdat(actor, request):
+        return f"You worked on this request for the Synthetic Data Audit Team. {THREE}"
+    if capacity not in policy.capacities(request):
+        return f"The release policy asks for no {capacity.upper()} signature on this request."
     return None
 
 

@@ -13,6 +13,7 @@ from releases import audit, dpias, evidence
 from releases.models import Account, Assessment, Dpia, ReleaseRequest
 from releases.permissions import Refused
 from releases.services.recorded import locked, permit, recorded
+from releases.services.rounds import keep_round
 
 LONGEST = 4_000
 STALE = "The evidence changed since you opened the page; read it again before you assess it."
@@ -69,11 +70,13 @@ def write_dpia(actor: Account, request: ReleaseRequest, *, answers: Mapping[str,
 
 def _bind(request: ReleaseRequest) -> None:
     """The evidence of a request under review with the DPIA as it is now."""
-    if request.signoffs.filter(round=request.round).exists():
-        request.round += 1
+    again = request.signoffs.filter(round=request.round).exists()
+    request.round += again
     request.evidence_digest = evidence.digest(request, str(request.manifest_sha256))
     request.changed_at = timezone.now()
     request.save()
+    if again:
+        keep_round(request)
 
 
 @recorded("assess")

@@ -17,6 +17,7 @@ from releases.permissions import Refused
 from releases.release_policies import in_force
 from releases.services import runs
 from releases.services.recorded import locked, permit, recorded
+from releases.services.rounds import keep_round
 
 MOST = 100_000
 COPIED = ("purpose", "use_case", "description", "variables", "tier", "access_level", "licence", "targets", "gate_answers")
@@ -158,6 +159,7 @@ def submitted(run: Run, token: str, *, capsule: str, manifest: str) -> ReleaseRe
         request.evidence_digest = evidence.digest(request, manifest)
         request.release_policy = in_force()
         request.save()
+        keep_round(request)
         audit.record(None, "submit_drill", request, drill=drill.pk, manifest=manifest, evidence=request.evidence_digest)
     return request
 

@@ -21,6 +21,7 @@ from releases.models import Account, LedgerEntry, ReleaseRequest, Run, Snapshot,
 from releases.permissions import Refused
 from releases.services import ledger, runs
 from releases.services.recorded import locked, permit, recorded
+from releases.services.rounds import keep_round
 from releases.services.standing_approvals import approve_by_standing
 
 State = ReleaseRequest.State
@@ -242,6 +243,7 @@ def submit(actor: Account, request: ReleaseRequest) -> ReleaseRequest:
                 evidence=request.evidence_digest,
                 release_policy=request.release_policy,
             )
+            keep_round(request)
             approve_by_standing(request)
     except BaseException:
         files.discard(folder)

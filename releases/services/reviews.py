@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
 from generators.errors import InputError
-from releases import audit, evidence, policy
+from releases import audit, automatic_answers, evidence, policy
+from releases.automatic_answers import Automatic
 from releases.models import Account, ReleaseRequest, SignOff
-from releases.permissions import Refused
+from releases.permissions import Refused, explain
 from releases.services import drills
 from releases.services.recorded import locked, permit, recorded
 
@@ -24,6 +28,7 @@ def sign_off(
     capacity: str,
     decision: str,
     checklist: dict[str, str],
+    reasons: Mapping[str, str] | None = None,
     reason_code: str = "",
     comment: str = "",
     evidence_digest: str,
@@ -31,16 +36,22 @@ def sign_off(
     """Approve, return or reject. The last approval the tier asks for approves the request.
 
     evidence_digest: of the page the reviewer read; a stale one is Refused. checklist: item → "yes", "no" or "not applicable".
-    InputError when an answer, the coded reason or the text of a return or rejection is missing.
+    reasons: item → why the site's own "no" is overruled. InputError when an answer, such a reason, the coded reason or the text of a return
+    or rejection is missing.
     """
     comment = comment.strip()
     _check_decision(decision, reason_code, comment)
+    permitted = explain(actor, "sign_off", request, capacity=capacity, decision=decision) is None
+    # Reading every file takes a while: before the lock. What they say is of this evidence, or the decision is refused as stale.
+    said = automatic_answers.automatic_answers(request) if permitted and evidence.intact(request) else {}
     with transaction.atomic():
         request = locked(request)
         reviewer = permit(actor, "sign_off", request, capacity=capacity, decision=decision)
-        _check_answers(request, decision, checklist)
         if evidence_digest != request.evidence_digest or not evidence.intact(request):
             raise Refused(STALE)
+        if not said and policy.policy_of(request).automatic:
+            raise Refused(STALE)  # who may sign now could not a moment ago
+        _check_answers(request, decision, checklist)
         step = policy.transition(request, decision, capacity=capacity, reviewer=reviewer)
         if isinstance(step, str):
             raise Refused(step)
@@ -52,6 +63,7 @@ def sign_off(
             author=request.author,
             decision=decision,
             checklist=checklist,
+            automatic=_overruled(said, checklist, reasons or {}),
             reason_code=reason_code if decision != "approve" else "",
             comment=comment,
             evidence_digest=evidence_digest,
@@ -96,3 +108,17 @@ def _check_answers(request: ReleaseRequest, decision: str, checklist: dict[str, 
         raise InputError(f"answer the whole checklist; missing: {', '.join(missing)}")
     if decision == "approve" and "no" in checklist.values():
         raise InputError("a request cannot be approved with a checklist question answered no; return it instead")
+
+
+def _overruled(said: Mapping[str, Automatic], checklist: Mapping[str, str], reasons: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """What the site answered, and why the reviewer said otherwise; a "no" of the site is not turned without a reason."""
+    found: dict[str, dict[str, Any]] = {}
+    for item, automatic in said.items():
+        found[item] = {"answer": automatic.answer, "because": automatic.because}
+        if checklist[item] == automatic.answer:
+            continue
+        reason = reasons.get(item, "").strip()
+        if automatic.answer == automatic_answers.NO and not reason:
+            raise InputError(f"the site answered “{item}” with no ({automatic.because}): to answer otherwise, say why")
+        found[item]["reason"] = reason
+    return found

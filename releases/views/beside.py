@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from releases import agreement_guards, agreements, dpias, plain_account
+from releases.blindness import Sight
 from releases.models import ReleaseRequest
 from releases.templatetags.plain_words import day
 
@@ -22,9 +23,9 @@ class Beside:
     action_href: str = ""
 
 
-def beside(asked: ReleaseRequest, answers: dict[str, str | None]) -> list[Beside]:
-    """What there is, or what the release policy asks for and is still missing. answers: `permissions.allowed`."""
-    found = [_agreement(asked, answers), _account(asked, answers), _dpia(asked, answers), _assessments(asked, answers)]
+def beside(asked: ReleaseRequest, answers: dict[str, str | None], sight: Sight) -> list[Beside]:
+    """What there is, or what the release policy asks for and is still missing. answers: `permissions.allowed`; sight: of who reads it."""
+    found = [_agreement(asked, answers), _account(asked, answers), _dpia(asked, answers), _assessments(asked, answers, sight)]
     return [each for each in found if each is not None]
 
 
@@ -63,9 +64,10 @@ def _dpia(asked: ReleaseRequest, answers: dict[str, str | None]) -> Beside | Non
     return Beside("Data protection impact assessment", words, href, "Write it" if writing else "", reverse("write-dpia", args=[asked.pk]))
 
 
-def _assessments(asked: ReleaseRequest, answers: dict[str, str | None]) -> Beside | None:
+def _assessments(asked: ReleaseRequest, answers: dict[str, str | None], sight: Sight) -> Beside | None:
     tier = agreement_guards.tier_of(asked)
-    made = list(asked.assessments.filter(evidence_digest=asked.evidence_digest).select_related("assessor")) if asked.evidence_digest else []
+    rows = asked.assessments.filter(evidence_digest=asked.evidence_digest).select_related("assessor")
+    made = sight.assessments(rows) if asked.evidence_digest else []
     if not made and not (tier and tier.needs_assessment and asked.evidence_digest):
         return None
     words = "; ".join(f"{a.assessor}: {', '.join(f'{name} {judgement}' for name, judgement, _ in a.lines)}" for a in made)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -12,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from releases import agreement_guards, deadlines, dpias, permissions, standing, visibility
+from releases.blindness import Sight
 from releases.models import Account, Announcement, ReleaseRequest, RoleGrant, Run, SignOff, Snapshot
 from releases.services.deadlines import BEFORE_EXPIRY
 from releases.templatetags.plain_words import age, day, number
@@ -72,12 +75,12 @@ def home(request: SignedInRequest) -> HttpResponse:
         Group("My drafts", _drafts(me)),
     )
     decided = SignOff.objects.filter(request__in=visibility.visible_requests(me)).exclude(request__drill__revealed_at__isnull=False)
-    decisions = decided.select_related("request").order_by("-decided_at")[:5]
+    decisions = _seen(me, decided.select_related("request__source").order_by("-decided_at")[: 4 * MOST])
     context = {
         "groups": [group for group in candidates if group.cards],
         "next_step": _next_step(me),
         "datasets": list(me.sources.all()) if "steward" in me.roles else None,
-        "decisions": decisions,
+        "decisions": decisions[:5],
     }
     return render(request, "secure/home.html", context)
 
@@ -185,6 +188,19 @@ def _drills(me: Account) -> list[Card]:
         )
         for drill in under_way[:MOST]
     ]
+
+
+def _seen(me: Account, decided: Iterable[SignOff]) -> list[SignOff]:
+    """Those of the decisions this person may see: reviewers of one capacity are blind to each other until they have decided."""
+    sights: dict[Any, Sight] = {}
+    shown = []
+    for each in decided:
+        if each.request_id not in sights:
+            sights[each.request_id] = Sight(me, each.request)
+        sight = sights[each.request_id]
+        if sight.asks or sight.sees(each.round, each.capacity, each.reviewer_id):
+            shown.append(each)
+    return shown
 
 
 def _mine(me: Account) -> QuerySet[ReleaseRequest]:

@@ -14,7 +14,19 @@ from django.utils import timezone
 
 from generators.errors import InputError
 from generators.registry import GENERATORS
-from releases import conditions, deadlines, overrides, permissions, policy, selection, standing_approvals, stored, visibility
+from releases import (
+    conditions,
+    deadlines,
+    overrides,
+    permissions,
+    policy,
+    returned_before,
+    selection,
+    standing_approvals,
+    stored,
+    visibility,
+)
+from releases.blindness import Sight
 from releases.forms import ConfirmForm, PurposeForm, ReasonForm, RequestForm, VariablesForm
 from releases.generation_form import EMPTY, GenerateForm
 from releases.models import ReleaseRequest, SourceDataset
@@ -84,6 +96,7 @@ def request_page(request: SignedInRequest, key: str) -> HttpResponse:
     steward = permissions.steward_of(me, asked.source) is None
     versions = list(asked.versions.select_related("evaluation", "summary").order_by("number"))
     runs = list(asked.runs.order_by("-queued_at")[:20])
+    sight = Sight(me, asked)
     context = {
         "asked": asked,
         "steward": steward,
@@ -92,7 +105,8 @@ def request_page(request: SignedInRequest, key: str) -> HttpResponse:
         "tasks": tasks(asked, answers, versions, runs, steward),
         "versions": [(version, conditions.told(conditions.of_version(version))) for version in versions],
         "runs": runs,
-        "signoffs": list(asked.signoffs.select_related("reviewer").order_by("-decided_at")),
+        "signoffs": sight.signoffs()[::-1],
+        "remarks": [row for row in sight.remarks() if row.mark],
         "facts": _facts(asked),
         "may_review": asked.state == ReleaseRequest.State.SUBMITTED and bool(me.roles & set(visibility.REVIEWERS)),
         "review_seen": asked.submitted_at is not None,
@@ -100,7 +114,7 @@ def request_page(request: SignedInRequest, key: str) -> HttpResponse:
         "revise_refusal": answers["revise"],
         "reopen_refusal": answers["reopen"],
         "may_agree": answers["agree"] is None,
-        "beside": beside(asked, answers),
+        "beside": beside(asked, answers, sight),
         "grant": "ig" in me.roles and permissions.explain(me, "grant_standing_approval", asked) is None,
     }
     return render(request, "secure/request.html", context)
@@ -255,6 +269,7 @@ def submit(request: SignedInRequest, key: str) -> HttpResponse:
         "overrides": overrides.answered(asked),
         "advisory": overrides.unmet(asked, "advisory"),
         "attempts": asked.versions.count(),
+        "common": returned_before.commonest(asked.tier, timezone.now()),
         "outlook": standing_approvals.outlook(asked, timezone.now()),
         "template": "secure/submit.html",
     }

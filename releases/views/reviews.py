@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -12,8 +11,8 @@ from django.urls import reverse
 
 from evaluation.results import Evaluation
 from generators.errors import InputError
-from releases import conditions, guards, overrides, permissions, policy, stored, visibility
-from releases import evidence as proof
+from releases import automatic_answers, conditions, overrides, permissions, policy, rounds, stored, visibility
+from releases.blindness import Sight
 from releases.forms import DecisionForm
 from releases.models import ReleaseRequest, SignOff
 from releases.permissions import Refused
@@ -22,8 +21,9 @@ from releases.services.recorded import refuse
 from releases.templatetags.plain_words import counted, day, moment, number, short
 from releases.views import findings
 from releases.views.beside import beside
+from releases.views.deliberation import tally, wanted
 from releases.views.gate_lines import gate_lines
-from releases.views.pages import INVALID, SignedInRequest, page, status_of, visible
+from releases.views.pages import INVALID, REFUSED, SignedInRequest, page, status_of, visible
 from releases.views.words import TIER_WORDS
 from releases.waiting import Waiting, waiting
 
@@ -34,14 +34,6 @@ AUDIENCE = {
 READERS = ("steward", "sdat", "ig", "ppi", "auditor")
 
 
-@dataclass(frozen=True)
-class Automatic:
-    """A line of the checklist that the site answers itself."""
-
-    words: str
-    passed: bool
-
-
 @page("GET", "HEAD", "POST", role=READERS)
 def review(request: SignedInRequest, key: str) -> HttpResponse:
     """The evidence, and the form of the decision. A decision that can be made goes to the confirmation page."""
@@ -49,11 +41,16 @@ def review(request: SignedInRequest, key: str) -> HttpResponse:
     form = _form(request, asked, request.POST if request.method == "POST" else _kept(request, asked))
     if request.method != "POST":
         return _page(request, asked, form)
-    refusal = permissions.explain(request.user, "sign_off", asked)
+    refusal = _deciding(request, asked)
     if refusal is not None:
         refuse(request.user, "sign_off", asked, refusal)
     if not form.is_valid():
         return _page(request, asked, form, INVALID)
+    given = form.cleaned_data
+    sentence = permissions.explain(request.user, "sign_off", asked, capacity=given["capacity"], decision=given["decision"])
+    if sentence is not None:
+        form.add_error("decision", sentence)
+        return _page(request, asked, form, REFUSED)
     request.session[_place(asked)] = {**form.cleaned_data, "round": asked.round}
     return redirect("confirm-review", asked.pk)
 
@@ -62,7 +59,7 @@ def review(request: SignedInRequest, key: str) -> HttpResponse:
 def confirm(request: SignedInRequest, key: str) -> HttpResponse:
     """What is being signed, for whom, under which policy and on which evidence; then it is signed."""
     asked = _found(request, key)
-    refusal = permissions.explain(request.user, "sign_off", asked)
+    refusal = _deciding(request, asked)
     if refusal is not None:
         refuse(request.user, "sign_off", asked, refusal)
     kept = request.session.get(_place(asked))
@@ -88,6 +85,7 @@ def confirm(request: SignedInRequest, key: str) -> HttpResponse:
             capacity=given["capacity"],
             decision=given["decision"],
             checklist=form.answers,
+            reasons=form.reasons,
             reason_code=given["reason_code"],
             comment=given["comment"],
             evidence_digest=given["evidence_digest"],
@@ -108,6 +106,11 @@ def _found(request: SignedInRequest, key: str) -> ReleaseRequest:
     return asked
 
 
+def _deciding(request: SignedInRequest, asked: ReleaseRequest) -> str | None:
+    """Why this person can decide nothing here now, or None: who may not approve (yet) may still return or reject."""
+    return permissions.explain(request.user, "sign_off", asked, decision="return")
+
+
 def _place(asked: ReleaseRequest) -> str:
     return f"decision-{asked.pk}"
 
@@ -120,11 +123,16 @@ def _kept(request: SignedInRequest, asked: ReleaseRequest) -> dict[str, Any] | N
 
 def _form(request: SignedInRequest, asked: ReleaseRequest, given: Any) -> DecisionForm:
     names = dict(SignOff._meta.get_field("capacity").choices)  # type: ignore[arg-type]
-    possible = [
-        (c, str(names[c])) for c in policy.capacities(asked) if permissions.explain(request.user, "sign_off", asked, capacity=c) is None
+    able = [
+        c for c in policy.capacities(asked) if permissions.explain(request.user, "sign_off", asked, capacity=c, decision="return") is None
     ]
+    possible = [(c, str(names[c])) for c in able]
     return DecisionForm(
-        given, initial={"evidence_digest": asked.evidence_digest}, capacities=possible, checklist=policy.policy_of(asked).checklist
+        given,
+        initial={"evidence_digest": asked.evidence_digest},
+        capacities=possible,
+        checklist=policy.policy_of(asked).checklist,
+        automatic=automatic_answers.automatic_answers(asked),
     )
 
 
@@ -134,11 +142,16 @@ def _page(request: SignedInRequest, asked: ReleaseRequest, form: DecisionForm, s
     record = version.evaluation
     evaluation = stored.evaluation(record)
     answers, verdict = overrides.answered(asked), overrides.verdict(asked)
+    sight = Sight(request.user, asked)
+    refusal = _deciding(request, asked)
     context = {
         "asked": asked,
         "version": version,
         "form": form,
-        "refusal": permissions.explain(request.user, "sign_off", asked),
+        "refusal": refusal,
+        "no_approval": permissions.explain(request.user, "sign_off", asked) if refusal is None else None,
+        "may_mark": permissions.explain(request.user, "mark_items", asked) is None,
+        "tally": tally(asked, sight.remarks()),
         "verdict": verdict,
         "published": _published(asked, evaluation),
         "gates": gate_lines(record.verdict, answers),
@@ -149,13 +162,16 @@ def _page(request: SignedInRequest, asked: ReleaseRequest, form: DecisionForm, s
         "useful": findings.group(evaluation, "useful"),
         "fair": findings.group(evaluation, "fair"),
         "changes": _changes(asked),
+        "last_round": rounds.before(asked),
+        "differences": rounds.differences(asked),
+        "wanted": wanted(asked, sight.remarks(), evaluation),
         "variables": [[name, why] for name, why in asked.variables.items()],
         "variable_columns": ["Variable", "Why it is needed"],
-        "automatic": _automatic(asked),
+        "automatic": [(dict(policy.policy_of(asked).checklist)[item], said) for item, said in form.automatic.items()],
         "facts": _facts(asked),
-        "signoffs": list(asked.signoffs.select_related("reviewer").order_by("decided_at")),
-        "beside": beside(asked, permissions.allowed(request.user, asked)),
-        "assessments": list(asked.assessments.filter(evidence_digest=asked.evidence_digest).select_related("assessor")),
+        "signoffs": sight.signoffs(),
+        "beside": beside(asked, permissions.allowed(request.user, asked), sight),
+        "assessments": sight.assessments(asked.assessments.filter(evidence_digest=asked.evidence_digest).select_related("assessor")),
         "charts": findings.chosen_charts(evaluation),
         "attempts": asked.versions.count(),
         "crumbs": [("Requests", reverse("requests")), (asked.title, reverse("request", args=[asked.pk]))],
@@ -202,19 +218,6 @@ def _facts(asked: ReleaseRequest) -> list[tuple[str, str]]:
 def _waiting(found: Waiting) -> str:
     due = f"; a decision {'was' if found.late else 'is'} due by {day(found.due)}" if found.due else ""
     return f"number {found.place} of {found.of} in the queue, {counted(found.days, 'working day')}{due}"
-
-
-def _automatic(asked: ReleaseRequest) -> list[Automatic]:
-    """What the site checked itself, each with the guard's own rule."""
-    checks = (
-        ("Every gate that must pass has passed.", guards.gates_green),
-        ("Every variable has a reason.", guards.variables_justified),
-        ("Open access is backed by the disclosure policy it needs.", guards.open_needs_policy),
-        ("Access level and licence fit the kind of data.", lambda r, c: guards.access_level_allowed(r, c) or guards.licence_allowed(r, c)),
-    )
-    lines = [Automatic(words, guard(asked, {}) is None) for words, guard in checks]
-    lines.append(Automatic("The submitted files are the ones the evidence digest was taken of.", proof.whole(asked)))
-    return lines
 
 
 def _changes(asked: ReleaseRequest) -> list[str]:
@@ -269,5 +272,9 @@ def _signed(asked: ReleaseRequest, form: DecisionForm) -> list[tuple[str, str]]:
     if given["comment"]:
         facts.append(("Comment", given["comment"]))
     questions = dict(policy.policy_of(asked).checklist)
-    facts += [(questions[item], answer) for item, answer in form.answers.items()]
+    for item, answer in form.answers.items():
+        said = form.automatic.get(item)
+        why = form.reasons.get(item)
+        whose = "" if said is None else ", as the site itself" if said.answer == answer else f"; the site itself: {said.answer}"
+        facts.append((questions[item], f"{answer}{whose}{f'. {why}' if why else ''}"))
     return facts

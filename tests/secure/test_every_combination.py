@@ -28,10 +28,13 @@ AFTER: dict[tuple[str, str], tuple[set[str], set[str]]] = {
     ("withdraw", "published"): ({"ig", "other_ig"}, {"*"}),
     ("withdraw", "suspended"): ({"ig", "other_ig"}, {"*"}),
     ("rereview", "published"): ({"ig", "other_ig"}, {"*"}),
+    ("mark_items", "submitted"): ({"ig", "other_ig"}, {"*"}),  # and SDAT where it signs
+    ("answer_remarks", "submitted"): ({"steward"}, {"*"}),
+    ("answer_remarks", "returned"): ({"steward"}, {"*"}),
 }
-EVEN_THEIR_OWN = {"reaudit", "suspend"}
-"""What the author may do too: looking again and taking off the shelf are always the safer side."""
-AFTERWARDS = ("grant_standing_approval", "reaudit", "suspend", "resume", "withdraw", "rereview")
+EVEN_THEIR_OWN = {"reaudit", "suspend", "answer_remarks"}
+"""What the author may do too: looking again and taking off the shelf are always the safer side, and answers are theirs to give."""
+AFTERWARDS = ("grant_standing_approval", "reaudit", "suspend", "resume", "withdraw", "rereview", "mark_items", "answer_remarks")
 # By the site itself, of a request that is no drill, that no standing approval covers, whose approval is fresh. Resuming needs a re-audit.
 BY_ITSELF = {"publish": {"approved"}, "suspend": {"published"}}
 ITSELF = ("publish", "suspend", "approve_by_standing", "return_leaning", "expire", "submit_drill", "reveal_drill")
@@ -39,6 +42,8 @@ DECISIONS = ("approve", "return", "reject")
 
 
 def after(person: str, action: str, state: str, tier: str, author: str) -> bool:
+    if (action, state, person, tier) == ("mark_items", "submitted", "sdat", "privately-sourced"):
+        return person != author
     people, kinds = AFTER.get((action, state), (set(), set()))
     return person in people and bool(kinds & {"*", tier}) and (person != author or action in EVEN_THEIR_OWN)
 

@@ -104,6 +104,14 @@ def reviewing(open_: int, shown: int) -> Rule:
     return rule
 
 
+def marking(persona: str, state: str) -> int:
+    """Empty marks and answers are sent back to who may give them; whom the policy asks for no signature marks nothing."""
+    if not seen(persona, state):
+        return 404
+    may = {"ig": ("submitted",), "steward": ("submitted", "returned")}.get(persona, ())
+    return 422 if state in may else 403
+
+
 def watching(status: int, **others: int) -> Rule:
     """Who watches over releases sees those that are published or suspended, or were withdrawn."""
 
@@ -203,6 +211,7 @@ EXPECTED: dict[str, Expected] = {
     "destroy-model": Expected(STEWARD, STEWARD_DONE),
     "review": Expected(reviewing(200, 200), reviewing(422, 403)),
     "confirm-review": Expected(reviewing(302, 403), reviewing(302, 403)),
+    "marks": Expected(beside(*REVIEWERS, "steward", "auditor", before=403), marking),
     "run": Expected(READERS),
     "run-progress": Expected(READERS),
     "cancel-run": Expected(READERS, to("steward", "auditor", status=403)),

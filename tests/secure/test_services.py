@@ -31,6 +31,7 @@ WITHOUT_A_RECORD = {
     "recorded.refuse": "records a refusal",
     "recorded.locked": "reads a row",
     "sources.raw_data": "finds a file",
+    "rounds.keep_round": "part of the service that submits, which records it",
     "runs.begin": "part of the service that starts the run, which records it",
     "runs.begin_on": "as `runs.begin`",
     "runs.enqueue": "tells the queue; the row is the truth",
