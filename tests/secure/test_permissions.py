@@ -67,7 +67,13 @@ def test_an_auditor_reads_everything_and_may_do_nothing(world: World) -> None:
     }
     reads = {"view_audit", "view_accounts", "verify_audit", "export_audit", "download_summary"}
     own = {*permissions.OWN_ACTIONS, "read_notices", "choose_mail", "make_token"}
-    about_requests = {*permissions._ABOUT_REQUESTS, *permissions._RELEASE_ACTIONS, "sign_off", "grant_standing_approval"}
+    about_requests = {
+        *permissions._ABOUT_REQUESTS,
+        *permissions._RELEASE_ACTIONS,
+        *permissions._DELIBERATION,
+        "sign_off",
+        "grant_standing_approval",
+    }
     for action in permissions.ACTIONS:
         if action in reads | own:
             assert permissions.explain(auditor, action, world.summary if action == "download_summary" else None) is None, action
