@@ -34,20 +34,20 @@ class MarksForm(forms.Form):
         for n, item in enumerate(items):
             before = held.get(item.id)
             self.fields[f"mark-{n}"] = forms.ChoiceField(
-                label=f"How is it? {item.title}",
+                label=f"Your mark: {item.title}",
                 choices=MARKS,
                 required=False,
                 widget=forms.RadioSelect,
                 initial=before.mark if before else None,
             )
             self.fields[f"text-{n}"] = forms.CharField(
-                label=f"Comment on {item.title}",
+                label=f"Your comment: {item.title}",
                 required=False,
                 max_length=LONGEST,
                 widget=forms.Textarea(attrs={"rows": 2}),
                 help_text="Needed for a question, and for what must change." if n == 0 else "",
             )
-            self.fields[f"shared-{n}"] = forms.BooleanField(label=f"Show this comment on {item.title} to the requester", required=False)
+            self.fields[f"shared-{n}"] = forms.BooleanField(label=f"Show the comment to the requester: {item.title}", required=False)
 
     def threads(self, remarks: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
         """Each item with its fields and what was said of it."""

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from releases import dpias, permissions
+from releases.blindness import Sight
 from releases.models import Dpia, ReleaseRequest
 from releases.route_forms import DpiaForm
 from releases.services import assessments as service
@@ -48,10 +49,11 @@ def write(request: SignedInRequest, key: str) -> HttpResponse:
         given=last.answers if last else known,
         automatic=known,
     )
+    reviewed = asked.state == ReleaseRequest.State.SUBMITTED
     context = {
         **task_context(request, asked, "Data protection impact assessment", "write_dpia"),
-        "signed": asked.state == ReleaseRequest.State.SUBMITTED and asked.signoffs.filter(round=asked.round).exists(),
-        "review": asked.state == ReleaseRequest.State.SUBMITTED,
+        "signed": reviewed and any(each.round == asked.round for each in Sight(request.user, asked).signoffs()),
+        "review": reviewed,
         "action": "Save this version",
         "template": "secure/write_dpia.html",
     }

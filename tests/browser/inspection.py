@@ -7,6 +7,7 @@ from playwright.sync_api import Page
 
 SMALL = {"width": 320, "height": 640}
 LARGE = {"width": 1280, "height": 900}
+PATIENCE = 15  # fifths of a second
 SERIOUS = ("serious", "critical")
 
 _axe = Axe()
@@ -36,7 +37,19 @@ def serious_findings(page: Page) -> list[str]:
 
 
 def overflow(page: Page) -> str | None:
-    """How far the page is wider than the window and through which element, or None."""
+    """How far the page is wider than the window and through which element, or None.
+
+    The header folds its menu a moment after the window was made small: later, on a busy machine.
+    """
+    for _ in range(PATIENCE):
+        wide = _wider(page)
+        if wide is None:
+            return None
+        page.wait_for_timeout(200)
+    return wide
+
+
+def _wider(page: Page) -> str | None:
     return page.evaluate(
         """() => {
             const wide = document.documentElement.scrollWidth - window.innerWidth;
