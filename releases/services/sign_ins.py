@@ -117,7 +117,13 @@ def over(sign_in: SignIn, now: datetime) -> str | None:
 
 
 def end_all(account: Account, because: str, *, but: SignIn | None = None) -> int:
-    """End the sign-ins of an account, as part of the service that made them worthless and records that."""
+    """End the sign-ins of an account, as part of the service that made them worthless and records that.
+
+    Where not even the one who asks stays signed in (a lost password, a lost second step), the account's tokens end too: whoever found
+    what was lost could have made some.
+    """
+    if but is None:
+        account.tokens.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
     return _ended(account, because, but=but)
 
 

@@ -67,7 +67,7 @@ def new(request: SignedInRequest) -> HttpResponse:
     context = {
         "form": form,
         "heading": "Make a token",
-        "lead": "A program that sends it works in your name, and can do of what you can what you allow here. Keep it like a password.",
+        "lead": "A program that sends it works in your name, within what you allow here. Keep it like a password.",
         "action": "Make the token",
         "refusal": permissions.explain(me, "make_token"),
         "crumbs": [(CRUMBS[0], reverse(CRUMBS[1])), ("Tokens", reverse("tokens"))],

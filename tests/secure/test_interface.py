@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from releases.models import Account, AuditEvent, PersonalToken, ReleaseRequest
-from releases.services import tokens
+from releases.services import accounts, sign_ins, tokens
 from releases.views.interface import reference
 from tests.secure import world as build
 from tests.secure.conftest import World
@@ -210,6 +210,13 @@ def test_a_token_that_is_unknown_revoked_too_old_or_of_a_closed_account_opens_no
 
 
 @pytest.mark.promise("api.3")
+def test_a_lost_second_step_ends_the_tokens_of_its_account_too(world: World) -> None:
+    program = Program(world.people.steward)
+    sign_ins.end_all(world.people.steward, "second sign-in steps were set aside by administrators")
+    assert program.asks("GET", "/datasets")[0] == 401
+
+
+@pytest.mark.promise("api.3")
 def test_a_signed_in_browser_alone_opens_nothing_there(world: World) -> None:
     client = Client()
     client.force_login(world.people.steward, backend="django.contrib.auth.backends.ModelBackend")
@@ -218,8 +225,6 @@ def test_a_signed_in_browser_alone_opens_nothing_there(world: World) -> None:
 
 @pytest.mark.promise("api.3")
 def test_a_role_that_was_taken_away_counts_for_its_tokens_at_once(world: World) -> None:
-    from releases.services import accounts
-
     program = Program(world.people.steward)
     assert program.asks("GET", f"/datasets/{world.source_key}")[0] == 200
     accounts.remove_role(world.people.administrator, world.people.steward, role="steward")

@@ -32,7 +32,7 @@ BESIDE = 8
 """Parts by which codes of a large part are grouped."""
 
 AUTO = "auto"
-SIZES: dict[str, tuple[int, int]] = {"none": (0, 0), "tiny": (16, 24), "small": (32, 48), "middle": (64, 48), "large": (96, 96)}
+SIZES: dict[str, tuple[int, int]] = {"none": (0, 0), "tiny": (16, 24), "small": (32, 48), "middle": (64, 48), "large": (64, 96)}
 """Widths of embedding and hidden layer."""
 
 

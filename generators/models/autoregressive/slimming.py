@@ -19,7 +19,7 @@ from generators.models.autoregressive.drawing import Drawing, Floats, Weights
 from generators.models.autoregressive.layout import Layout
 from generators.models.autoregressive.tables import Table
 
-PRICE = 1e-5
+PRICE = 3e-6
 """Nats a row that a unit must be worth: it takes some three nanoseconds of every row drawn."""
 UNITS = (0, 4, 8, 12, 16, 24, 32, 48, 64)
 """How many bent units are tried."""

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja import Status
 
@@ -16,7 +17,7 @@ from generators.schema import DatasetSchema
 from releases import visibility
 from releases.incoming import Incoming, is_archive
 from releases.learning import Learning
-from releases.models import PersonalToken, Snapshot
+from releases.models import Account, PersonalToken, ReleaseRequest, Snapshot, SyntheticVersion
 from releases.permissions import explain
 from releases.services import requests, sources, summaries
 from releases.services.recorded import refuse
@@ -124,7 +125,7 @@ def request_summary(request: HttpRequest, dataset: UUID, given: SummaryIn) -> An
 def list_requests(request: HttpRequest, dataset: UUID) -> list[RequestOut]:
     me = caller(request)
     source = visible(visibility.visible_sources(me), dataset)
-    found = visibility.visible_requests(me).filter(source=source).order_by("-changed_at")
+    found = _about(me).filter(source=source).order_by("-changed_at")
     return [RequestOut.of(each, me) for each in found[:MOST]]
 
 
@@ -138,21 +139,21 @@ def create_request(request: HttpRequest, dataset: UUID, given: RequestIn) -> Any
 @interface.get("/requests/{key}", response=RequestOut, summary="One request: its state, versions and gates", auth=READ)
 def get_request(request: HttpRequest, key: UUID) -> RequestOut:
     me = caller(request)
-    return RequestOut.of(visible(visibility.visible_requests(me), key), me)
+    return RequestOut.of(_asked(me, key), me)
 
 
 @interface.patch("/requests/{key}", response=RequestOut, summary="Describe a request: only what is sent is changed", auth=REQUEST)
 def describe_request(request: HttpRequest, key: UUID, given: DescribeIn) -> RequestOut:
     me = caller(request)
     fields = {name: value for name, value in given.model_dump(exclude_unset=True).items() if value is not None}
-    return RequestOut.of(requests.describe_request(me, visible(visibility.visible_requests(me), key), **fields), me)
+    return RequestOut.of(requests.describe_request(me, _asked(me, key), **fields), me)
 
 
 @interface.post("/requests/{key}/generations", response={202: RunOut}, summary="Ask for a generation", auth=REQUEST)
 def request_generation(request: HttpRequest, key: UUID, given: GenerationIn) -> Any:
     """The version it makes is evaluated by itself; ask for the run, or for the request, to see how far it is."""
     me = caller(request)
-    asked = visible(visibility.visible_requests(me), key)
+    asked = _asked(me, key)
     summary = visible(visibility.visible_summaries(me), given.summary) if given.summary else None
     run = requests.request_generation(
         me,
@@ -174,14 +175,14 @@ def get_run(request: HttpRequest, key: UUID) -> RunOut:
 
 @interface.get("/versions/{key}", response=VersionOut, summary="One version and its gates", auth=READ)
 def get_version(request: HttpRequest, key: UUID) -> VersionOut:
-    return VersionOut.of(visible(visibility.visible_versions(caller(request)), key))
+    return VersionOut.of(_version(caller(request), key))
 
 
 @interface.put("/requests/{key}/version", response=RequestOut, summary="Choose the version to release", auth=REQUEST)
 def choose_version(request: HttpRequest, key: UUID, given: VersionIn) -> RequestOut:
     me = caller(request)
-    asked = visible(visibility.visible_requests(me), key)
-    version = visible(visibility.visible_versions(me), given.version)
+    asked = _asked(me, key)
+    version = _version(me, given.version)
     return RequestOut.of(requests.choose_version(me, asked, version=version), me)
 
 
@@ -189,7 +190,22 @@ def choose_version(request: HttpRequest, key: UUID, given: VersionIn) -> Request
 def submit(request: HttpRequest, key: UUID) -> RequestOut:
     """Where a standing approval of the way it was made holds, it is approved by that; else reviewers decide."""
     me = caller(request)
-    return RequestOut.of(requests.submit(me, visible(visibility.visible_requests(me), key)), me)
+    return RequestOut.of(requests.submit(me, _asked(me, key)), me)
+
+
+def _about(me: Account) -> QuerySet[ReleaseRequest]:
+    """Requests about datasets this person looks after or audits. As a reviewer one reads on the pages, where who may know what is kept."""
+    return visibility.visible_requests(me).filter(source__in=visibility.visible_sources(me))
+
+
+def _asked(me: Account, key: UUID) -> ReleaseRequest:
+    found: ReleaseRequest = visible(_about(me), key)
+    return found
+
+
+def _version(me: Account, key: UUID) -> SyntheticVersion:
+    found: SyntheticVersion = visible(visibility.visible_versions(me).filter(request__in=_about(me)), key)
+    return found
 
 
 def _chunks(request: HttpRequest) -> Iterator[bytes]:
