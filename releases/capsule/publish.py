@@ -26,37 +26,15 @@ def publish(capsule: Path, lake: Path, signer: Signer, attestation: Attestation)
     """Publish the unsigned capsule in folder `capsule` into the lake; the notice that says so.
 
     The capsule's files are copied unchanged and `attestation.dsse.json` added. Safe to repeat after a crash at any point: a capsule
-    that the feed announces is not announced again, one that lies in the lake unannounced is taken up where it was left.
-    CapsuleRefused when the capsule is damaged, nobody signed off, or that version was published with another content or withdrawn.
+    that the feed announces is not announced again, one that lies in the lake unannounced is taken up where it was left. Of publishers on
+    one machine one publishes at a time; of several machines, run it on one. CapsuleRefused when the capsule is damaged, nobody signed
+    off, or that version was published with another content or withdrawn.
     """
     manifest, content = check_unsigned(capsule)
-    said, digest = manifest.description, hashlib.sha256(content).hexdigest()
-    if said.slug.startswith(DRILL):
+    if manifest.description.slug.startswith(DRILL):
         raise CapsuleRefused("this capsule is a drill; a drill is never published")
-    announced = feed.latest_about(lake, said.slug, said.version)
-    if announced is not None:
-        if announced.manifest_sha256 != digest:
-            raise CapsuleRefused(f"version {said.version} of {said.slug} was published already, with another content")
-        if announced.kind is NoticeKind.WITHDRAWN:
-            raise CapsuleRefused(f"version {said.version} of {said.slug} was withdrawn; publish a new version")
-        feed.heartbeat(lake, signer)
-        return announced
-    place = lake / feed.capsule_place(said.access_level, said.slug, said.version)
-    envelope = _left_behind(place, digest, signer)
-    if envelope is None:
-        envelope = attest(content, attestation, signer)
-        _move_in(capsule, manifest, content, envelope, lake, place)
-    return feed.append(
-        lake,
-        signer,
-        NoticeKind.PUBLISHED,
-        slug=said.slug,
-        version=said.version,
-        access_level=said.access_level,
-        manifest_sha256=digest,
-        attestation_sha256=hashlib.sha256(envelope).hexdigest(),
-        at=attestation.published,
-    )
+    with files.alone(lake):
+        return _published(capsule, manifest, content, lake, signer, attestation)
 
 
 def take_back(lake: Path, notice: Notice) -> int:
@@ -86,6 +64,34 @@ def sweep(lake: Path, *, settled: float = 24 * 3600.0) -> int:
             files.discard(path) if path.is_dir() else path.unlink()
             removed += 1
     return removed
+
+
+def _published(capsule: Path, manifest: Manifest, content: bytes, lake: Path, signer: Signer, attestation: Attestation) -> Notice:
+    said, digest = manifest.description, hashlib.sha256(content).hexdigest()
+    announced = feed.latest_about(lake, said.slug, said.version)
+    if announced is not None:
+        if announced.manifest_sha256 != digest:
+            raise CapsuleRefused(f"version {said.version} of {said.slug} was published already, with another content")
+        if announced.kind is NoticeKind.WITHDRAWN:
+            raise CapsuleRefused(f"version {said.version} of {said.slug} was withdrawn; publish a new version")
+        feed.heartbeat(lake, signer)
+        return announced
+    place = lake / feed.capsule_place(said.access_level, said.slug, said.version)
+    envelope = _left_behind(place, digest, signer)
+    if envelope is None:
+        envelope = attest(content, attestation, signer)
+        _move_in(capsule, manifest, content, envelope, lake, place)
+    return feed.append(
+        lake,
+        signer,
+        NoticeKind.PUBLISHED,
+        slug=said.slug,
+        version=said.version,
+        access_level=said.access_level,
+        manifest_sha256=digest,
+        attestation_sha256=hashlib.sha256(envelope).hexdigest(),
+        at=attestation.published,
+    )
 
 
 def _left_behind(place: Path, manifest_sha256: str, signer: Signer) -> bytes | None:
