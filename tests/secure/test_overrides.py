@@ -170,7 +170,7 @@ def test_reviewers_see_gate_code_and_reason_before_they_decide_and_can_return(wo
     request = requests.submit(steward, requests.answer_gates(steward, request, answers={"columns": ANSWER}))
     page = words(signed_in(world.people.ig).get(reverse("review", args=[request.pk])))
     meaning = OVERRIDE_CODES["not-needed-for-purpose"]
-    order = ["Not met, and why it would be released all the same", WHY, "If someone attacked it", "answered should pass", "0.31"]
+    order = ["If someone attacked it", "Not met, and why it would be released all the same", WHY, "answered should pass", "0.31"]
     assert sorted(order, key=page.index) == order
     assert f"because {meaning}" in page
     assert "The steward's answer, which is published" in page
