@@ -10,7 +10,7 @@ SECURE := DJANGO_SETTINGS_MODULE=synthportal.settings.test_secure
 PUBLIC := DJANGO_SETTINGS_MODULE=synthportal.settings.test_public
 PIP := $(RUN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo learned test check format tests tests-plain tests-evaluation tests-secure tests-public promises lock docs clean
+.PHONY: help demo learned test check format tests tests-plain tests-evaluation tests-secure tests-long tests-public promises lock docs clean
 
 help:
 	@echo "make demo    the demonstration: both sites, filled, on http://localhost:8000 and http://localhost:8001"
@@ -65,13 +65,13 @@ check: $(VENV)/.test
 
 tests: $(VENV)/.test
 	@rm -rf .promises .coverage .coverage.*
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target --keep-going tests-secure tests-plain tests-evaluation tests-public
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target --keep-going tests-long tests-secure tests-plain tests-evaluation tests-public
 	@$(RUN)/coverage combine --quiet
 	@$(RUN)/python -m tests.project.coverage_gate
 
 # Runs side by side: much of a test is waiting. The public site's tests need a process of their own: it loads nothing of the secure zone.
 PYTEST = $(RUN)/coverage run --data-file=.coverage.$(@:tests-%=%) -m pytest -q --durations=10
-tests-plain tests-evaluation tests-secure tests-public: export SYNTHPORTAL_PROMISES_RUN = $(@:tests-%=%)
+tests-plain tests-evaluation tests-secure tests-long tests-public: export SYNTHPORTAL_PROMISES_RUN = $(@:tests-%=%)
 
 tests-plain:
 	$(PYTEST) --ignore=tests/secure --ignore=tests/browser --ignore=tests/evaluation
@@ -79,8 +79,13 @@ tests-plain:
 tests-evaluation:
 	$(PYTEST) tests/evaluation
 
+LONG = $(addprefix tests/secure/,test_concurrency.py test_jobs.py test_many_at_once.py test_permission_matrix.py canary)
+
 tests-secure:
-	$(PYTEST) tests/secure tests/browser
+	$(PYTEST) tests/secure $(LONG:%=--ignore=%)
+
+tests-long:
+	$(PYTEST) $(LONG) tests/browser
 
 tests-public:
 	$(PYTEST) --ds=synthportal.settings.test_public tests/public
