@@ -128,7 +128,7 @@ def test_the_public_sites_addresses_and_apps_hold_nothing_of_the_workflow() -> N
     for absent in ("django.contrib.auth", "django.contrib.sessions", "django.contrib.admin", "django_rq"):
         assert not apps.is_installed(absent)
     models = {each.__name__ for each in apps.get_models()}
-    assert models == {"Release", "ReleaseVersion", "StoredFile", "FeedPosition", "IngestRefusal", "DownloadCount"}
+    assert models == {"Release", "ReleaseVersion", "StoredFile", "FeedPosition", "RegisterStatement", "IngestRefusal", "DownloadCount"}
 
 
 @pytest.mark.promise("zones.3")

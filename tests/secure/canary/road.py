@@ -22,7 +22,19 @@ from django.urls import get_resolver, reverse
 from generators.schema import DatasetSchema, Kind, Role
 from releases import files, permissions, visibility
 from releases.capsule.signing import PRIVATE_KEY, create_key, pin
-from releases.models import Account, Drill, ReleaseRequest, Run, Snapshot, SourceDataset, SummaryRecord, SyntheticVersion, TrainedModel
+from releases.models import (
+    Account,
+    Drill,
+    PolicyRecord,
+    ReleaseRequest,
+    Run,
+    Snapshot,
+    SourceDataset,
+    StandingApproval,
+    SummaryRecord,
+    SyntheticVersion,
+    TrainedModel,
+)
 from releases.services import drills, reaudits, requests, runs, sources, summaries
 from tests.secure import world as build
 from tests.secure.canary.canaries import IDENTIFIERS, ORDINARY, VALUES, CanaryTable
@@ -41,7 +53,7 @@ STEWARDS_KINDS = {
 
 READERS = ("steward", "ig", "auditor", "administrator")
 
-SENT_ONLY = frozenset({"sign-out", "choose-version", "retry-run", "verify-audit", "account-roles", "reaudit", "end-drill"})
+SENT_ONLY = frozenset({"sign-out", "choose-version", "retry-run", "verify-audit", "account-roles", "reaudit", "end-drill", "read-notice"})
 """Addresses that nothing can be read at."""
 
 
@@ -133,6 +145,8 @@ class Road:
             "accounts": Account.objects.all()[:2],
             "releases": ReleaseRequest.objects.filter(source__title__startswith="Canaries"),
             "drills": Drill.objects.filter(request__source__title__startswith="Canaries"),
+            "policies": PolicyRecord.objects.all(),
+            "standing-approvals": StandingApproval.objects.filter(source__title__startswith="Canaries"),
         }
         keys: dict[str, list[Any]] = {place: list(rows.values_list("pk", flat=True)) for place, rows in kept.items()}
         keys |= {"link": ["no-such-link"], "your-account": []}
