@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -55,10 +56,13 @@ class RunOut(Schema):
     followed_by: UUID | None = Field(description="The run that this one began, such as the evaluation of what was generated.")
 
     @staticmethod
-    def of(run: Run) -> RunOut:
+    def of(run: Run, among: Sequence[Run] | None = None) -> RunOut:
+        """among: the runs of its request in the order they were asked for, where the caller has them already."""
         made = getattr(run, "made_version", None)
-        later = Run.objects.filter(request=run.request_id, queued_at__gt=run.queued_at) if run.request_id else Run.objects.none()
-        following = later.filter(kind__in=_FOLLOWS.get(run.kind, ())).order_by("queued_at").first() if run.state == "succeeded" else None
+        kinds = _FOLLOWS.get(run.kind, ()) if run.state == Run.State.SUCCEEDED and run.request else ()
+        if among is None:
+            among = list(run.request.runs.order_by("queued_at")) if run.request and kinds else []
+        following = next((each for each in among if each.kind in kinds and each.queued_at > run.queued_at), None)
         return RunOut(
             id=run.pk,
             kind=run.kind,
@@ -100,7 +104,9 @@ class SnapshotOut(Schema):
             proposed_schema_sha256=digest,
             differences=[str(each) for each in snapshot.drift],
             may_not_confirm=permissions.explain(actor, "confirm_schema", snapshot),
-            runs=[RunOut.of(run) for run in snapshot.runs.filter(request__isnull=True).order_by("queued_at")],
+            runs=[
+                RunOut.of(run) for run in snapshot.runs.filter(request__isnull=True).select_related("made_version").order_by("queued_at")
+            ],
         )
 
 
@@ -176,6 +182,7 @@ class RequestOut(Schema):
     @staticmethod
     def of(asked: ReleaseRequest, actor: Account) -> RequestOut:
         versions = asked.versions.select_related("evaluation").order_by("number")
+        runs = list(asked.runs.select_related("made_version", "request").order_by("queued_at"))
         return RequestOut(
             id=asked.pk,
             dataset=asked.source_id,
@@ -189,7 +196,7 @@ class RequestOut(Schema):
             signed=sorted(policy.signed_capacities(asked)),
             wanted=sorted(policy.capacities(asked)),
             versions=[VersionOut.of(each) for each in versions],
-            runs=[RunOut.of(run) for run in asked.runs.order_by("queued_at")],
+            runs=[RunOut.of(run, runs) for run in runs],
             refusals=permissions.allowed(actor, asked),
         )
 
