@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter
 
-from releases.catalogue import register, views
+from releases.catalogue.views import dataset, files, pages, register, results
 
 
 class VersionNumber(IntConverter):
@@ -18,13 +18,13 @@ register_converter(VersionNumber, "version")
 
 app_name = "catalogue"
 urlpatterns = [
-    path("", views.front, name="front"),
-    path("datasets/", views.results, name="results"),
-    path("datasets/<slug:slug>/", views.dataset, name="dataset"),
-    path("datasets/<slug:slug>/v<version:version>/", views.version, name="version"),
-    path("datasets/<slug:slug>/v<version:version>/capsule.zip", views.capsule, name="capsule"),
-    path("datasets/<slug:slug>/v<version:version>/files/<path:path>", views.file, name="file"),
-    path("patients/", views.patients, name="patients"),
+    path("", pages.front, name="front"),
+    path("datasets/", results.results, name="results"),
+    path("datasets/<slug:slug>/", dataset.dataset, name="dataset"),
+    path("datasets/<slug:slug>/v<version:version>/", dataset.version, name="version"),
+    path("datasets/<slug:slug>/v<version:version>/capsule.zip", files.capsule, name="capsule"),
+    path("datasets/<slug:slug>/v<version:version>/files/<path:path>", files.file, name="file"),
+    path("patients/", pages.patients, name="patients"),
     path("register/", register.page, name="register"),
     path("register.json", register.statement, name="register-json"),
 ]

@@ -9,7 +9,7 @@ import pytest
 from pytest_django import Settings
 
 from releases.capsule.signing import TrustedKeys, pin
-from releases.catalogue.ingest import Poll, poll
+from releases.catalogue.taking_in.ingest import Poll, poll
 from tests.capsule.world import Publisher
 
 

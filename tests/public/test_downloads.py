@@ -13,9 +13,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from releases.capsule.verify import verify
-from releases.catalogue import store
-from releases.catalogue.ingest import Poll
 from releases.catalogue.models import DownloadCount, StoredFile
+from releases.catalogue.serving import store
+from releases.catalogue.taking_in.ingest import Poll
 from tests.capsule.world import Publisher
 
 TakeIn = Callable[[], Poll]

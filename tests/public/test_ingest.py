@@ -21,8 +21,8 @@ from pytest_django import Settings
 from releases.capsule import feed
 from releases.capsule.feed import Notice, NoticeKind
 from releases.capsule.signing import TrustedKeys
-from releases.catalogue.ingest import Poll, poll
 from releases.catalogue.models import FeedPosition, IngestRefusal, ReleaseVersion, StoredFile
+from releases.catalogue.taking_in.ingest import Poll, poll
 from tests.capsule.world import Publisher
 
 TakeIn = Callable[[], Poll]
@@ -204,7 +204,7 @@ def test_what_does_not_hold_is_refused_logged_and_never_shown_and_a_mended_lake_
     assert reason in done.refusal
     refusal = IngestRefusal.objects.get()
     assert (refusal.sequence, refusal.reason, refusal.times, refusal.resolved_at) == (1, done.refusal, 3, None)
-    assert [record.getMessage() for record in caplog.records if record.name == "releases.catalogue.ingest"] == [f"refused: {done.refusal}"]
+    assert [record.getMessage() for record in caplog.records if record.name.endswith(".ingest")] == [f"refused: {done.refusal}"]
     assert ReleaseVersion.objects.count() == 0
     assert client.get(FILE).status_code == 404
     assert "ed-visits" not in client.get("/datasets/").content.decode()

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 
 from releases.capsule.manifest import Override
-from releases.catalogue.ingest import Poll
+from releases.catalogue.taking_in.ingest import Poll
 from tests.capsule.world import REPORT, Publisher
 
 TakeIn = Callable[[], Poll]

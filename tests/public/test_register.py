@@ -17,9 +17,9 @@ from releases.capsule import feed, layout, register, signing
 from releases.capsule.feed import NoticeKind
 from releases.capsule.layout import CapsuleRefused
 from releases.capsule.register import Figures, PolicyUsed, Register
-from releases.catalogue import store
-from releases.catalogue.ingest import Poll
 from releases.catalogue.models import FeedPosition, IngestRefusal, RegisterStatement, ReleaseVersion, StoredFile
+from releases.catalogue.serving import store
+from releases.catalogue.taking_in.ingest import Poll
 from tests.capsule.world import Publisher
 
 TakeIn = Callable[[], Poll]

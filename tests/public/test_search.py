@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from releases.catalogue.ingest import Poll
+from releases.catalogue.taking_in.ingest import Poll
 from tests.capsule.world import SCHEMA, Publisher
 
 TakeIn = Callable[[], Poll]

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from releases.capsule.files import replace_durably
 from releases.capsule.signing import KeyRefused, TrustedKeys, written
-from releases.catalogue.ingest import poll
+from releases.catalogue.taking_in.ingest import poll
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from typing import Any
 from django.conf import settings
 
 from releases.capsule import layout, texts
-from releases.catalogue import store
 from releases.catalogue.models import ReleaseVersion, StoredFile
+from releases.catalogue.serving import store
 
 LARGEST = 32 * 1024**2
 """Bytes of a JSON file that a page still reads."""

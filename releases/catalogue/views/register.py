@@ -10,24 +10,9 @@ from django.shortcuts import render
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_safe
 
-from releases.catalogue import words
-from releases.catalogue.freshness import freshness
-from releases.catalogue.models import RegisterStatement
-
-COUNTS = {
-    "approved": "Approved",
-    "at_once": "… of these at once, by a standing approval",
-    "returned": "Returned for changes",
-    "rejected": "Refused",
-    "published": "Released",
-    "suspended": "Suspended now",
-    "withdrawn": "Withdrawn",
-}
-MEDIANS = {
-    "turnaround_days": "Working days from submission to decision of the others (median)",
-    "attempts": "Versions made before one was released (median)",
-    "most_attempts": "Most versions made for one release",
-}
+from releases.catalogue.showing import words
+from releases.catalogue.showing.register import COUNTS, MEDIANS, newest
+from releases.catalogue.taking_in.freshness import freshness
 
 
 @require_safe
@@ -53,13 +38,3 @@ def statement(request: HttpRequest) -> HttpResponse:
     if said is None:
         raise Http404
     return JsonResponse({"at": said.at.isoformat(), "register": said.content, "key_id": said.key_id, "envelope": json.loads(said.envelope)})
-
-
-def newest() -> RegisterStatement | None:
-    return RegisterStatement.objects.filter(pk=1).first()
-
-
-def totals() -> dict[str, int] | None:
-    """The counts over all kinds of data; None before a register was taken in."""
-    said = newest()
-    return None if said is None else {name: sum(each[name] for each in said.content["figures"]) for name in COUNTS}

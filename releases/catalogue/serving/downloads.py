@@ -19,9 +19,9 @@ from django.utils import timezone
 from django.utils.http import content_disposition_header, http_date
 
 from releases.capsule import archive, files
-from releases.catalogue import store
 from releases.catalogue.models import DownloadCount, ReleaseVersion, StoredFile
-from releases.catalogue.ranges import wanted
+from releases.catalogue.serving import store
+from releases.catalogue.serving.ranges import wanted
 
 log = logging.getLogger(__name__)
 

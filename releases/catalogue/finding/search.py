@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 from django.db.models import Q
 
-from releases.catalogue import words
 from releases.catalogue.models import ReleaseVersion, VersionQuerySet
+from releases.catalogue.showing import words
 
 SORTS = {"newest": "Newest first", "title": "Title, A to Z", "largest": "Most rows first"}
 _ORDER = {"newest": ("-published_at", "title"), "title": ("title", "pk"), "largest": ("-row_count", "title")}

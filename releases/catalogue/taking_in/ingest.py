@@ -21,8 +21,8 @@ from releases.capsule.feed import FeedRefused, Notice, NoticeKind
 from releases.capsule.layout import CapsuleRefused
 from releases.capsule.signing import TrustedKeys
 from releases.capsule.verify import VerifiedCapsule, verify
-from releases.catalogue import store as content
 from releases.catalogue.models import FeedPosition, IngestRefusal, RegisterStatement, Release, ReleaseVersion, StoredFile
+from releases.catalogue.serving import store as content
 
 log = logging.getLogger(__name__)
 

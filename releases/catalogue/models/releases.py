@@ -1,7 +1,4 @@
-"""What the public site holds: releases as their verified capsules describe them, and where it stands in the feed.
-
-Rows are written by `ingest` alone, after every check; files lie in the content-addressed store.
-"""
+"""Releases as their verified capsules describe them. Rows are written by ingest alone, after every check; files lie in the store."""
 
 from __future__ import annotations
 
@@ -135,62 +132,3 @@ class StoredFile(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("catalogue:file", args=[self.version.release.slug, self.version.version, self.path])
-
-
-class FeedPosition(models.Model):
-    """How far the feed was read: one row. heartbeat_at: the newest heartbeat that held while nothing was left to read."""
-
-    sequence = models.PositiveIntegerField(default=0)
-    digest = models.CharField(max_length=64)
-    heartbeat_at = models.DateTimeField(null=True)
-    polled_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints = (models.CheckConstraint(condition=models.Q(pk=1), name="one_feed_position"),)
-
-    def __str__(self) -> str:
-        return f"notice {self.sequence}"
-
-
-class RegisterStatement(models.Model):
-    """The newest register that the publisher signed: one row. content: the statement; envelope: as it was signed, to hand on."""
-
-    at = models.DateTimeField()
-    content = models.JSONField()
-    envelope = models.TextField()
-    key_id = models.CharField(max_length=64)
-
-    class Meta:
-        constraints = (models.CheckConstraint(condition=models.Q(pk=1), name="one_register"),)
-
-    def __str__(self) -> str:
-        return f"register of {self.at}"
-
-
-class IngestRefusal(models.Model):
-    """Something in the lake that does not hold. One row per notice and reason, however often it was met; resolved_at: when it had gone."""
-
-    sequence = models.PositiveIntegerField(null=True)
-    reason = models.TextField()
-    first_met = models.DateTimeField()
-    last_met = models.DateTimeField()
-    times = models.PositiveIntegerField(default=1)
-    resolved_at = models.DateTimeField(null=True)
-
-    def __str__(self) -> str:
-        return self.reason
-
-
-class DownloadCount(models.Model):
-    """Whole downloads of one file, or of the whole capsule (path ""), on one day. No address, no name, no cookie."""
-
-    version = models.ForeignKey(ReleaseVersion, on_delete=models.CASCADE, related_name="downloads")
-    path = models.CharField(max_length=250, blank=True)
-    day = models.DateField()
-    count = models.PositiveBigIntegerField(default=0)
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=["version", "path", "day"], name="one_count_per_day"),)
-
-    def __str__(self) -> str:
-        return f"{self.path or 'capsule'} on {self.day}: {self.count}"

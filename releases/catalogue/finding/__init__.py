@@ -1,0 +1,1 @@
+"""Finding releases: words, filters, order."""

@@ -1,0 +1,13 @@
+"""What releases are found by."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import migrations
+from django.db.migrations.operations.base import Operation
+
+
+class Migration(migrations.Migration):
+    dependencies: ClassVar[list[tuple[str, str]]] = [("catalogue", "0002_register")]
+    operations: ClassVar[list[Operation]] = []

@@ -1,0 +1,49 @@
+"""Where the site stands in the feed, the register it read, and what it refused."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class FeedPosition(models.Model):
+    """How far the feed was read: one row. heartbeat_at: the newest heartbeat that held while nothing was left to read."""
+
+    sequence = models.PositiveIntegerField(default=0)
+    digest = models.CharField(max_length=64)
+    heartbeat_at = models.DateTimeField(null=True)
+    polled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=models.Q(pk=1), name="one_feed_position"),)
+
+    def __str__(self) -> str:
+        return f"notice {self.sequence}"
+
+
+class RegisterStatement(models.Model):
+    """The newest register that the publisher signed: one row. content: the statement; envelope: as it was signed, to hand on."""
+
+    at = models.DateTimeField()
+    content = models.JSONField()
+    envelope = models.TextField()
+    key_id = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=models.Q(pk=1), name="one_register"),)
+
+    def __str__(self) -> str:
+        return f"register of {self.at}"
+
+
+class IngestRefusal(models.Model):
+    """Something in the lake that does not hold. One row per notice and reason, however often it was met; resolved_at: when it had gone."""
+
+    sequence = models.PositiveIntegerField(null=True)
+    reason = models.TextField()
+    first_met = models.DateTimeField()
+    last_met = models.DateTimeField()
+    times = models.PositiveIntegerField(default=1)
+    resolved_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.reason

@@ -1,0 +1,1 @@
+"""Handing out bytes: the store, ranges, single files and whole capsules."""

@@ -1,0 +1,1 @@
+"""What pages show of a release, and the words they use."""
