@@ -195,6 +195,10 @@ class ReasonForm(forms.Form):
 ANSWERS = (("yes", "Yes"), ("no", "No"), ("not applicable", "Does not apply"))
 
 
+DECIDE = "decide"
+"""The id of the form of a decision on its page."""
+
+
 class DecisionForm(forms.Form):
     """A reviewer's checklist and decision. The evidence digest is the one of the page the reviewer read."""
 
@@ -253,13 +257,19 @@ class DecisionForm(forms.Form):
                     widget=forms.Textarea(attrs={"rows": 2}),
                     help_text="Needed where you do not answer no.",
                 )
+        for name in self.fields:
+            if name.startswith(("check-", "why-")):  # the checklist stands beside the evidence, the form below it
+                self.fields[name].widget.attrs["form"] = DECIDE
         asked = [name for item in self.items for name in (item, f"why-{item[6:]}")]
         self.order_fields([*asked, "decision", "reason_code", "comment", "capacity", "evidence_digest"])
 
     @property
-    def questions(self) -> list[tuple[forms.BoundField, forms.BoundField | None]]:
-        """The checklist's fields, each with the field of the reason for answering otherwise than the site, where it said no."""
-        return [(self[name], self[why] if (why := f"why-{name[6:]}") in self.fields else None) for name in self.items]
+    def questions(self) -> list[tuple[forms.BoundField, forms.BoundField | None, Automatic | None]]:
+        """The checklist's fields, each with the field of the reason for answering otherwise than the site's no, and with what it said."""
+        return [
+            (self[name], self[why] if (why := f"why-{name[6:]}") in self.fields else None, self.automatic.get(name[6:]))
+            for name in self.items
+        ]
 
     @property
     def reasons(self) -> dict[str, str]:

@@ -35,14 +35,18 @@ class AttackLine:
     """One question of who attacks a release. answer: one or two sentences. figure: with its interval; empty for the public.
 
     met: whether all conditions (gates) that hang on it were met; None where none does. gate: the same in words. gates: their ids.
+    key: the question in a word, for addresses. metrics: what bears on it. result: the one measurement that gave the answer, for reviewers.
     """
 
+    key: str
     question: str
     answer: str
     figure: str
     met: bool | None
     gate: str
     gates: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    result: MetricResult | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class _Finding:
     concern: float
     words: str
     figure: str
+    of: MetricResult
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class _Question:
     approved totals, where nothing was measured.
     """
 
+    key: str
     text: str
     metrics: tuple[str, ...]
     fine: str
@@ -68,6 +74,7 @@ class _Question:
 
 QUESTIONS = (
     _Question(
+        "recognise",
         "Would they recognise a person?",
         (
             "singling_out",
@@ -81,18 +88,21 @@ QUESTIONS = (
         "Made from approved totals, not from single records.",
     ),
     _Question(
+        "link",
         "Could they link records of one person?",
         ("linkability",),
         "No: the release ties two pieces of knowledge about a person together no better than guessing.",
         "Nothing ties a made-up row, or two of its values, to a person.",
     ),
     _Question(
+        "learn",
         "Could they learn a person's diagnosis, or another private thing?",
         ("inference",),
         "No: for people whose records were used they guess no better than for people whose records were not.",
         "No value was made with a person's other values in view.",
     ),
     _Question(
+        "copy",
         "Would they find a row copied from a real person?",
         ("collisions", "rare_row_collisions", "unexplained_copies"),
         "No: rows equal real ones no more often than chance explains.",
@@ -114,8 +124,13 @@ def _line(question: _Question, evaluation: Evaluation, verdict: Verdict) -> Atta
     outcomes = tuple(o for o in verdict.outcomes if o.metric in question.metrics)
     met = all(o.passed for o in outcomes) if outcomes else None
     public = evaluation.audience == "public"
-    answer, figure = _told(question, outcomes, verdict.tier) if public else _found(question, evaluation, outcomes, verdict.tier)
-    return AttackLine(question.text, answer, figure, met, _gate(outcomes), tuple(o.gate for o in outcomes))
+    gates = tuple(o.gate for o in outcomes)
+    if public:
+        answer, figure = _told(question, outcomes, verdict.tier)
+        return AttackLine(question.key, question.text, answer, figure, met, _gate(outcomes), gates, question.metrics)
+    answer, finding = _found(question, evaluation, outcomes, verdict.tier)
+    figure, result = (finding.figure, finding.of) if finding else ("", None)
+    return AttackLine(question.key, question.text, answer, figure, met, _gate(outcomes), gates, question.metrics, result)
 
 
 def _told(question: _Question, outcomes: tuple[Outcome, ...], tier: str) -> tuple[str, str]:
@@ -133,8 +148,8 @@ def _told(question: _Question, outcomes: tuple[Outcome, ...], tier: str) -> tupl
     return (f"Not by the way it is made: {_lower(question.made)}.", "") if tier == "publicly-sourced" else (KEPT, "")
 
 
-def _found(question: _Question, evaluation: Evaluation, outcomes: tuple[Outcome, ...], tier: str) -> tuple[str, str]:
-    """The answer for reviewers, and the figure behind it."""
+def _found(question: _Question, evaluation: Evaluation, outcomes: tuple[Outcome, ...], tier: str) -> tuple[str, _Finding | None]:
+    """The answer for reviewers, and what was found behind it."""
     unmet = [o for o in outcomes if not o.passed]
     findings = [f for metric in question.metrics for r in evaluation.of(metric) if (f := _finding(r)) is not None]
     worst = max(findings, key=lambda f: f.concern, default=None)
@@ -142,18 +157,18 @@ def _found(question: _Question, evaluation: Evaluation, outcomes: tuple[Outcome,
         first = next((o for o in unmet if not _unknown(o)), unmet[0])
         named = [f for f in (_finding(r) for r in evaluation.of(first.metric)) if f is not None]
         behind = max(named, key=lambda f: f.concern, default=None)
-        return _doubt(unmet), behind.figure if behind else ""
+        return _doubt(unmet), behind
     if worst is None:
         return {
             "structural": "No: nothing observed went into it.",
             "publicly-sourced": f"{NOT_MEASURED} {question.made}",
-        }.get(tier, NOT_MEASURED), ""
+        }.get(tier, NOT_MEASURED), None
     if worst.concern > 0:
-        return worst.words, worst.figure
+        return worst.words, worst
     attacked = any(r.value is not None for metric in question.metrics if metric not in CHECKS for r in evaluation.of(metric))
     return (
         question.fine if attacked else "Nothing rare of anybody appears in it; an attack on single people was not measured.",
-        worst.figure,
+        worst,
     )
 
 
@@ -191,17 +206,17 @@ def _finding(r: MetricResult) -> _Finding | None:
 
 def _rare(r: MetricResult, value: float) -> _Finding:
     if value == 0:
-        return _Finding(NONE, "", "no value of too few people appears")
+        return _Finding(NONE, "", "no value of too few people appears", r)
     count = f"{round(value):,} value{'' if value == 1 else 's'} of too few people"
-    return _Finding(1, "Perhaps: values that belong to fewer people than the policy's minimum appear.", count)
+    return _Finding(1, "Perhaps: values that belong to fewer people than the policy's minimum appear.", count, r)
 
 
 def _counted(r: MetricResult, value: float) -> _Finding:
     """Something of which there should be none."""
     title = DEFINITIONS[r.metric].title
     if value == 0:
-        return _Finding(NONE, "", f"{title[0].lower()}{title[1:]}: none")
-    return _Finding(1, f"Perhaps: {title[0].lower()}{title[1:]}, {round(value):,} of them.", f"{round(value):,}")
+        return _Finding(NONE, "", f"{title[0].lower()}{title[1:]}: none", r)
+    return _Finding(1, f"Perhaps: {title[0].lower()}{title[1:]}, {round(value):,} of them.", f"{round(value):,}", r)
 
 
 def _risk(r: MetricResult, value: float) -> _Finding:
@@ -210,29 +225,29 @@ def _risk(r: MetricResult, value: float) -> _Finding:
     low, high = r.interval or (value, value)
     if value <= 0 or low <= 0:
         most = "" if high <= 0 or r.interval is None else f"; at most {share(high)} attempts could succeed beyond chance (95% interval)"
-        return _Finding(min(high - 1, NONE / 1e6), "", f"no better than guessing{about}{most}")
+        return _Finding(min(high - 1, NONE / 1e6), "", f"no better than guessing{about}{most}", r)
     words = f"{_often(value)}: {share(value)} {'attempts' if value < 1 else 'of the attempts'} succeed beyond chance{about}."
-    return _Finding(value, words, f"{share(value)}{_interval(r)}{about}")
+    return _Finding(value, words, f"{share(value)}{_interval(r)}{about}", r)
 
 
 def _belonging(r: MetricResult, value: float) -> _Finding:
     """An area under the ROC curve of whose records were used: ½ guessing."""
     low = r.interval[0] if r.interval else value
     if value <= GUESSING or low <= GUESSING:
-        return _Finding(NONE, "", f"no better than guessing (right in {value:.0%} of pairs of people; guessing, in 50%)")
+        return _Finding(NONE, "", f"no better than guessing (right in {value:.0%} of pairs of people; guessing, in 50%)", r)
     between = "" if r.interval is None else f", 95% interval {r.interval[0]:.0%} to {r.interval[1]:.0%}"
     figure = f"right in {value:.0%} of pairs of people (guessing: 50%{between})"
     concern = 2 * (value - GUESSING)
-    return _Finding(concern, f"{_often(concern)}: whose records were used is told better than by guessing.", figure)
+    return _Finding(concern, f"{_often(concern)}: whose records were used is told better than by guessing.", figure, r)
 
 
 def _caught(r: MetricResult, value: float) -> _Finding:
     low = r.interval[0] if r.interval else value
     if value <= ALARMS or low <= ALARMS * 2:
-        return _Finding(NONE, "", f"no better than guessing ({share(value)} found; by guessing, about 1 in 100)")
+        return _Finding(NONE, "", f"no better than guessing ({share(value)} found; by guessing, about 1 in 100)", r)
     whom = "the most exposed people" if r.metric.startswith(("exposed", "membership_shadow")) else "the people whose records were used"
     words = f"{_often(value)}: {share(value)} of {whom} would be found, at one false alarm in a hundred."
-    return _Finding(value, words, f"{share(value)}{_interval(r)}; by guessing, about 1 in 100")
+    return _Finding(value, words, f"{share(value)}{_interval(r)}; by guessing, about 1 in 100", r)
 
 
 def _beside(r: MetricResult, value: float) -> _Finding:
@@ -241,8 +256,8 @@ def _beside(r: MetricResult, value: float) -> _Finding:
     figure = f"{share(value)} of the rows{twin}"
     beyond = value - (r.ceiling or 0.0)
     if beyond <= 0:
-        return _Finding(NONE, "", figure)
-    return _Finding(beyond, f"{_often(beyond)}: rows match a real person's more often than those of people held out.", figure)
+        return _Finding(NONE, "", figure, r)
+    return _Finding(beyond, f"{_often(beyond)}: rows match a real person's more often than those of people held out.", figure, r)
 
 
 def _often(concern: float) -> str:

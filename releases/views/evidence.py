@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from evaluation.gates import Verdict
 from generators.errors import InputError
 from releases import conditions, overrides, permissions, stored, visibility
 from releases.models import SyntheticVersion
@@ -49,6 +50,8 @@ def _page(request: SignedInRequest, found: SyntheticVersion, error: Exception | 
     evaluation = stored.evaluation(record) if record else None
     attempts = asked.versions.count()
     answers = overrides.answered(asked) if asked.version_id == found.pk else ()
+    verdict = Verdict.from_dict(record.verdict).overridden_by({o.gate: o.code for o in answers}) if record else None
+    gates = gate_lines(record.verdict, answers) if record else []
     facts = [
         ("Method", f"{found.generator}, version {found.generator_version}"),
         ("Rows", number(found.rows)),
@@ -73,9 +76,10 @@ def _page(request: SignedInRequest, found: SyntheticVersion, error: Exception | 
         "tier_words": TIER_WORDS.get(found.tier, ""),  # type: ignore[call-overload]
         "record": record,
         "verdict": record.verdict if record else None,
-        "gates": gate_lines(record.verdict, answers) if record else [],
+        "gates": gates,
         "attempts": attempts,
-        "safe": findings.group(evaluation, "safe") if evaluation else [],
+        "attacks": findings.attacks(evaluation, verdict, gates) if evaluation and verdict else [],
+        "other_risks": findings.other_risks(evaluation, verdict) if evaluation and verdict else [],
         "good": findings.group(evaluation, "good") if evaluation else [],
         "risks_by_column": findings.group(evaluation, "safe", "column") if evaluation else [],
         "useful": findings.group(evaluation, "useful", "dataset", "table", "column") if evaluation else [],

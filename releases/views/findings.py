@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,8 @@ CHART_SECTIONS = {
     "Use and groups of people": ("predictions", "subgroups"),
 }
 OTHER_CHARTS, COLUMN_CHARTS = "Other charts", "Column by column"
+WHOLE = ("dataset", "table")
+"""What figures of a whole release are about."""
 LOOK = ("Perhaps", "Rarely", "Sometimes", "Mostly")
 """How an attack's answer begins when it got something."""
 
@@ -52,13 +55,19 @@ class Figure:
 
 @dataclass(frozen=True)
 class Attack:
-    """One of the questions an attacker would ask. gate: the same by its conditions; status: "fine", "look", "not measured"."""
+    """One of the questions an attacker would ask. gate: the same by its conditions; status: "fine", "look", "not measured".
 
+    anchor: where on the page of the evidence its figures stand, the one that gave the answer first, and the lines of its gates with them.
+    """
+
+    anchor: str
     question: str
     answer: str
     figure: str
     gate: str
     status: str
+    figures: tuple[Figure, ...]
+    gates: tuple[dict[str, Any], ...]
 
 
 def written(metric: str, value: float | None) -> str:
@@ -93,13 +102,17 @@ def figure(result: MetricResult) -> Figure:
 
 def _about(result: MetricResult) -> str:
     """What a figure is about, where it is not a whole table."""
-    return "" if result.scope.kind in ("dataset", "table") else f": {result.scope.label}"
+    return "" if result.scope.kind in WHOLE else f": {result.scope.label}"
 
 
 def group(found: Evaluation, name: str, *scopes: str) -> list[Figure]:
     """The figures of one group ("safe", "good", "useful", "fair", "structure"), of whole tables where no `scopes` are named."""
-    wanted = scopes or ("dataset", "table")
-    return [figure(r) for r in found.results if r.scope.kind in wanted and r.metric in DEFINITIONS and DEFINITIONS[r.metric].group == name]
+    return [figure(r) for r in _of_group(found, name, *scopes)]
+
+
+def _of_group(found: Evaluation, name: str, *scopes: str) -> list[MetricResult]:
+    wanted = scopes or WHOLE
+    return [r for r in found.results if r.scope.kind in wanted and r.metric in DEFINITIONS and DEFINITIONS[r.metric].group == name]
 
 
 def chosen_charts(found: Evaluation) -> list[Chart]:
@@ -149,9 +162,33 @@ def worst_pairs(found: Evaluation, most: int = 10) -> dict[str, list[Any]]:
     }
 
 
-def attacks(found: Evaluation, verdict: Verdict) -> list[Attack]:
-    """What somebody who attacked the release would get, in the report's own words."""
-    return [Attack(a.question, a.answer, a.figure, a.gate, _status(a)) for a in attack_lines(found, verdict)]
+def attacks(found: Evaluation, verdict: Verdict, gates: Sequence[dict[str, Any]] = ()) -> list[Attack]:
+    """What somebody who attacked the release would get, in the report's own words. gates: the lines of `gate_lines`."""
+    return [
+        Attack(
+            f"attack-{a.key}",
+            a.question,
+            a.answer,
+            a.figure,
+            a.gate,
+            _status(a),
+            tuple(figure(r) for r in _behind(found, a)),
+            tuple(line for line in gates if line["gate"] in a.gates),
+        )
+        for a in attack_lines(found, verdict)
+    ]
+
+
+def other_risks(found: Evaluation, verdict: Verdict) -> list[Figure]:
+    """The figures of safety that bear on none of these questions."""
+    asked = {metric for a in attack_lines(found, verdict) for metric in a.metrics}
+    return [figure(r) for r in _of_group(found, "safe") if r.metric not in asked]
+
+
+def _behind(found: Evaluation, line: AttackLine) -> list[MetricResult]:
+    """The measurements that bear on a question: the one that gave the answer, whatever it is about, then those of whole tables."""
+    first = [] if line.result is None else [line.result]
+    return first + [r for r in found.results if r.metric in line.metrics and r.scope.kind in WHOLE and r is not line.result]
 
 
 def _status(line: AttackLine) -> str:

@@ -16,6 +16,7 @@ def gate_lines(verdict: dict[str, Any], overrides: Sequence[Override] = ()) -> l
     outcomes = sorted(verdict["outcomes"], key=lambda o: (o["passed"], order.index(o["level"]) if o["level"] in order else len(order)))
     return [
         {
+            "gate": o["gate"],
             "sentence": o["sentence"],
             "level": LEVELS.get(o["level"], o["level"]),
             "passed": o["passed"],

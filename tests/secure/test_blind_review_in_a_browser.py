@@ -51,8 +51,21 @@ def held(page: Page) -> None:
     page.set_viewport_size(inspection.LARGE)
 
 
+def sides(page: Page) -> dict[str, float]:
+    """How far the checklist begins to the right of the evidence's end, and how far below it; measured at one moment."""
+    return dict(
+        page.evaluate(
+            """() => {
+              const box = name => document.querySelector(".sp-review__" + name).getBoundingClientRect();
+              const [evidence, checklist] = [box("evidence"), box("checklist")];
+              return { right: checklist.left - evidence.right, below: checklist.top - evidence.bottom };
+            }"""
+        )
+    )
+
+
 @pytest.mark.browser
-@pytest.mark.promise("marks.9")
+@pytest.mark.promise("marks.9", "marks.10")
 def test_two_reviewers_mark_blindly_the_requester_answers_and_both_see_all_after_both_have_signed(
     browser: Browser, live_server: LiveServer, submitted: ReleaseRequest
 ) -> None:
@@ -82,6 +95,13 @@ def test_two_reviewers_mark_blindly_the_requester_answers_and_both_see_all_after
     for page in (first, second):
         page.goto(f"{where}/review/")
         held(page)
+        assert sides(page)["right"] >= 0
+        page.evaluate("scrollTo(0, document.body.scrollHeight / 2)")
+        assert page.get_by_role("heading", name="Checklist").is_visible()
+        assert page.locator("#checklist").evaluate("e => e.getBoundingClientRect().top") < 200  # it stays beside what is read
+        page.set_viewport_size(inspection.SMALL)
+        assert sides(page)["below"] >= 0
+        page.set_viewport_size(inspection.LARGE)
         for question in page.locator(".sp-check").all():
             question.get_by_label("Yes", exact=True).check()
         page.get_by_label("Approve", exact=True).check()

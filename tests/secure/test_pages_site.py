@@ -15,7 +15,9 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.test import Client, override_settings
 from django.urls import reverse
+from django.utils.html import escape
 
+from evaluation.definitions import DEFINITIONS
 from generators.errors import InputError
 from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
 from releases import overrides, permissions
@@ -366,6 +368,25 @@ def test_the_review_page_answers_first_and_says_what_was_not_measured(world: Wor
     assert sorted(order, key=page.index) == order
     assert "This was not measured." in page or "No:" in page
     assert "version 1 of 1 made" in page
+
+
+@pytest.mark.promise("marks.11")
+def test_each_attack_leads_to_its_own_figures_with_their_gates(world: World) -> None:
+    request = requests.submit(world.people.steward, world.ready_marginal)
+    client = signed_in(world.people.ig)
+    review = client.get(reverse("review", args=[request.pk])).content.decode()
+    evidence = client.get(reverse("version", args=[request.version_id])).content.decode()
+    links = re.findall(rf'href="{reverse("version", args=[request.version_id])}#(attack-[a-z]+)"', review)
+    assert links == ["attack-recognise", "attack-link", "attack-learn", "attack-copy"]
+    sections = {name: evidence.split(f'<h3 id="{name}">')[1].split("</section>")[0] for name in links}
+    copies = sections["attack-copy"]
+    assert request.version is not None
+    verdict = request.version.evaluation.verdict
+    behind = [o for o in verdict["outcomes"] if o["metric"] in ("collisions", "rare_row_collisions", "unexplained_copies")]
+    assert behind
+    assert all(escape(o["sentence"]) in copies for o in behind)
+    assert DEFINITIONS["unexplained_copies"].title in copies
+    assert DEFINITIONS["unexplained_copies"].title not in sections["attack-link"]
 
 
 # The trail, the accounts, the shell
