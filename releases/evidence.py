@@ -14,7 +14,7 @@ from django.utils.text import slugify
 from generators.errors import InputError
 from generators.reading.tables import write_csv
 from generators.schema import DatasetSchema
-from releases import conditions, dpias, examples, files, overrides, plain_account, selection, stored
+from releases import conditions, data_models, dpias, examples, files, overrides, plain_account, selection, stored
 from releases.capsule import layout
 from releases.capsule.build import CapsuleTable, build
 from releases.capsule.layout import CapsuleRefused
@@ -146,6 +146,8 @@ def _description(request: ReleaseRequest, chosen: SyntheticVersion, slug: str, v
         variables={name: why for name, why in sorted(request.variables.items()) if name in names},
         history=tuple(history),
         overrides=overrides.answered(request),
+        organisation=" ".join(request.source.controller.split()),
+        data_model=data_models.recognised(DatasetSchema.from_dict(chosen.schema)),
     )
 
 

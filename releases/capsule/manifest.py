@@ -9,6 +9,8 @@ from typing import Any
 from releases.capsule import layout
 from releases.capsule.layout import CapsuleRefused
 
+_OPTIONAL_TEXTS = ("organisation", "data_model")
+
 
 @dataclass(frozen=True)
 class Made:
@@ -62,7 +64,8 @@ class CapsuleDescription:
 
     version: counts from 1; purpose: the use case ("training"); variables: column → why it was needed (variable minimisation), may be
     empty; history: what happened before sign-off, for the time line; overrides: conditions not met, and why it was released all the same
-    (a manifest without any does not have the field).
+    (a manifest without any does not have the field); organisation: the data controller's name; data_model: the common data model the tables
+    follow ("OMOP CDM 5.4"); a manifest without one of these two does not have that field.
     """
 
     slug: str
@@ -78,6 +81,8 @@ class CapsuleDescription:
     variables: Mapping[str, str] = field(default_factory=dict)
     history: tuple[Event, ...] = ()
     overrides: tuple[Override, ...] = ()
+    organisation: str = ""
+    data_model: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,8 +111,9 @@ class Manifest:
         said["history"] = [asdict(event) for event in self.description.history]
         said["variables"] = dict(self.description.variables)
         said["overrides"] = [asdict(override) for override in self.description.overrides]
-        if not self.description.overrides:
-            del said["overrides"]  # as it was before there were any
+        for name in ("overrides", *_OPTIONAL_TEXTS):
+            if not said[name]:
+                del said[name]  # as it was before there were any
         files = [asdict(entry) for entry in self.files]
         return layout.readable_json({"format": layout.FORMAT, **said, "files": files, "disclaimer": layout.DISCLAIMER})
 
@@ -152,6 +158,10 @@ def check_description(said: CapsuleDescription) -> None:
         text = getattr(said, name)
         if not text.strip() or any(ord(c) < 32 or ord(c) == 127 for c in text):
             raise CapsuleRefused(f"the release's {name} must be one line of text")
+    for name in _OPTIONAL_TEXTS:
+        text = getattr(said, name)
+        if text and (not text.strip() or len(text) > layout.MAX_LINE or any(ord(c) < 32 or ord(c) == 127 for c in text)):
+            raise CapsuleRefused(f"the release's {name.replace('_', ' ')} must be one line of at most {layout.MAX_LINE} characters")
     for override in said.overrides:
         for text in (override.gate, override.although, override.code, override.meaning, override.because):
             if not text.strip() or len(text) > layout.MAX_LINE or any(ord(c) < 32 or ord(c) == 127 for c in text):
@@ -210,6 +220,7 @@ def _description(raw: Mapping[str, Any]) -> CapsuleDescription:
         history=tuple(history),
         overrides=tuple(overrides),
         **texts,
+        **{name: _typed(raw, name, str, where) for name in _OPTIONAL_TEXTS if name in raw},
     )
     check_description(said)
     return said

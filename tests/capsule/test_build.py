@@ -13,11 +13,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
 from releases.capsule import layout, texts
 from releases.capsule.build import CapsuleTable, build
 from releases.capsule.layout import CapsuleRefused
 from releases.capsule.manifest import CapsuleDescription, Made, Manifest, Override
 from releases.capsule.verify import check_unsigned
+from releases.data_models import recognised
 from tests.capsule.world import SCHEMA, description, unsigned
 
 DISCLAIMER = "These data are artificially generated, any resemblance to real patients is coincidental."
@@ -311,3 +313,36 @@ def test_a_manifest_whose_answers_are_of_another_shape_is_refused(tmp_path: Path
     raw["overrides"] = wrong
     with pytest.raises(CapsuleRefused):
         Manifest.from_bytes(layout.readable_json(raw))
+
+
+@pytest.mark.promise("standard.1")
+def test_organisation_and_data_model_are_in_the_manifest_and_one_without_them_has_the_bytes_it_always_had(tmp_path: Path) -> None:
+    named = unsigned(tmp_path / "named", organisation="St Elsewhere NHS Trust", data_model="OMOP CDM 5.4")
+    manifest = Manifest.from_bytes((named / "manifest.json").read_bytes())
+    assert (manifest.description.organisation, manifest.description.data_model) == ("St Elsewhere NHS Trust", "OMOP CDM 5.4")
+    plain = (unsigned(tmp_path / "plain") / "manifest.json").read_bytes()
+    assert not {"organisation", "data_model"} & json.loads(plain).keys()
+    assert Manifest.from_bytes(plain).description.organisation == ""
+    raw = json.loads(plain)
+    for wrong in ({"organisation": 7}, {"data_model": "two\nlines"}, {"organisation": ""}, {"data_model": "x" * 1001}):
+        with pytest.raises(CapsuleRefused):
+            Manifest.from_bytes(layout.readable_json({**raw, **wrong}))
+
+
+@pytest.mark.promise("standard.1")
+@pytest.mark.parametrize(
+    ("tables", "model"),
+    [
+        (
+            {"person": ["person_id", "gender_concept_id"], "visit_occurrence": ["visit_concept_id", "admitted_from_concept_id"]},
+            "OMOP CDM 5.4",
+        ),
+        ({"PERSON": ["GENDER_CONCEPT_ID"], "VISIT_OCCURRENCE": ["DISCHARGE_TO_CONCEPT_ID"]}, "OMOP CDM 5.3"),
+        ({"person": ["gender_concept_id"], "measurement": ["measurement_concept_id"]}, "OMOP CDM"),
+        ({"person": ["age", "sex"]}, ""),
+        ({"person": ["age_concept_id"], "visits": ["a"], "wards": ["b"]}, ""),
+    ],
+)
+def test_the_common_data_model_is_told_from_names(tables: dict[str, list[str]], model: str) -> None:
+    columns = {name: tuple(ColumnSchema(each, Kind.INTEGER, "int64") for each in named) for name, named in tables.items()}
+    assert recognised(DatasetSchema(tuple(TableSchema(name, each) for name, each in columns.items()))) == model
