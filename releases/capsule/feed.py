@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -230,12 +231,38 @@ def latest_about(lake: Path, slug: str, version: int) -> Notice | None:
     Reads what the publisher wrote, so it checks the form but not the signature (keys rotate; the chain is checked by readers).
     """
     for sequence in sorted(_numbers(lake), reverse=True):
-        envelope = _bytes(lake / FEED / notice_name(sequence))
-        raw = layout.parse_json(envelope or b"", f"notice {sequence}")
-        notice = _parsed(_payload(raw, sequence), sequence, hashlib.sha256(envelope or b"").hexdigest(), _claimed_key(raw))
-        if (notice.slug, notice.version) == (slug, version):
+        notice = own(lake, sequence)
+        if notice is not None and (notice.slug, notice.version) == (slug, version):
             return notice
     return None
+
+
+def own(lake: Path, sequence: int) -> Notice | None:
+    """The publisher's own look at notice `sequence` of its feed, not verified; None when it is not there."""
+    envelope = _bytes(lake / FEED / notice_name(sequence))
+    return None if envelope is None else unverified(envelope, sequence)
+
+
+def unverified(envelope: bytes, sequence: int) -> Notice:
+    """What a notice says, its form checked but not its signature: to know what to fetch, never what to believe."""
+    raw = layout.parse_json(envelope, f"notice {sequence}")
+    notice = _parsed(_payload(raw, sequence), sequence, hashlib.sha256(envelope).hexdigest(), _claimed_key(raw))
+    return _of_its_file(notice, sequence)
+
+
+def beaten(envelope: bytes) -> int:
+    """Up to which notice an unverified heartbeat says that the feed goes; 0 when it says nothing that can be read."""
+    try:
+        said = json.loads(base64.b64decode(json.loads(envelope)["payload"]))["sequence"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return 0
+    return said if type(said) is int and 0 <= said < 10**8 else 0
+
+
+def numbered(name: str) -> int | None:
+    """The number of the notice that a file of this name holds; None for other names."""
+    match = _FILE.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def _payload(raw: Any, sequence: int) -> bytes:
@@ -257,7 +284,7 @@ def _numbers(lake: Path) -> list[int]:
         names = os.listdir(lake / FEED)
     except FileNotFoundError:
         return []
-    return [int(match[1]) for match in map(_FILE.fullmatch, names) if match]
+    return [number for name in names if (number := numbered(name)) is not None]
 
 
 def _bytes(path: Path) -> bytes | None:
@@ -285,11 +312,16 @@ def small_file(path: Path, largest: int) -> bytes | None:
 def _notice(envelope: bytes, sequence: int, previous: str, keys: TrustedKeys) -> Notice:
     signed = keys.opened(envelope, NOTICE_TYPE, f"notice {sequence}")
     notice = _parsed(signed.payload, sequence, hashlib.sha256(envelope).hexdigest(), signed.key_id)
-    if notice.sequence != sequence:
-        raise CapsuleRefused(f"the file of notice {sequence} holds notice {notice.sequence}")
+    _of_its_file(notice, sequence)
     if notice.previous != previous:
         raise CapsuleRefused(f"notice {sequence} does not follow the notice before it")
     keys.check_revocation(signed.key_id, f"notice {sequence}", at=notice.at, sequence=sequence)
+    return notice
+
+
+def _of_its_file(notice: Notice, sequence: int) -> Notice:
+    if notice.sequence != sequence:
+        raise CapsuleRefused(f"the file of notice {sequence} holds notice {notice.sequence}")
     return notice
 
 

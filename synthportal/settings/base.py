@@ -16,6 +16,10 @@ DEBUG = False
 
 SYNTHPORTAL_VAR = environment.path("SYNTHPORTAL_VAR", BASE_DIR / "var")
 SYNTHPORTAL_LAKE = environment.path("SYNTHPORTAL_LAKE", SYNTHPORTAL_VAR / "lake")
+SYNTHPORTAL_LAKE_STORE = environment.text("SYNTHPORTAL_LAKE_STORE")
+"""The file of address and credentials of the object store that carries the lake; empty: the lake is a folder both zones see."""
+SYNTHPORTAL_LAKE_STORE_SAFEGUARDED = environment.text("SYNTHPORTAL_LAKE_STORE_SAFEGUARDED")
+"""The same for safeguarded capsules, with credentials of their own."""
 SYNTHPORTAL_PROCESS = environment.text("SYNTHPORTAL_PROCESS", "manage")
 """The process's name in its log file's name: web, worker, publisher, ingest."""
 

@@ -15,6 +15,8 @@ from django.db import DatabaseError, connection
 
 from releases.audit import head
 from releases.capsule.feed import heartbeat
+from releases.capsule.layout import CapsuleRefused
+from releases.capsule.object_lake import ObjectLake, StoreUnreachable, carry_out
 from releases.capsule.publish import sweep
 from releases.capsule.signing import KeyRefused, Signer
 from releases.services.publishing import announce_next, publish_next, say_register
@@ -50,6 +52,11 @@ class Command(BaseCommand):
                 if every is None:
                     raise
                 log.error("publishing failed: %s; trying again", type(error).__name__)
+            except (CapsuleRefused, StoreUnreachable) as refusal:
+                # What was published waits in the lake's folder; the public site grows stale and says so.
+                if every is None:
+                    raise CommandError(str(refusal)) from None
+                log.error("carrying the lake out failed: %s; trying again", refusal)
             connection.close()
             if every is None or stop.wait(every):
                 return
@@ -65,3 +72,6 @@ class Command(BaseCommand):
             say_register(signer, lake)
             self.counted, self.counted_at = end, now
         heartbeat(lake, signer)
+        if settings.SYNTHPORTAL_LAKE_STORE:
+            safeguarded = settings.SYNTHPORTAL_LAKE_STORE_SAFEGUARDED
+            carry_out(lake, ObjectLake.of(Path(settings.SYNTHPORTAL_LAKE_STORE), Path(safeguarded) if safeguarded else None))

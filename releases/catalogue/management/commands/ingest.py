@@ -14,7 +14,10 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from releases.capsule.files import replace_durably
+from releases.capsule.layout import CapsuleRefused
+from releases.capsule.object_lake import ObjectLake, StoreUnreachable, carry_in
 from releases.capsule.signing import KeyRefused, TrustedKeys, written
+from releases.catalogue.models import FeedPosition
 from releases.catalogue.taking_in.ingest import poll
 
 log = logging.getLogger(__name__)
@@ -52,11 +55,24 @@ class Command(BaseCommand):
             keys = TrustedKeys.load(Path(settings.SYNTHPORTAL_KEYS))
         except KeyRefused as refusal:
             raise CommandError(str(refusal)) from None
+        if settings.SYNTHPORTAL_LAKE_STORE:
+            self._carry_in()
         done = poll(Path(settings.SYNTHPORTAL_LAKE), keys, Path(settings.SYNTHPORTAL_STORE))
         for notice in done.taken:
             self.stdout.write(f"notice {notice.sequence}: {notice.slug} version {notice.version} {notice.kind}")
         if done.refusal:
             self.stderr.write(f"refused: {done.refusal}")
+
+    def _carry_in(self) -> None:
+        safeguarded = settings.SYNTHPORTAL_LAKE_STORE_SAFEGUARDED
+        taken = FeedPosition.objects.filter(pk=1).values_list("sequence", flat=True).first() or 0
+        try:
+            remote = ObjectLake.of(Path(settings.SYNTHPORTAL_LAKE_STORE), Path(safeguarded) if safeguarded else None)
+            carry_in(remote, Path(settings.SYNTHPORTAL_LAKE), after=taken)
+        except (CapsuleRefused, StoreUnreachable) as refusal:
+            # What was carried in before is still taken in; without a new heartbeat the site grows stale and says so.
+            self.stderr.write(f"not carried in: {refusal}")
+            log.error("carrying the lake in failed: %s", refusal)
 
     def _beat(self) -> None:
         """Say that this process lives: the time in `ingest.heartbeat` beside the store, for whoever watches over it."""
