@@ -22,6 +22,12 @@ class ForgottenForm(forms.Form):
     email = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
 
 
+class PasswordForm(forms.Form):
+    """The password once more."""
+
+    password = forms.CharField(widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}), label="Your password")
+
+
 class AppForm(forms.Form):
     """An authenticator app and the code it shows."""
 

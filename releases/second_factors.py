@@ -11,6 +11,7 @@ import hmac
 import json
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,7 +32,7 @@ from webauthn.helpers.structs import (
 )
 
 from releases import files
-from releases.models import Account, Authenticator, RecoveryCode
+from releases.models import Account, Authenticator, RecoveryCode, SignIn
 
 SITE = "synthportal"
 STEP = 30
@@ -53,6 +54,17 @@ class RegisteredKey:
 def held(account: Account) -> QuerySet[Authenticator]:
     """The second factors somebody has."""
     return account.authenticators.filter(removed_at__isnull=True)
+
+
+def shown_lately(sign_in: SignIn | None) -> bool:
+    """Whether who is signed in there showed who they are within the last minutes, by the clock of this site as it is now.
+
+    Having come from the trust's provider is not enough: it may have let in whoever sat before an open browser. There they show it anew.
+    """
+    if sign_in is None or sign_in.ended_at is not None:
+        return False
+    shown = sign_in.confirmed_at or (None if sign_in.how == SignIn.How.PROVIDER else sign_in.began_at)
+    return shown is not None and timedelta() <= timezone.now() - shown <= settings.SYNTHPORTAL_CONFIRMED_WITHIN
 
 
 def open_codes(account: Account) -> QuerySet[RecoveryCode]:

@@ -34,6 +34,7 @@ BEGUN_WITHIN = 600.0
 UNREACHABLE = "Your trust's sign-in does not answer; try again in a moment, or sign in with your password here."
 NOT_HELD = "What your trust's sign-in answered could not be trusted; nothing was done. Start again from the sign-in page."
 BROKEN_OFF = "You did not finish signing in there; start again from the sign-in page."
+NOT_AGAIN = "Your trust's sign-in did not ask you anew, so nothing was changed; sign out there, or use your password here."
 UNVERIFIED = "Your trust's sign-in does not vouch for your e-mail address; ask those who run it, or sign in with your password here."
 
 
@@ -61,6 +62,8 @@ class Identity:
     subject: str
     email: str
     second_factor: bool
+    shown_at: int | None = None
+    """When they last showed the provider who they are (seconds since 1970), where it says so."""
 
 
 def provider() -> Provider | None:
@@ -69,8 +72,11 @@ def provider() -> Provider | None:
     return Provider(**told) if told else None
 
 
-def begin(there: Provider, back: str) -> tuple[str, dict[str, Any]]:
-    """(address to send the browser to, what to keep in its session until it comes back). back: our own address to return to."""
+def begin(there: Provider, back: str, *, again: bool = False) -> tuple[str, dict[str, Any]]:
+    """(address to send the browser to, what to keep in its session until it comes back). back: our own address to return to.
+
+    again: who is signed in there already is asked anew (OpenID Connect Core, section 3.1.2.1: `prompt`, `max_age`).
+    """
     kept = {
         "state": secrets.token_urlsafe(32),
         "nonce": secrets.token_urlsafe(32),
@@ -78,6 +84,9 @@ def begin(there: Provider, back: str) -> tuple[str, dict[str, Any]]:
         "at": time.time(),
     }
     asked = {"acr_values": " ".join(there.acr)} if there.acr else {}
+    if again:
+        kept["again"] = True
+        asked |= {"prompt": "login", "max_age": "0"}
     with _session(there, back) as client:
         address, _ = client.create_authorization_url(
             _described(there)["authorization_endpoint"],
@@ -117,7 +126,11 @@ def identity(there: Provider, back: str, kept: dict[str, Any] | None, returned: 
         raise NotSignedIn(UNVERIFIED)
     methods = claims.get("amr")
     second = claims.get("acr") in there.acr or bool(set(methods if isinstance(methods, list) else ()) & set(there.amr))
-    return Identity(there.issuer, str(claims["sub"]), claims["email"], second)
+    shown = claims.get("auth_time")
+    found = Identity(there.issuer, str(claims["sub"]), claims["email"], second, shown if isinstance(shown, int) else None)
+    if kept.get("again") and (found.shown_at is None or found.shown_at < kept["at"] - CLOCKS):
+        raise NotSignedIn(NOT_AGAIN)
+    return found
 
 
 def _claims(there: Provider, token: str, nonce: str, access_token: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from releases.views import (
     assessments,
     audit,
     comparison,
+    confirmation,
     custody,
     deliberation,
     dpias,
@@ -49,6 +50,7 @@ urlpatterns = [
     # One's own account.
     path("your-account/", own_account.your_account, name="your-account"),
     path("password/", own_account.password, name="password"),
+    path("your-account/once-more/", confirmation.show_again, name="show-again"),
     path("your-account/app/", own_account.add_app, name="add-app"),
     path("your-account/key/", own_account.add_key, name="add-key"),
     path("your-account/recovery-codes/", own_account.recovery_codes, name="recovery-codes"),

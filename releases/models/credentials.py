@@ -112,6 +112,8 @@ class SignIn(Keyed):
     second_factor = models.BooleanField()
     began_at = models.DateTimeField()
     seen_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    """When this person last showed who they are once more, signed in already."""
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_because = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 (null: all or none)
 

@@ -51,7 +51,10 @@ _ACCOUNT_ACTIONS = (
     "confirm_reset",
     "drop_reset",
 )
-OWN_ACTIONS = ("change_password", "sign_in", "sign_out", "end_sign_ins", "add_factor", "remove_factor", "make_recovery_codes")
+OWN_ACTIONS = (
+    *("change_password", "sign_in", "sign_out", "end_sign_ins", "confirm_sign_in"),
+    *("add_factor", "remove_factor", "make_recovery_codes"),
+)
 """What everybody may do to their own account."""
 _RELEASE_ACTIONS = ("reaudit", "suspend", "resume", "withdraw", "rereview")
 _STANDING_ACTIONS = ("grant_standing_approval", "revoke_standing_approval")
@@ -98,7 +101,7 @@ def explain(actor: Any, action: str, target: Any = None, **context: Any) -> str 
     if not isinstance(actor, Account) or not actor.is_active:
         return "Sign in first."
     if action in OWN_ACTIONS:
-        return own_account(actor, action, target)
+        return own_account(actor, action, target, **context)
     if action in _NOTICE_ACTIONS:
         return None if target is None or target.account_id == actor.pk else "That notice is somebody else's."
     if action in _TOKEN_ACTIONS:

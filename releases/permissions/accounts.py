@@ -5,23 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from releases import second_factors
-from releases.models import REVIEWER_ROLES, Account, AccountReset, RoleGrant
+from releases.models import REVIEWER_ROLES, Account, AccountReset, RoleGrant, SignIn
 
 
 def administers(actor: Account) -> str | None:
     return None if "administrator" in actor.roles else "Only an administrator manages accounts and roles."
 
 
-def own_account(actor: Account, action: str, target: Any) -> str | None:
+SHOWN_LATELY = ("add_factor", "remove_factor", "make_recovery_codes")
+"""What changes how somebody signs in: not by whoever finds a browser open. Services say by which `sign_in` it is asked."""
+
+
+def own_account(actor: Account, action: str, target: Any, **context: Any) -> str | None:
     """Everybody looks after their own account; a second factor that a role asks for stays."""
     if target is not None and target.account_id != actor.pk:
         return "That belongs to somebody else's account."
+    if action in SHOWN_LATELY and "sign_in" in context and not _theirs_lately(actor, context["sign_in"]):
+        return "Show once more that it is you: it has been some minutes since you signed in, and this changes how you do."
     if action == "remove_factor" and target is not None:
         if target.removed_at is not None:
             return "It was removed already."
         if second_factors.required(actor) and second_factors.held(actor).count() < 2:
             return "Your role asks for a second sign-in step, and this is the only one you have; add another one first."
     return None
+
+
+def _theirs_lately(actor: Account, sign_in: SignIn | None) -> bool:
+    return sign_in is not None and sign_in.account_id == actor.pk and second_factors.shown_lately(sign_in)
 
 
 def account_change(actor: Account, action: str, target: Any, *, role: str | None = None, **context: Any) -> str | None:

@@ -15,14 +15,14 @@ LONGEST_NAME = 60
 
 
 @recorded("add_factor")
-def add_app(actor: Account, *, name: str, secret: str, code: str, sign_in: SignIn | None = None) -> Authenticator:
+def add_app(actor: Account, *, name: str, secret: str, code: str, sign_in: SignIn | None) -> Authenticator:
     """An app that shows codes, once it showed the right one: `sign_in` has then a second factor.
 
     InputError when it did not, or there is an app already.
     """
     name = _named(name)
     with transaction.atomic():
-        account = permit(actor, "add_factor")
+        account = permit(actor, "add_factor", sign_in=_now(sign_in))
         if second_factors.held(account).filter(kind=Authenticator.Kind.APP).exists():
             raise InputError("there is an authenticator app already; remove that one first")
         step = second_factors.step_of(secret, code, after=0)
@@ -44,14 +44,14 @@ def add_app(actor: Account, *, name: str, secret: str, code: str, sign_in: SignI
 
 
 @recorded("add_factor")
-def add_key(actor: Account, *, name: str, answer: str, challenge: bytes, sign_in: SignIn | None = None) -> Authenticator:
+def add_key(actor: Account, *, name: str, answer: str, challenge: bytes, sign_in: SignIn | None) -> Authenticator:
     """A security key that answered `challenge`: `sign_in` has then a second factor.
 
     InputError when it did not, or is known already.
     """
     name = _named(name)
     with transaction.atomic():
-        account = permit(actor, "add_factor")
+        account = permit(actor, "add_factor", sign_in=_now(sign_in))
         try:
             key = second_factors.registered(answer, challenge)
         except second_factors.UNUSABLE:
@@ -77,7 +77,7 @@ def remove_factor(actor: Account, factor: Authenticator, *, sign_in: SignIn | No
     """Remove a second factor of one's own; other sign-ins than this one end. The last one not, where a role asks for one."""
     with transaction.atomic():
         factor = locked(factor)
-        account = permit(actor, "remove_factor", factor)
+        account = permit(actor, "remove_factor", factor, sign_in=_now(sign_in))
         _set_aside(Authenticator.objects.filter(pk=factor.pk))
         if not second_factors.held(account).exists():
             second_factors.open_codes(account).update(ended_at=timezone.now())
@@ -87,10 +87,10 @@ def remove_factor(actor: Account, factor: Authenticator, *, sign_in: SignIn | No
 
 
 @recorded("make_recovery_codes")
-def make_recovery_codes(actor: Account) -> list[str]:
+def make_recovery_codes(actor: Account, *, sign_in: SignIn | None) -> list[str]:
     """Ten new recovery codes in place of those there were. They are shown once; only their digests are kept."""
     with transaction.atomic():
-        account = permit(actor, "make_recovery_codes")
+        account = permit(actor, "make_recovery_codes", sign_in=_now(sign_in))
         if not second_factors.held(account).exists():
             raise InputError("recovery codes stand in for a second sign-in step; set one up first")
         now = timezone.now()
@@ -139,6 +139,11 @@ def set_aside_all(account: Account) -> int:
     """Every second factor and recovery code of an account, as part of the service that records it; how many factors there were."""
     second_factors.open_codes(account).update(ended_at=timezone.now())
     return _set_aside(second_factors.held(account))
+
+
+def _now(sign_in: SignIn | None) -> SignIn | None:
+    """The sign-in as the database knows it: one that was ended a moment ago changes nothing."""
+    return None if sign_in is None else SignIn.objects.filter(pk=sign_in.pk).first()
 
 
 def _strengthened(account: Account, sign_in: SignIn | None) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from importlib import import_module
 
 from django.conf import settings
-from django.db import transaction
+from django.db import models, transaction
 from django.utils import timezone
 
 from releases import audit
@@ -14,6 +15,7 @@ from releases.permissions import Refused
 from releases.services.recorded import locked, permit, recorded
 
 SEEN_EVERY = timedelta(minutes=1)
+MOST_AT_ONCE = 500
 CLOCKS = timedelta(minutes=5)
 """How far back the clock may go before a sign-in from the future is ended: nobody knows how old it is."""
 UNKNOWN_PERSON = "Your trust's sign-in named nobody who has an account here; ask an administrator of this site for an invitation."
@@ -48,6 +50,28 @@ def end_others(actor: Account, *, but: SignIn | None) -> int:
         account = permit(actor, "end_sign_ins")
         ended = _ended(account, "ended from another sign-in", but=but)
         audit.record(account, "end_sign_ins", account, ended=ended)
+    return ended
+
+
+@recorded("confirm_sign_in")
+def confirm(actor: Account, sign_in: SignIn, *, how: str) -> SignIn:
+    """Who is signed in here showed once more who they are, by their password or at the trust's provider."""
+    with transaction.atomic():
+        account = permit(actor, "confirm_sign_in", sign_in)
+        if not SignIn.objects.filter(pk=sign_in.pk, ended_at__isnull=True).update(confirmed_at=timezone.now()):
+            raise Refused("You were signed out here meanwhile; sign in again.")
+        audit.record(account, "confirm_sign_in", account, how=how)
+    return sign_in
+
+
+def end_outlasted() -> int:
+    """End every sign-in whose time is over and whose browser never came back to hear it; how many. Their sessions are removed."""
+    now = timezone.now()
+    too_long = models.Q(began_at__lt=now - settings.SYNTHPORTAL_SESSION_LONGEST)
+    too_idle = models.Q(seen_at__lt=now - settings.SYNTHPORTAL_SESSION_IDLE)
+    rows = SignIn.objects.select_related("account").filter(too_long | too_idle, ended_at__isnull=True)[:MOST_AT_ONCE]
+    ended = sum(outlasted(row, because="its time was over") is not None for row in rows)
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     return ended
 
 

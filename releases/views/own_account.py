@@ -21,6 +21,7 @@ from releases.models import RoleName
 from releases.permissions import Refused
 from releases.services import accounts as service
 from releases.services import factors, sign_ins
+from releases.views.confirmation import shown_lately
 from releases.views.pages import INVALID, SignedInRequest, page, refused_on, sent, visible
 from releases.views.session import CHALLENGE
 from releases.views.session_limits import sign_in_of
@@ -73,6 +74,7 @@ def password(request: SignedInRequest) -> HttpResponse:
 
 @sensitive_post_parameters("code")
 @page("GET", "HEAD", "POST")
+@shown_lately
 def add_app(request: SignedInRequest) -> HttpResponse:
     """An authenticator app: its QR code, and the first code it shows."""
     kept = request.session.get(NEW_SECRET)
@@ -98,6 +100,7 @@ def add_app(request: SignedInRequest) -> HttpResponse:
 
 
 @page("GET", "HEAD", "POST")
+@shown_lately
 def add_key(request: SignedInRequest) -> HttpResponse:
     """A security key, by the browser."""
     asked = bytes.fromhex(request.session.pop(CHALLENGE, ""))
@@ -119,9 +122,10 @@ def add_key(request: SignedInRequest) -> HttpResponse:
 
 
 @page("GET", "HEAD", "POST")
+@shown_lately
 def recovery_codes(request: SignedInRequest) -> HttpResponse:
     """New recovery codes, shown once."""
-    codes: list[str] = factors.make_recovery_codes(request.user) if request.method == "POST" else []
+    codes: list[str] = factors.make_recovery_codes(request.user, sign_in=sign_in_of(request)) if request.method == "POST" else []
     context = {
         "codes": codes,
         "left": second_factors.open_codes(request.user).count(),
@@ -132,6 +136,7 @@ def recovery_codes(request: SignedInRequest) -> HttpResponse:
 
 
 @page("GET", "HEAD", "POST")
+@shown_lately
 def remove_factor(request: SignedInRequest, key: str) -> HttpResponse:
     """Remove a second factor, after a page that says what follows."""
     found = visible(second_factors.held(request.user), key)

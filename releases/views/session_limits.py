@@ -26,7 +26,9 @@ from releases.services import sign_ins
 log = logging.getLogger(__name__)
 SIGN_IN = "sign_in"
 """The session's name for its sign-in."""
-WITHOUT_SECOND_FACTOR = frozenset({"your-account", "add-app", "add-key", "recovery-codes", "password", "sign-out"})
+WITHOUT_SECOND_FACTOR = frozenset(
+    {"your-account", "add-app", "add-key", "recovery-codes", "password", "sign-out", "show-again", "provider", "provider-return"}
+)
 """Pages somebody who must set up a second factor can open before they did."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from django import forms
 from django.contrib import messages
@@ -12,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 
 from generators.errors import InputError
-from releases import permissions, visibility
+from releases import permissions, second_factors, visibility
 from releases.forms import ConfirmForm
 from releases.models import PersonalToken
 from releases.permissions import Refused
@@ -20,7 +21,7 @@ from releases.services import attempts
 from releases.services import tokens as service
 from releases.views.pages import INVALID, SignedInRequest, page, refused_on, sent, visible
 from releases.views.session import told_to_wait
-from releases.views.session_limits import place_of
+from releases.views.session_limits import place_of, sign_in_of
 
 CRUMBS = ("Your account", "your-account")
 LASTS = ((7, "a week"), (30, "a month"), (90, "three months"), (365, "a year"))
@@ -63,6 +64,8 @@ def token_list(request: SignedInRequest) -> HttpResponse:
 def new(request: SignedInRequest) -> HttpResponse:
     """Make a token; it is shown once."""
     me = request.user
+    if not me.has_usable_password() and not second_factors.shown_lately(sign_in_of(request)):
+        return redirect(f"{reverse('show-again')}?next={quote(request.path)}")  # who has a password types it in this form
     form = TokenForm(sent(request), with_password=me.has_usable_password())
     context = {
         "form": form,

@@ -114,6 +114,8 @@ SYNTHPORTAL_PROXIES = environment.integer("SYNTHPORTAL_SECURE_PROXIES", 0)
 """Proxies in front of this site, each of which adds to X-Forwarded-For: the network address of a visitor is that many from its end."""
 SYNTHPORTAL_SESSION_IDLE = timedelta(minutes=environment.integer("SYNTHPORTAL_SECURE_SESSION_IDLE_MINUTES", 60, minimum=1))
 SYNTHPORTAL_SESSION_LONGEST = timedelta(hours=environment.integer("SYNTHPORTAL_SECURE_SESSION_HOURS", 8, minimum=1))
+SYNTHPORTAL_CONFIRMED_WITHIN = timedelta(minutes=environment.integer("SYNTHPORTAL_SECURE_CONFIRM_MINUTES", 10, minimum=1))
+"""So long after somebody showed who they are, they may change how they sign in; then they are asked again."""
 # The trust's identity provider, by OpenID Connect: where people may sign in with the account they have there.
 SYNTHPORTAL_PROVIDER = environment.provider(
     issuer=environment.text("SYNTHPORTAL_SECURE_OIDC_ISSUER"),

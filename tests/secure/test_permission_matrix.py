@@ -160,6 +160,7 @@ EXPECTED: dict[str, Expected] = {
     "revoke-token": Expected(everybody(404), everybody(404)),
     "your-account": Expected(everybody(200)),
     "password": Expected(everybody(200), everybody(422)),
+    "show-again": Expected(everybody(200), everybody(422)),
     "add-app": Expected(everybody(200), everybody(422)),
     "add-key": Expected(everybody(200), everybody(422)),
     "recovery-codes": Expected(everybody(200), everybody(400)),

@@ -47,6 +47,7 @@ WITHOUT_A_RECORD = {
     "factors.set_aside_all": "part of the service that resets an account, which records it",
     "sign_ins.seen": "being there is not a state",
     "sign_ins.over": "reads",
+    "sign_ins.end_outlasted": "calls `outlasted`, which is recorded, for each",
     "sign_ins.end_all": "part of the service that made them worthless, which records it",
     "tokens.recognised": "that a token was used is not a state",
     "tokens.unusable": "reads a row",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyotp
 import pytest
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.db import DatabaseError, transaction
 from django.test import Client
@@ -19,7 +20,7 @@ from releases import second_factors
 from releases.models import Account, AccountReset, AuditEvent, Authenticator, PasswordLink, SignIn
 from releases.models.accounts import person_key
 from releases.permissions import Refused
-from releases.services import accounts, attempts, factors, links, resets, sources
+from releases.services import accounts, attempts, factors, links, resets, sign_ins, sources
 from tests.secure.soft_key import SoftKey
 from tests.secure.test_pages_site import signed_in, words
 from tests.secure.world import PASSWORD, People
@@ -35,10 +36,17 @@ def events(action: str) -> int:
     return AuditEvent.objects.filter(action=action, outcome="done").count()
 
 
+def just_now(account: Account) -> SignIn:
+    """A sign-in of this moment."""
+    return sign_ins.begin(account, how="password", second_factor=False)
+
+
 def with_app(account: Account) -> pyotp.TOTP:
     """An authenticator app whose first code was used half a minute ago."""
     secret = second_factors.new_secret()
-    app = factors.add_app(account, name="Telephone", secret=secret, code=pyotp.TOTP(secret).now())
+    here = just_now(account)
+    app = factors.add_app(account, name="Telephone", secret=secret, code=pyotp.TOTP(secret).now(), sign_in=here)
+    here.delete()
     Authenticator.objects.filter(pk=app.pk).update(counter=app.counter - 2)
     return pyotp.TOTP(secret)
 
@@ -190,7 +198,8 @@ def test_a_security_key_is_taken_from_this_site_alone_and_never_the_same_answer_
 @pytest.mark.promise("account.5")
 def test_a_security_key_whose_count_goes_back_was_copied_and_is_refused(people: People) -> None:
     key, challenge = SoftKey(), b"c" * 32
-    factors.add_key(people.ig, name="Key", answer=key.introduced(second_factors.registration(people.ig, challenge)), challenge=challenge)
+    introduced = key.introduced(second_factors.registration(people.ig, challenge))
+    factors.add_key(people.ig, name="Key", answer=introduced, challenge=challenge, sign_in=just_now(people.ig))
     key.uses = 7
     assert factors.show_key(people.ig, key.answer(second_factors.question(people.ig, challenge)), challenge) == "key"
     key.uses = 3
@@ -201,7 +210,7 @@ def test_a_security_key_whose_count_goes_back_was_copied_and_is_refused(people: 
 def test_recovery_codes_are_shown_once_and_each_lets_in_once(people: People) -> None:
     with_app(people.ig)
     client = signed_in(people.ig)
-    old = factors.make_recovery_codes(people.ig)
+    old = factors.make_recovery_codes(people.ig, sign_in=just_now(people.ig))
     shown = client.post(reverse("recovery-codes")).context["codes"]
     assert len(set(shown)) == 10
     assert client.get(reverse("recovery-codes")).context["codes"] == []
@@ -211,7 +220,7 @@ def test_recovery_codes_are_shown_once_and_each_lets_in_once(people: People) -> 
     assert factors.show_code(people.ig, shown[0]) is None
     assert second_factors.open_codes(people.ig).count() == 9
     with pytest.raises(InputError, match="set one up first"):
-        factors.make_recovery_codes(people.nobody)
+        factors.make_recovery_codes(people.nobody, sign_in=just_now(people.nobody))
 
 
 @pytest.mark.promise("account.7")
@@ -244,6 +253,56 @@ def test_one_s_own_second_factor_can_be_removed_and_nobody_else_s(people: People
     assert Authenticator.objects.get(pk=factor.pk).sealed_secret == ""
     assert client.get("/").status_code == 200
     assert elsewhere.get("/")["Location"].startswith(reverse("sign-in"))
+
+
+@pytest.mark.promise("account.17")
+def test_how_one_signs_in_is_changed_only_soon_after_showing_who_one_is(people: People, settings: Any) -> None:
+    with_app(people.steward)
+    client, factor = signed_in(people.steward), Authenticator.objects.get(account=people.steward)
+    guarded = [reverse(name) for name in ("add-key", "recovery-codes")] + [reverse("remove-factor", args=[factor.pk])]
+    here = SignIn.objects.get(account=people.steward)
+    SignIn.objects.filter(pk=here.pk).update(began_at=timezone.now() - timedelta(minutes=11))
+    again = reverse("show-again")
+    for address in guarded:
+        assert client.get(address)["Location"] == f"{again}?next={address}"
+        assert client.post(address, {})["Location"] == f"{again}?next={address}"
+    here.refresh_from_db()
+    for refused in (
+        lambda: factors.remove_factor(people.steward, factor, sign_in=here),
+        lambda: factors.make_recovery_codes(people.steward, sign_in=here),
+        lambda: factors.make_recovery_codes(people.steward, sign_in=None),
+        lambda: factors.make_recovery_codes(people.steward, sign_in=just_now(people.ig)),  # not theirs
+    ):
+        with pytest.raises(Refused, match="Show once more that it is you"):
+            refused()
+    assert client.post(again, {"password": "not mine", "next": guarded[2]}).status_code == 422
+    assert client.get(guarded[2]).status_code == 302
+    assert client.post(again, {"password": PASSWORD, "next": guarded[2]})["Location"] == guarded[2]
+    assert client.get(guarded[2]).status_code == 200
+    SignIn.objects.filter(pk=here.pk).update(confirmed_at=timezone.now() + timedelta(minutes=3))  # the clock was set back
+    assert client.get(guarded[2]).status_code == 302
+    client.post(again, {"password": PASSWORD, "next": "https://elsewhere.example/"})
+    assert client.post(guarded[2])["Location"] == reverse("your-account")
+    assert AuditEvent.objects.filter(action="confirm_sign_in", outcome="done", actor=people.steward).count() == 2
+    for _ in range(6):
+        waiting = client.post(again, {"password": "guess"})
+    assert waiting.status_code == 429
+
+
+@pytest.mark.promise("account.18")
+def test_sign_ins_and_sessions_whose_time_is_over_are_ended_and_removed(people: People) -> None:
+    client, idle, forgotten = (signed_in(people.ig) for _ in range(3))
+    rows = [SignIn.objects.get(pk=each.session["sign_in"]) for each in (client, idle, forgotten)]
+    SignIn.objects.filter(pk=rows[1].pk).update(seen_at=timezone.now() - timedelta(hours=2))
+    SignIn.objects.filter(pk=rows[2].pk).update(began_at=timezone.now() - timedelta(hours=9))
+    Session.objects.filter(session_key=forgotten.session.session_key).update(expire_date=timezone.now() - timedelta(seconds=1))
+    assert sign_ins.end_outlasted() == 2
+    assert sign_ins.end_outlasted() == 0
+    assert set(SignIn.objects.filter(ended_at__isnull=True).values_list("pk", flat=True)) == {rows[0].pk}
+    assert events("outlast_sign_in") == 2
+    assert not Session.objects.filter(session_key=forgotten.session.session_key).exists()
+    assert client.get("/").status_code == 200
+    assert idle.get("/")["Location"].startswith(reverse("sign-in"))
 
 
 @pytest.mark.promise("account.8")

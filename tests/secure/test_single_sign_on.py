@@ -250,6 +250,37 @@ def test_the_second_factor_is_the_providers_where_that_is_set_and_ours_where_not
     assert client.post(reverse("second-step"), {"code": app.now()})["Location"] == "/requests/"
 
 
+@pytest.mark.promise("account.17")
+def test_who_came_from_the_provider_shows_there_anew_who_they_are_before_a_second_factor_changes(
+    people: People, settings: Any, liar: Liar
+) -> None:
+    configured(settings, liar.issuer)
+    client, now = Client(), int(time.time())
+    liar.claims = {"auth_time": now}
+    came_back(client, liar.visited(sent_off(client)))
+    again = f"{reverse('show-again')}?next={reverse('add-key')}"
+    assert client.get(reverse("add-key"))["Location"] == again  # the provider may have let in whoever sat there
+    assert "once more with Trust account" in words(client.get(again))
+
+    def once_more() -> Any:
+        there = client.get(reverse("provider"), {"again": "yes", "next": reverse("add-key")})["Location"]
+        return came_back(client, liar.visited(there))
+
+    for claims, sentence in (
+        ({}, "did not ask you anew"),
+        ({"auth_time": now - 3600}, "did not ask you anew"),
+        ({"auth_time": now, "sub": "p-2", "email": people.steward.email}, "somebody else"),
+    ):
+        liar.claims = claims
+        assert sentence in words(once_more())
+        assert client.get(reverse("add-key")).status_code == 302
+    assert (liar.asked["prompt"], liar.asked["max_age"]) == ("login", "0")
+    liar.claims = {"auth_time": now}
+    assert once_more()["Location"] == reverse("add-key")
+    assert client.get(reverse("add-key")).status_code == 200
+    assert SignIn.objects.get(account=people.ig).ended_at is None
+
+
 @pytest.mark.promise("account.14")
 def test_a_provider_that_does_not_answer_is_said_and_passwords_work_all_the_same(people: People, settings: Any) -> None:
     configured(settings, "http://127.0.0.1:9")
