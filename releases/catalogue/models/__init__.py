@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+from releases.catalogue.models.access import (
+    AccessToken,
+    Application,
+    Grant,
+    HandOut,
+    HolderNotice,
+    LicenceText,
+    Signature,
+    TrainingProof,
+    UseNote,
+)
+from releases.catalogue.models.accounts import AccessEvent, CatalogueAccount, FailedAttempts, MailedLink, OutgoingMail
 from releases.catalogue.models.downloads import DownloadCount
 from releases.catalogue.models.feed import FeedPosition, IngestRefusal, RegisterStatement
+from releases.catalogue.models.listings import ListedColumns, Listing
 from releases.catalogue.models.releases import Release, ReleaseVersion, StoredFile, VersionQuerySet
 
 __all__ = [
+    "AccessEvent",
+    "AccessToken",
+    "Application",
+    "CatalogueAccount",
     "DownloadCount",
+    "FailedAttempts",
     "FeedPosition",
+    "Grant",
+    "HandOut",
+    "HolderNotice",
     "IngestRefusal",
+    "LicenceText",
+    "ListedColumns",
+    "Listing",
+    "MailedLink",
+    "OutgoingMail",
     "RegisterStatement",
     "Release",
     "ReleaseVersion",
+    "Signature",
     "StoredFile",
+    "TrainingProof",
+    "UseNote",
     "VersionQuerySet",
 ]

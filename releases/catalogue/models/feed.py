@@ -6,18 +6,27 @@ from django.db import models
 
 
 class FeedPosition(models.Model):
-    """How far the feed was read: one row. heartbeat_at: the newest heartbeat that held while nothing was left to read."""
+    """How far the feed was read: one row. heartbeat_at: the newest heartbeat that held while nothing was left to read.
+
+    revision: grows with every change of what pages show, so that a process knows when a page it kept is of yesterday.
+    """
 
     sequence = models.PositiveIntegerField(default=0)
     digest = models.CharField(max_length=64)
     heartbeat_at = models.DateTimeField(null=True)
     polled_at = models.DateTimeField(null=True)
+    revision = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         constraints = (models.CheckConstraint(condition=models.Q(pk=1), name="one_feed_position"),)
 
     def __str__(self) -> str:
         return f"notice {self.sequence}"
+
+    @classmethod
+    def changed(cls) -> None:
+        """Say that what pages show has changed: pages kept by other processes count no more. Call it in the transaction that changes."""
+        cls.objects.filter(pk=1).update(revision=models.F("revision") + 1)
 
 
 class RegisterStatement(models.Model):

@@ -34,7 +34,11 @@ class VersionQuerySet(models.QuerySet["ReleaseVersion"]):
 
 
 class ReleaseVersion(models.Model):
-    """One published version. Its texts come from the signed manifest; `state` from the latest notice about it."""
+    """One published version. Its texts come from the signed manifest; `state` from the latest notice about it.
+
+    organisation: the data controller; data_model: "OMOP CDM 5.4", or "" where it is the hospital's own; fidelity: lowest, low, higher;
+    year: of publication.
+    """
 
     class State(models.TextChoices):
         PUBLISHED = "published", "Published"
@@ -59,6 +63,10 @@ class ReleaseVersion(models.Model):
     row_count = models.PositiveBigIntegerField(default=0)
     column_count = models.PositiveIntegerField(default=0)
     column_names = models.TextField(blank=True)
+    organisation = models.TextField(blank=True)
+    data_model = models.TextField(blank=True)
+    fidelity = models.CharField(max_length=20, blank=True)
+    year = models.PositiveSmallIntegerField(default=0)
     manifest = models.JSONField(default=dict)
     attestation = models.JSONField(default=dict)
 
@@ -111,12 +119,16 @@ class ReleaseVersion(models.Model):
 
 
 class StoredFile(models.Model):
-    """One file of a version; its content lies in the store under its SHA-256. crc32: what the whole capsule's zip needs."""
+    """One file of a version; its content lies in the store under its SHA-256. crc32: what the whole capsule's zip needs.
+
+    sealed_as: of a safeguarded file, the name under which it lies sealed instead; `serving.store.opened` reads either.
+    """
 
     version = models.ForeignKey(ReleaseVersion, on_delete=models.CASCADE, related_name="files")
     path = models.CharField(max_length=250)
     size = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
+    sealed_as = models.CharField(max_length=64, blank=True)
     crc32 = models.PositiveBigIntegerField()
     media_type = models.CharField(max_length=120)
     role = models.CharField(max_length=20)
