@@ -56,7 +56,8 @@ def context_of(
     whole = Context(every, (), parent_parts, tuple(vary) if hung.together else (), numbers)
     given = contexts.given_codes(whole, own, above, hung, codes)
     sizes = [p.size for p in contexts.given_parts(whole, own, above)]
-    tells = set(telling(given, sizes, codes, [p.size for p in own], here.persons, seed))
+    together = [len(sizes) - len(numbers) + i for i, name in enumerate(numbers) if name in (contexts.PLACE, contexts.SIZE)]
+    tells = set(telling(given, sizes, codes, [p.size for p in own], here.persons, seed, together))
     parent = tuple(n for n in whole.parent if n in tells)
     first = len(whole.parent)
     # What is alike is given anyway; of the row before only the rest can tell more.

@@ -107,6 +107,16 @@ def test_what_tells_nothing_is_not_given():
     assert telling(given[:5], [2, 5, 50], own[:5], [4, 4], np.arange(5), 0) == []
 
 
+@pytest.mark.promise("hanging.9")
+def test_numbers_that_tell_only_together_are_both_given():
+    rng = np.random.default_rng(2)
+    first, often, idle = (rng.integers(0, 2, 4000) for _ in range(3))
+    early = (rng.random(4000) < np.where(first == often, 0.8, 0.2)).astype(np.int32)
+    given = np.stack([first, often, idle], axis=1).astype(np.int32)
+    assert telling(given, [2, 2, 2], early[:, None], [2], np.arange(4000), 0) == []
+    assert telling(given, [2, 2, 2], early[:, None], [2], np.arange(4000), 0, together=[0, 1, 2]) == [0, 1]
+
+
 @pytest.mark.promise("hanging.7")
 def test_of_very_many_rows_of_one_person_each_is_drawn_after_the_one_before():
     group = np.repeat([7, 3], [3 * LEAP, 2])
