@@ -1,6 +1,11 @@
-"""The public site: the catalogue. It has no workflow app, no accounts, no session, and knows nothing of the secure zone."""
+"""The public site: the catalogue. It has no workflow app and knows nothing of the secure zone.
+
+Accounts and sessions are for those who apply for safeguarded data: who only reads has none and gets no cookie.
+"""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from synthportal import zones
 
@@ -20,12 +25,53 @@ WSGI_APPLICATION = "synthportal.wsgi_public.application"
 SYNTHPORTAL_STORE = environment.private_folder(ZONE_FOLDER / "store")
 SYNTHPORTAL_KEYS = environment.path("SYNTHPORTAL_PUBLIC_KEYS", ZONE_FOLDER / "keys")
 """The folder of pinned public keys."""
+SYNTHPORTAL_ACCEL = environment.text("SYNTHPORTAL_PUBLIC_ACCEL")
+"""The internal address under which nginx finds the store ("/stored/"); empty: this process sends files itself."""
 SYNTHPORTAL_STALE_AFTER = environment.integer("SYNTHPORTAL_PUBLIC_STALE_AFTER", 15 * 60, minimum=1)
 """Seconds since the feed's heartbeat after which pages say that the catalogue may be out of date."""
 SYNTHPORTAL_REFUSE_AFTER = environment.integer("SYNTHPORTAL_PUBLIC_REFUSE_AFTER", 24 * 3600, minimum=1)
 """Seconds since the feed's heartbeat after which nothing is handed out: a withdrawal may have been missed."""
 
+# Safeguarded data: who may have them, and how they lie here.
+SYNTHPORTAL_SAFEGUARDED_LAKE = environment.path("SYNTHPORTAL_PUBLIC_SAFEGUARDED_LAKE", base.SYNTHPORTAL_LAKE)
+"""The folder that holds `safeguarded/<release>/<version>/`: the lake, or a mount of its own that only ingest can read."""
+SYNTHPORTAL_SEALING_KEY = environment.secret(environment.path("SYNTHPORTAL_PUBLIC_SEALING_KEY", ZONE_FOLDER / "sealing.key"))
+"""What safeguarded files, proofs of training and waiting mails are sealed with; the file is made on the first start (0600)."""
+SYNTHPORTAL_TRAINING = environment.private_folder(ZONE_FOLDER / "training")
+SYNTHPORTAL_LICENCES = environment.path("SYNTHPORTAL_PUBLIC_LICENCES", base.BASE_DIR / "releases" / "catalogue" / "access" / "licences")
+"""The folder of End User Licences: `<version>--<first day>.txt`."""
+SYNTHPORTAL_LICENCE_GRACE = timedelta(days=environment.integer("SYNTHPORTAL_PUBLIC_LICENCE_GRACE_DAYS", 90))
+"""How long grants under an older licence still count after a newer one came into force."""
+SYNTHPORTAL_INSTITUTIONS = environment.listed("SYNTHPORTAL_PUBLIC_INSTITUTIONS", ".ac.uk,.nhs.uk,nhs.net,.nhs.net,.gov.uk,.edu")
+"""Ends of e-mail addresses by which an institution is known: ".ac.uk" is every host below it, "nhs.net" that host."""
+SYNTHPORTAL_LONGEST_GRANT = environment.integer("SYNTHPORTAL_PUBLIC_LONGEST_GRANT_DAYS", 730, minimum=1)
+SYNTHPORTAL_HANDOUTS_A_DAY = environment.integer("SYNTHPORTAL_PUBLIC_DOWNLOADS_A_DAY", 5_000, minimum=1)
+"""Downloads, parts included, that one grant is good for in 24 hours."""
+SYNTHPORTAL_REMIND_AFTER = timedelta(days=environment.integer("SYNTHPORTAL_PUBLIC_REMIND_AFTER_DAYS", 7, minimum=1))
+SYNTHPORTAL_REMINDERS = environment.integer("SYNTHPORTAL_PUBLIC_REMINDERS", 4)
+"""How often somebody is reminded to confirm that withdrawn files are deleted."""
+
+SYNTHPORTAL_PROXIES = environment.integer("SYNTHPORTAL_PUBLIC_PROXIES", 0)
+"""Proxies in front of this site, each of which adds to X-Forwarded-For: a visitor's network address is that many from its end."""
+
+# Mail. Without a server each mail is a file of the zone.
+SYNTHPORTAL_URL = environment.text("SYNTHPORTAL_PUBLIC_URL", "http://localhost:8001").rstrip("/")
+"""Where people reach this site, as https://…: what links in mails begin with."""
+SYNTHPORTAL_MAIL_FROM = environment.text("SYNTHPORTAL_PUBLIC_MAIL_FROM", "synthportal@localhost")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if environment.text('SYNTHPORTAL_PUBLIC_MAIL') else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = str(environment.private_folder(ZONE_FOLDER / "mail"))
+_MAIL = environment.mail_server("SYNTHPORTAL_PUBLIC_MAIL")
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL
+EMAIL_TIMEOUT = 5
+
+# Uploads (proofs of training) stay in memory: nothing reaches a disk before it is sealed. Larger ones are not kept at all.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2 + 64 * 1024
+
 INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "csp",
@@ -37,10 +83,13 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "releases.catalogue.access.privacy.KeptByNobody",
 ]
 TEMPLATES = base.templates("catalogue", [])
 
@@ -51,8 +100,23 @@ WHITENOISE_USE_FINDERS = not base.COLLECTED_STATIC
 
 DATABASES = {"default": environment.database(environment.text("SYNTHPORTAL_PUBLIC_DATABASE"), ZONE_FOLDER / "db.sqlite3")}
 
+AUTH_USER_MODEL = "catalogue.CatalogueAccount"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "catalogue:sign-in"
+SYNTHPORTAL_SESSION_IDLE = timedelta(minutes=environment.integer("SYNTHPORTAL_PUBLIC_SESSION_IDLE_MINUTES", 60, minimum=1))
+SYNTHPORTAL_SESSION_LONGEST = timedelta(hours=environment.integer("SYNTHPORTAL_PUBLIC_SESSION_HOURS", 8, minimum=1))
+
 # Ports share a cookie jar: each site has its own names.
 SESSION_COOKIE_NAME = "synthportal_public_session"
+SESSION_COOKIE_AGE = int(SYNTHPORTAL_SESSION_LONGEST.total_seconds()) + 3600  # the site ends it before
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = base.HTTPS
 CSRF_COOKIE_NAME = "synthportal_public_csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"

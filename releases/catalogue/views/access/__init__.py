@@ -1,0 +1,1 @@
+"""Pages for people who sign in: researchers, referees (by a link), access officers."""
