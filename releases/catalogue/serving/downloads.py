@@ -92,8 +92,13 @@ def response(request: HttpRequest, download: Download) -> HttpResponseBase:
         complete = request.method == "GET" and (want.start, want.length) == (0, size)
         count = complete and not _ROBOT.search(request.headers.get("User-Agent", ""))
         answer: HttpResponseBase
+        internal = _handed_over(request, download)
         if request.method == "HEAD":
             answer = HttpResponse(status=want.status)
+        elif internal is not None:
+            if count:
+                counted(download)
+            return _by_the_proxy(download, internal)
         else:
             body = _bytes(download.parts, want.start, want.length, (lambda: counted(download)) if count else None)
             answer = StreamingHttpResponse(body, status=want.status)
@@ -110,6 +115,27 @@ def response(request: HttpRequest, download: Download) -> HttpResponseBase:
     answer.headers["Accept-Ranges"] = "bytes"
     answer.headers["ETag"] = download.etag
     answer.headers["Last-Modified"] = http_date(download.modified.timestamp())
+    answer.headers["Cache-Control"] = CACHING
+    return answer
+
+
+def _handed_over(request: HttpRequest, download: Download) -> str | None:
+    """The address by which the proxy finds the file itself; None where no proxy is set, or only this process can answer.
+
+    nginx compares If-Range with an ETag of its own, which it does not send here: those requests are answered by us.
+    """
+    prefix, part = settings.SYNTHPORTAL_ACCEL, download.parts[0]
+    if not prefix or len(download.parts) != 1 or part.file is None or "If-Range" in request.headers:
+        return None
+    return f"{prefix}{part.file.relative_to(settings.SYNTHPORTAL_STORE).as_posix()}"
+
+
+def _by_the_proxy(download: Download, internal: str) -> HttpResponse:
+    """Says to nginx which file to send, under which headers: ranges are its own work."""
+    answer = HttpResponse(content_type=download.media_type)
+    answer.headers["X-Accel-Redirect"] = internal
+    answer.headers["Content-Disposition"] = content_disposition_header(True, download.name) or "attachment"
+    answer.headers["ETag"] = download.etag
     answer.headers["Cache-Control"] = CACHING
     return answer
 
