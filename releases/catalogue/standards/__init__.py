@@ -1,0 +1,1 @@
+"""A release in the languages of other catalogues, tools and libraries."""

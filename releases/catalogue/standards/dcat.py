@@ -1,0 +1,125 @@
+"""DCAT-AP 3 with the health extension (HealthDCAT-AP): one dataset with its distributions, or the whole catalogue page by page.
+
+What HealthDCAT-AP asks of a European data holder and this site cannot know (the health data access body, the law that applies, the health
+theme by Wikidata) is left out rather than made up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from releases.capsule import layout
+from releases.catalogue.standards.described import Described, File, Site
+from releases.catalogue.standards.graph import Iri, Literal, Resource
+
+_EU = "http://publications.europa.eu/resource/authority"
+_FORMATS = {"parquet": "PARQUET", "csv": "CSV"}
+_PURPOSES = {
+    "code development": "ResearchAndDevelopment",
+    "federation": "ResearchAndDevelopment",
+    "discovery": "ResearchAndDevelopment",
+    "research": "AcademicResearch",
+}
+_Said = list[tuple[str, Literal | Iri | Resource]]
+
+
+def dataset(said: Described) -> Resource:
+    """The version as a dcat:Dataset."""
+    access = "PUBLIC" if said.open else "RESTRICTED"
+    told: _Said = [
+        ("dct:title", Literal(said.title, language="en")),
+        ("dct:description", Literal(said.abstract, language="en")),
+        ("dct:identifier", Literal(said.address, "xsd:anyURI")),
+        ("dcat:version", Literal(str(said.version))),
+        ("dct:isVersionOf", Iri(said.dataset_address)),
+        ("dcat:landingPage", _page(said.address)),
+        ("foaf:page", _page(next((f.address for f in said.files if f.path == layout.REPORT_HTML), said.address))),
+        ("dct:issued", _moment(said.issued)),
+        ("dct:modified", _moment(said.modified)),
+        ("dct:language", Iri(f"{_EU}/language/ENG")),
+        ("dct:accessRights", Resource(("dct:RightsStatement",), (), f"{_EU}/access-right/{access}")),
+        ("dct:type", Iri(f"{_EU}/dataset-type/SYNTHETIC_DATA")),
+        ("dcat:theme", Iri(f"{_EU}/data-theme/HEAL")),
+        ("dct:spatial", Resource(("dct:Location",), (), f"{_EU}/country/{said.site.country}")),
+        ("dct:publisher", publisher(said.site)),
+        ("dct:creator", Resource(("foaf:Agent",), (("foaf:name", Literal(said.organisation)),))),
+        ("dct:provenance", Resource(("dct:ProvenanceStatement",), (("rdfs:label", Literal(said.provenance, language="en")),))),
+        ("healthdcatap:numberOfRecords", Literal(str(said.rows), "xsd:nonNegativeInteger")),
+    ]
+    told += [("dcat:keyword", Literal(each, language="en")) for each in said.keywords]
+    told += [("dcat:contactPoint", each) for each in _contact(said.site)]
+    told += [("dpv:hasPurpose", Iri(f"https://w3id.org/dpv#{name}")) for code, name in _PURPOSES.items() if code == said.made_for]
+    if said.data_model:
+        told.append(("dct:conformsTo", Resource(("dct:Standard",), (("dct:title", Literal(said.data_model, language="en")),))))
+    told += [("dcat:distribution", _distribution(said, each)) for each in said.data]
+    return Resource(("dcat:Dataset",), tuple(told), said.address)
+
+
+def catalogue(site: Site, datasets: Sequence[Described], *, page: int, pages: int, address: str) -> list[Resource]:
+    """One page of the catalogue; harvesters follow hydra:next."""
+    told: _Said = [
+        ("dct:title", Literal(site.name, language="en")),
+        ("dct:description", Literal(f"Synthetic health data. {layout.DISCLAIMER}", language="en")),
+        ("dct:publisher", publisher(site)),
+        ("dct:language", Iri(f"{_EU}/language/ENG")),
+        ("foaf:homepage", _page(site.at("/"))),
+    ]
+    told += [("dcat:dataset", dataset(each)) for each in datasets]
+    paging: _Said = [("hydra:first", Iri(f"{address}?page=1")), ("hydra:last", Iri(f"{address}?page={pages}"))]
+    paging += [("hydra:next", Iri(f"{address}?page={page + 1}"))] if page < pages else []
+    paging += [("hydra:previous", Iri(f"{address}?page={page - 1}"))] if page > 1 else []
+    return [
+        Resource(("dcat:Catalog",), tuple(told), site.at("/")),
+        Resource(("hydra:PartialCollectionView",), tuple(paging), f"{address}?page={page}"),
+    ]
+
+
+def publisher(site: Site) -> Resource:
+    """Who runs the catalogue."""
+    told: _Said = [("foaf:name", Literal(site.publisher)), ("foaf:homepage", _page(site.at("/")))]
+    told += [("foaf:mbox", Iri(f"mailto:{site.contact}"))] if site.contact else []
+    return Resource(("foaf:Agent",), tuple(told), site.at("/#publisher"))
+
+
+def _contact(site: Site) -> list[Resource]:
+    told: _Said = [("vcard:fn", Literal(site.publisher)), ("vcard:hasURL", Iri(site.at("/")))]
+    if site.contact:
+        told.append(("vcard:hasEmail", Iri(f"mailto:{site.contact}")))
+    return [Resource(("vcard:Kind", "vcard:Organization"), tuple(told), site.at("/#contact"))]
+
+
+def _distribution(said: Described, file: File) -> Resource:
+    suffix = file.path.rsplit(".", 1)[-1]
+    rights = "Open to everybody under its licence." if said.open else "Restricted: for those with a live grant; see the landing page."
+    told: _Said = [
+        ("dct:title", Literal(file.path)),
+        ("dct:description", Literal(f"{file.table or 'The data'} as {suffix.upper()}. {layout.DISCLAIMER}", language="en")),
+        ("dcat:accessURL", Iri(said.address)),
+        ("dcat:downloadURL", Iri(file.address)),
+        ("dcat:mediaType", Iri(f"https://www.iana.org/assignments/media-types/{file.media_type.split(';')[0]}")),
+        ("dcat:byteSize", Literal(str(file.size), "xsd:nonNegativeInteger")),
+        ("dct:rights", Resource(("dct:RightsStatement",), (("rdfs:label", Literal(rights, language="en")),))),
+        ("spdx:checksum", _checksum(file)),
+    ]
+    if suffix in _FORMATS:
+        told.append(("dct:format", Iri(f"{_EU}/file-type/{_FORMATS[suffix]}")))
+    if said.licence_address:
+        licence = Resource(("dct:LicenseDocument",), (("rdfs:label", Literal(said.licence_name)),), said.licence_address)
+    else:
+        licence = Resource(("dct:LicenseDocument",), (("rdfs:label", Literal(said.licence_name)),))
+    told.append(("dct:license", licence))
+    return Resource(("dcat:Distribution",), tuple(told), f"{file.address}#distribution")
+
+
+def _checksum(file: File) -> Resource:
+    algorithm = Iri("http://spdx.org/rdf/terms#checksumAlgorithm_sha256")
+    return Resource(("spdx:Checksum",), (("spdx:algorithm", algorithm), ("spdx:checksumValue", Literal(file.sha256, "xsd:hexBinary"))))
+
+
+def _page(address: str) -> Resource:
+    return Resource(("foaf:Document",), (), address)
+
+
+def _moment(at: datetime) -> Literal:
+    return Literal(at.isoformat(timespec="seconds"), "xsd:dateTime")
