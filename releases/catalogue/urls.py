@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from django.urls import path, register_converter
-from django.urls.converters import IntConverter
+import re
 
-from releases.catalogue.views import dataset, files, pages, register, results
+from django.urls import path, register_converter
+from django.urls.converters import IntConverter, StringConverter
+
+from releases.catalogue.standards.formats import FORMATS
+from releases.catalogue.views import changes, dataset, figures, files, loading, pages, register, results, rows, standards
 
 
 class VersionNumber(IntConverter):
@@ -14,16 +17,42 @@ class VersionNumber(IntConverter):
     regex = "[1-9][0-9]{0,5}"
 
 
+class FormatName(StringConverter):
+    """The last part of the address of a version in a format of others."""
+
+    regex = "|".join(re.escape(name) for name in FORMATS)
+
+
+class GraphSuffix(StringConverter):
+    """How the catalogue is written in DCAT."""
+
+    regex = "ttl|jsonld"
+
+
 register_converter(VersionNumber, "version")
+register_converter(FormatName, "format")
+register_converter(GraphSuffix, "dcat")
 
 app_name = "catalogue"
 urlpatterns = [
     path("", pages.front, name="front"),
     path("datasets/", results.results, name="results"),
-    path("datasets/<slug:slug>/", dataset.dataset, name="dataset"),
-    path("datasets/<slug:slug>/v<version:version>/", dataset.version, name="version"),
+    path("datasets/<slug:slug>/", standards.negotiated(dataset.dataset), name="dataset"),
+    path("datasets/<slug:slug>/v<version:version>/", standards.negotiated(dataset.version), name="version"),
+    path("datasets/<slug:slug>/changes/", changes.log, name="changes"),
+    path("datasets/<slug:slug>/v<version:version>/columns/", figures.columns, name="columns"),
+    path("datasets/<slug:slug>/v<version:version>/column/", figures.column, name="column"),
+    path("datasets/<slug:slug>/v<version:version>/rows/", rows.look, name="rows"),
+    path("datasets/<slug:slug>/v<version:version>/load/", loading.load, name="load"),
     path("datasets/<slug:slug>/v<version:version>/capsule.zip", files.capsule, name="capsule"),
     path("datasets/<slug:slug>/v<version:version>/files/<path:path>", files.file, name="file"),
+    path("datasets/<slug:slug>/v<version:version>/<format:name>", standards.document, name="format"),
+    path("catalog.<dcat:suffix>", standards.catalogue, name="dcat"),
+    path("feed.atom", standards.feed, name="feed"),
+    path("oai", standards.harvest, name="oai-pmh"),
+    path("sitemap.xml", standards.sitemap_index, name="sitemap"),
+    path("sitemap-<version:number>.xml", standards.sitemap_part, name="sitemap-part"),
+    path("robots.txt", standards.robots, name="robots"),
     path("patients/", pages.patients, name="patients"),
     path("register/", register.page, name="register"),
     path("register.json", register.statement, name="register-json"),

@@ -18,95 +18,42 @@ from django.conf import settings
 from releases.capsule import layout, texts
 from releases.catalogue.models import ReleaseVersion, StoredFile
 from releases.catalogue.serving import store
+from releases.catalogue.showing import metrics
 
 LARGEST = 32 * 1024**2
 """Bytes of a JSON file that a page still reads."""
 MOST_BARS = 40
+MOST_FIGURES = 500
+"""Rows of a table of released figures; summary.json has all."""
 NHS_BLUE = "#005eb8"
 
-METRIC_NAMES = {
-    "tvd_mean": "Difference of columns, on average",
-    "ks_complement_mean": "Agreement of numeric columns, on average",
-    "kl_mean": "Divergence of columns, on average",
-    "pairwise_accuracy": "Agreement of pairs of columns",
-    "association_rmse": "Error of associations between columns",
-    "pearson_rmse": "Error of correlations",
-    "discriminator_auc": "Can a classifier tell real from synthetic?",
-    "sdmetrics_quality": "SDMetrics quality score",
-    "sdmetrics_diagnostic": "SDMetrics diagnostic score",
-    "collisions": "Rows copied from real people",
-    "rare_row_collisions": "Rows copied from rare people",
-    "rare_values": "Rare real values that appear",
-    "rare_extremes": "Real extremes that appear",
-    "rule_violations": "Rows that break a rule",
-    "structure": "Structure",
-    "target_auc": "Use for prediction (trained here, tested on real people)",
-}
-SAFETY = ("collisions", "rare_row_collisions", "rare_values", "rare_extremes", "membership", "singling_out", "linkability", "inference")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column for the page: its dictionary entry, and a chart of its released aggregate where there is one."""
-
-    name: str
-    kind: str
-    description: str
-    format: str
-    codes: tuple[str, ...]
-    nullable: bool
-    chart: dict[str, Any] | None = None
-    absent: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of the release and its columns."""
-
-    name: str
-    columns: tuple[Column, ...]
+Line = tuple[str, str, str, str, str]
+"""Name, value, naive shuffle, real holdout, meaning."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The public report: figures for the whole table by what they tell, charts, and what a reader must know."""
+    """The public report: figures for whole tables by the question they answer, charts, and what a reader must know."""
 
-    good: tuple[tuple[str, str, str, str, str], ...] = ()
-    safe: tuple[tuple[str, str, str, str, str], ...] = ()
+    good: tuple[Line, ...] = ()
+    useful: tuple[Line, ...] = ()
+    safe: tuple[Line, ...] = ()
+    fair: tuple[Line, ...] = ()
     charts: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     values: Mapping[str, float] = field(default_factory=dict)
+    bands: Mapping[str, str] = field(default_factory=dict)
 
 
-def tables(version: ReleaseVersion) -> tuple[Table, ...]:
-    """The dictionary by table, with charts from the summary of a publicly-sourced release."""
-    stored = {each.path: each for each in version.files.all()}
-    entries = _json(stored.get(layout.DICTIONARY_JSON))
-    shapes = _shapes(_json(stored.get(layout.SUMMARY)))
-    found: dict[str, list[Column]] = {}
-    for number, entry in enumerate(entries if isinstance(entries, list) else []):
-        try:
-            table, name = str(entry["table"]), str(entry["column"])
-            shape = shapes.get((table, name), {})
-            column = Column(
-                name=name,
-                kind=str(entry["kind"]),
-                description=str(entry["description"]),
-                format=str(entry["format"] or ""),
-                codes=tuple(str(code) for code in entry["codes"] or ()),
-                nullable=bool(entry["nullable"]),
-                chart=_column_chart(f"column-{number}", name, shape),
-                absent=str(shape.get("absent") or ""),
-            )
-        except (KeyError, TypeError, AttributeError):
-            continue
-        found.setdefault(table, []).append(column)
-    return tuple(Table(name, tuple(columns)) for name, columns in found.items())
+def released(version: ReleaseVersion, table: str, column: str) -> dict[str, Any] | None:
+    """A chart of the aggregate that the summary of a publicly-sourced release holds about one column; None where there is none."""
+    shapes = _shapes(parsed(version.files.filter(path=layout.SUMMARY).first()))
+    return _column_chart("released", column, shapes.get((table, column), {}))
 
 
 def minimum(version: ReleaseVersion) -> int | None:
     """Fewest persons any figure of the release's summary is about; None where there is no summary."""
-    summary = _json(version.files.filter(path=layout.SUMMARY).first())
+    summary = parsed(version.files.filter(path=layout.SUMMARY).first())
     try:
         return int(summary["policy"]["minimum"])
     except (KeyError, TypeError, ValueError):
@@ -126,27 +73,30 @@ def account(version: ReleaseVersion) -> list[tuple[str, list[str]]]:
 
 def measured(version: ReleaseVersion) -> Measured:
     """The public report of all tables."""
-    report = _json(version.files.filter(path=layout.REPORT_JSON).first())
-    good: list[tuple[str, str, str, str, str]] = []
-    safe: list[tuple[str, str, str, str, str]] = []
+    report = parsed(version.files.filter(path=layout.REPORT_JSON).first())
+    lines: dict[str, list[Line]] = {group: [] for group in metrics.GROUPS}
     charts: list[dict[str, Any]] = []
     notes: list[str] = []
     values: dict[str, float] = {}
+    bands: dict[str, str] = {}
     for evaluation in _evaluations(report):
         for result in _list(evaluation, "results"):
             line = _line(result)
             if line is None:
                 continue
             metric = str(result["metric"])
-            (safe if metric.startswith(SAFETY) else good).append(line)
+            lines[metrics.group(metric)].append(line)
             if isinstance(result["value"], int | float):
                 values.setdefault(metric, float(result["value"]))
+            elif result.get("remark"):
+                bands.setdefault(metric, str(result["remark"]))
         for chart in _list(evaluation, "charts"):
             shown = _chart(chart, f"report-{len(charts)}")
             if shown is not None:
                 charts.append(shown)
         notes += [str(note) for note in _list(evaluation, "notes")]
-    return Measured(tuple(good), tuple(safe), tuple(charts), tuple(dict.fromkeys(notes)), values)
+    found = {group: tuple(each) for group, each in lines.items()}
+    return Measured(**found, charts=tuple(charts), notes=tuple(dict.fromkeys(notes)), values=values, bands=bands)
 
 
 def _evaluations(report: Any) -> list[Mapping[str, Any]]:
@@ -159,22 +109,23 @@ def _list(raw: Mapping[str, Any], name: str) -> Sequence[Any]:
     return value if isinstance(value, list) else []
 
 
-def _line(result: Any) -> tuple[str, str, str, str, str] | None:
+def _line(result: Any) -> Line | None:
     """Name, value, naive shuffle, real holdout, meaning: of a public figure about the whole table; None for others."""
     try:
         if result["audience"] != "public" or result["scope"]["kind"] not in ("dataset", "table"):
             return None
         metric = str(result["metric"])
-        name = METRIC_NAMES.get(metric, metric.replace("_", " ").capitalize())
-        value = _figure(result["value"])
+        name = metrics.name(metric)
+        value = figure(result["value"])
         if result["value"] is None:
             value = str(result.get("remark") or result.get("failed") or "not measured")
-        return name, value, _figure(result["floor"]), _figure(result["ceiling"]), str(result["meaning"])
+        return name, value, figure(result["floor"]), figure(result["ceiling"]), str(result["meaning"])
     except (KeyError, TypeError):
         return None
 
 
-def _figure(value: Any) -> str:
+def figure(value: Any) -> str:
+    """A figure as pages write it; – where there is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "–"
     return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 2 else f"{value:,.2f}"
@@ -217,7 +168,7 @@ def _column_chart(identity: str, name: str, shape: Mapping[str, Any]) -> dict[st
         return None
     drawn = bars if len(bars) <= MOST_BARS else sorted(bars, key=lambda bar: -bar[1])[:MOST_BARS]
     more = "" if len(bars) <= MOST_BARS else f" The chart shows the {MOST_BARS} most common of {len(bars):,}; the table has all."
-    most = max(bars, key=lambda bar: bar[1])
+    many, most = len(bars), max(bars, key=lambda bar: bar[1])
     trace = {
         "type": "bar",
         "x": [label for label, _ in drawn],
@@ -225,6 +176,9 @@ def _column_chart(identity: str, name: str, shape: Mapping[str, Any]) -> dict[st
         "marker": {"color": NHS_BLUE},
         "hovertemplate": "%{x}: %{y:,}<extra></extra>",
     }
+    if len(bars) > MOST_FIGURES:
+        bars = sorted(bars, key=lambda bar: -bar[1])[:MOST_FIGURES]
+        more = f" The chart shows the {MOST_BARS} most common, the table {MOST_FIGURES}; summary.json has all."
     return {
         "id": identity,
         "title": f"What was released about {name}",
@@ -232,7 +186,7 @@ def _column_chart(identity: str, name: str, shape: Mapping[str, Any]) -> dict[st
             "data": [trace],
             "layout": {"xaxis": {"type": "category"}, "yaxis": {"title": {"text": "rows (rounded)"}, "rangemode": "tozero"}},
         },
-        "alternative": f"{len(bars):,} figures; the most common is {most[0]}, with about {most[1]:,} rows.{more}",
+        "alternative": f"{many:,} figures; the most common is {most[0]}, with about {most[1]:,} rows.{more}",
         "table": {"columns": ["Value or range", "Rows (rounded)"], "rows": [[label, f"{count:,}"] for label, count in bars]},
     }
 
@@ -246,7 +200,8 @@ def _count(cell: Mapping[str, Any]) -> int:
     return int(rows or 0)
 
 
-def _json(stored: StoredFile | None) -> Any:
+def parsed(stored: StoredFile | None) -> Any:
+    """The JSON of a stored file; None where there is none, it is too large for a page, or no JSON. Callers must not change it."""
     if stored is None or stored.size > LARGEST:
         return None
     return _parsed(store.place(Path(settings.SYNTHPORTAL_STORE), stored.sha256))

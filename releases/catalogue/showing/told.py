@@ -40,6 +40,17 @@ def how_safe(version: ReleaseVersion) -> str:
     return "The data were tested for what they might give away about a person before they were signed off; the risk is low, never zero."
 
 
+def how_fair(version: ReleaseVersion, report: contents.Measured) -> str:
+    """Whether groups of people are served alike: what was found, or how to judge it."""
+    if version.tier == "structural":
+        return "The values are arbitrary, so no group of people is described well or badly."
+    worst = report.bands.get("subgroup_worst")
+    found = f"Groups of people were compared by themselves. For the worst served of them: {worst.rstrip('.')}. " if worst else ""
+    if version.tier == "publicly-sourced":
+        return f"{found}Each column follows the real one over all people, not within groups: do not compare groups with these data."
+    return f"{found}A small group is followed less well than a large one: before you compare groups, check the finding on the real data."
+
+
 def signoffs(version: ReleaseVersion) -> list[dict[str, Any]]:
     """Who approved it, in what capacity, when: never a name."""
     return [

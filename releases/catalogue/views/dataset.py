@@ -2,71 +2,138 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from django.db.models import Sum
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from releases.capsule import layout, texts
-from releases.catalogue.models import Release, ReleaseVersion
-from releases.catalogue.showing import contents, told, words
-from releases.catalogue.views.files import version_of
+from releases.catalogue.models import ReleaseVersion
+from releases.catalogue.showing import changes, contents, entities, told, words
+from releases.catalogue.showing.dictionary import Table, tables
+from releases.catalogue.showing.limitations import limitations
+from releases.catalogue.taking_in.freshness import freshness
+from releases.catalogue.views import figures, loading
+from releases.catalogue.views.kept import kept
 from releases.catalogue.views.pages import page
+from releases.catalogue.views.rows import preview
+from releases.catalogue.visitors import Refusal, refused_rows
 
 NOT_SHOWN = "Not shown while the release is not given out."
+MOST_COLUMNS = 150
+"""Columns whose dictionary stands on the page itself, all tables together; the rest are a click away."""
+LARGE = ("manifest", "attestation", "description", "column_names")
 
 
 @require_safe
 def dataset(request: HttpRequest, slug: str) -> HttpResponse:
     """The newest version on show; where there is none, the newest of all, which says why."""
-    release = get_object_or_404(Release, slug=slug)
-    newest = release.versions.on_show().order_by("-version").first() or release.versions.order_by("-version").first()
-    if newest is None:
-        raise Http404
-    return _dataset_page(request, newest)
+    everything = _versions(slug)
+    on_show = [each for each in everything if each.state == ReleaseVersion.State.PUBLISHED and not each.key_revoked]
+    return _answer(request, (on_show or everything)[0], everything)
 
 
 @require_safe
 def version(request: HttpRequest, slug: str, version: int) -> HttpResponse:
     """One version, for citations and links that must not move."""
-    return _dataset_page(request, version_of(slug, version))
+    everything = _versions(slug)
+    wanted = next((each for each in everything if each.version == version), None)
+    if wanted is None:
+        raise Http404
+    return _answer(request, wanted, everything)
 
 
-def _dataset_page(request: HttpRequest, version: ReleaseVersion) -> HttpResponse:
-    everything = list(version.release.versions.order_by("-version"))
+def _versions(slug: str) -> list[ReleaseVersion]:
+    """All versions, the newest first, without what only the page of one needs; 404 when there is no such release."""
+    found = list(ReleaseVersion.objects.filter(release__slug=slug).select_related("release").defer(*LARGE).order_by("-version"))
+    if not found:
+        raise Http404
+    return found
+
+
+def _answer(request: HttpRequest, version: ReleaseVersion, everything: list[ReleaseVersion]) -> HttpResponse:
+    refused = refused_rows(request, version)
+    downloaded = version.downloads.aggregate(total=Sum("count"))["total"] or 0
+    depends = _depends(version, everything, refused, downloaded)
+    return kept(request, depends, lambda: _dataset_page(request, version, everything, refused, downloaded))
+
+
+def _depends(version: ReleaseVersion, everything: list[ReleaseVersion], refused: Refusal | None, downloaded: int) -> Hashable:
+    """All that the page shows beside what never changes: files and texts of a version."""
+    heard = freshness()
+    states = tuple((each.version, each.state, each.state_at, each.state_reason, each.key_revoked, each.reaudited_at) for each in everything)
+    return (
+        version.manifest_sha256,
+        version.version,
+        states,
+        refused,
+        downloaded,
+        heard.stale,
+        heard.refusing,
+        heard.heard_at if heard.stale else None,
+    )
+
+
+def _dataset_page(
+    request: HttpRequest, version: ReleaseVersion, everything: list[ReleaseVersion], refused: Refusal | None, downloaded: int
+) -> HttpResponse:
     shown: dict[str, Any] = {"version": version, "versions": everything, "tier": words.tier(version.tier), "disclaimer": layout.DISCLAIMER}
     if version.state == ReleaseVersion.State.WITHDRAWN:
         shown["instead"] = version.release.versions.on_show().order_by("-version").first()
         return page(request, "withdrawn", "results", shown, status=410)
+    version.refresh_from_db(fields=LARGE)
     stored = list(version.files.all())
-    data = [each for each in stored if each.role == "data"]
     address = request.build_absolute_uri
-    # While it is looked into, what is told about it may be what is wrong with it.
-    held = version.state == ReleaseVersion.State.SUSPENDED or version.key_revoked
+    held = changes.held(version)
     report = contents.Measured() if held else contents.measured(version)
+    dictionary = () if held else tables(version)
+    known = entities.keys(dictionary)
+    first = next((each for each in dictionary if each.data is not None), None)
+    seen = preview(first) if first and not refused else None
     shown |= {
         "colour": words.TIER_COLOURS.get(version.tier, "grey"),
         "tier_summary": words.TIER_SUMMARY.get(version.tier, ""),
         "purpose": words.purpose(version.purpose),
         "licence": texts.licence_name(version.licence),
-        "data": data,
+        "refused": refused,
+        "data": [each for each in stored if each.role == "data"],
         "others": [each for each in stored if each.role != "data"],
-        "loading": [(each.table, each.path, address(each.get_absolute_url())) for each in data if each.path.endswith(".parquet")],
+        "loading": () if refused else loading.snippets_of(request, stored)[:1],
+        "several": sum(each.path.endswith(".parquet") for each in stored) > 1,
         "good_for": words.GOOD_FOR.get(version.tier, ()),
         "not_good_for": words.NOT_GOOD_FOR.get(version.tier, ()),
+        "limitations": () if held else limitations(version, dictionary, report),
         "held": held,
-        "tables": () if held else contents.tables(version),
+        "tables": _listed(dictionary, refused),
+        "diagram": entities.diagram(dictionary),
+        "keys": known,
+        "preview": seen,
+        "preview_rows": list(enumerate(seen.cells, 1)) if seen else [],
+        "preview_table": first,
         "account": contents.account(version),
         "report": report,
         "how_good": NOT_SHOWN if held else told.how_good(version, report),
         "how_safe": NOT_SHOWN if held else told.how_safe(version),
+        "how_fair": NOT_SHOWN if held else told.how_fair(version, report),
         "overrides": told.overrides(version),
         "timeline": told.timeline(version),
-        "signoffs": told.signoffs(version),
         "facts": told.facts(version),
-        "downloaded": version.downloads.aggregate(total=Sum("count"))["total"] or 0,
+        "downloaded": downloaded,
         "citation": told.citation(version, address(version.get_absolute_url())),
     }
     return page(request, "dataset", "results", shown)
+
+
+def _listed(dictionary: tuple[Table, ...], refused: Refusal | None) -> list[dict[str, Any]]:
+    """The tables with as many of their columns as stand on the page: alike for each table, and those left over by number."""
+    each_has = max(3, min(40, MOST_COLUMNS // max(1, len(dictionary))))
+    listed = []
+    left = MOST_COLUMNS
+    for table in dictionary:
+        some = table.columns[: min(each_has, max(left, 0))]
+        left -= len(some)
+        lines = figures.lines(table, some, refused)
+        listed.append({"table": table, "lines": lines, "more": len(table.columns) - len(some)})
+    return listed

@@ -1,0 +1,117 @@
+"""How a release is loaded, in lines that are copied and run as they are: each is run against the running site in the tests.
+
+Names and addresses come from a release, so each line is written in the quoting of its language.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from releases.catalogue.models import StoredFile
+
+
+@dataclass(frozen=True)
+class Loader:
+    """One way to load a table. name: of the tool; needs: what is installed first; line: from (address, file name, SHA-256); tried: whether
+    the tests run it."""
+
+    code: str
+    name: str
+    needs: str
+    line: Callable[[str, str, str], str]
+    tried: bool = True
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """One line to copy."""
+
+    id: str
+    name: str
+    needs: str
+    code: str
+    tried: bool
+
+
+def _python(text: str) -> str:
+    return json.dumps(text)
+
+
+def _sql(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _shell(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+PARQUET = (
+    Loader(
+        "pandas",
+        "Python, with pandas",
+        "pip install pandas pyarrow",
+        lambda address, name, sha256: f"import pandas as pd; table = pd.read_parquet({_python(address)})",
+    ),
+    Loader(
+        "polars",
+        "Python, with polars",
+        "pip install polars",
+        lambda address, name, sha256: f"import polars as pl; table = pl.read_parquet({_python(address)})",
+    ),
+    Loader(
+        "duckdb",
+        "SQL, with DuckDB: only the columns you name are fetched",
+        "DuckDB with its extension httpfs, which it fetches by itself",
+        lambda address, name, sha256: " ".join(("SELECT * FROM", _sql(address), "LIMIT 10;")),
+    ),
+    Loader(
+        "spark",
+        "Spark",
+        "pip install pyspark pandas pyarrow",
+        lambda address, name, sha256: f"import pandas as pd; table = spark.createDataFrame(pd.read_parquet({_python(address)}))",
+    ),
+    Loader(
+        "arrow",
+        "R, with arrow",
+        'install.packages("arrow")',
+        lambda address, name, sha256: f"table <- arrow::read_parquet({_python(address)})",
+        tried=False,
+    ),
+    Loader(
+        "curl",
+        "The file itself, and is it whole?",
+        "curl and sha256sum, which come with Linux",
+        lambda address, name, sha256: f"curl -fsSo {_shell(name)} {_shell(address)} && echo {_shell(f'{sha256}  {name}')} | sha256sum -c",
+    ),
+)
+CSV = (Loader("r", "R, with nothing to install", "", lambda address, name, sha256: f"table <- read.csv({_python(address)})"),)
+
+
+def snippets(number: int, parquet: StoredFile | None, csv: StoredFile | None, absolute: Callable[[str], str]) -> tuple[Snippet, ...]:
+    """Lines for one table. number: of the table, from 1, part of their ids; absolute: the whole address of one on this site."""
+    found = []
+    for stored, loaders in ((parquet, PARQUET[:3]), (csv, CSV), (parquet, PARQUET[3:])):
+        if stored is not None:
+            address, name = absolute(stored.get_absolute_url()), stored.path.rsplit("/", 1)[-1]
+            found += [
+                Snippet(f"{each.code}-{number}", each.name, each.needs, each.line(address, name, stored.sha256), each.tried)
+                for each in loaders
+            ]
+    return tuple(found)
+
+
+def croissant(address: str, table: str) -> Snippet:
+    """The records of one table through its Croissant description."""
+    line = f"import mlcroissant as mlc; records = mlc.Dataset({_python(address)}).records({_python(table)})"
+    return Snippet("croissant", "Python, with mlcroissant", "pip install mlcroissant", line, True)
+
+
+def everything(sums: str, files: str) -> str:
+    """All files by curl, each checked. sums: address of SHA256SUMS; files: address under which the files lie, ending in "/"."""
+    return (
+        f"curl -fsSO {_shell(sums)} && "
+        f"cut -c67- SHA256SUMS | xargs -I {{}} curl -fsS --create-dirs -o {{}} {_shell(files)}{{}} && "
+        "sha256sum -c SHA256SUMS"
+    )
