@@ -33,8 +33,8 @@ SYNTHPORTAL_REFUSE_AFTER = environment.integer("SYNTHPORTAL_PUBLIC_REFUSE_AFTER"
 """Seconds since the feed's heartbeat after which nothing is handed out: a withdrawal may have been missed."""
 
 # Safeguarded data: who may have them, and how they lie here.
-SYNTHPORTAL_SAFEGUARDED_LAKE = environment.path("SYNTHPORTAL_PUBLIC_SAFEGUARDED_LAKE", base.SYNTHPORTAL_LAKE)
-"""The folder that holds `safeguarded/<release>/<version>/`: the lake, or a mount of its own that only ingest can read."""
+SYNTHPORTAL_SAFEGUARDED_LAKE = environment.text("SYNTHPORTAL_PUBLIC_SAFEGUARDED_LAKE")
+"""The folder that holds `safeguarded/<release>/<version>/`, a mount of its own that only ingest can read; empty: the lake."""
 SYNTHPORTAL_SEALING_KEY = environment.secret(environment.path("SYNTHPORTAL_PUBLIC_SEALING_KEY", ZONE_FOLDER / "sealing.key"))
 """What safeguarded files, proofs of training and waiting mails are sealed with; the file is made on the first start (0600)."""
 SYNTHPORTAL_TRAINING = environment.private_folder(ZONE_FOLDER / "training")
@@ -67,6 +67,16 @@ EMAIL_TIMEOUT = 5
 # Uploads (proofs of training) stay in memory: nothing reaches a disk before it is sealed. Larger ones are not kept at all.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2 + 64 * 1024
+
+# What others know this site by, in everything that programs, libraries and search engines read.
+SYNTHPORTAL_PERMANENT_URL = environment.text("SYNTHPORTAL_PUBLIC_URL").rstrip("/")
+"""As SYNTHPORTAL_URL where it is set; where it is not, addresses begin with the one that was asked."""
+SYNTHPORTAL_PUBLISHER = environment.text("SYNTHPORTAL_PUBLIC_PUBLISHER")
+"""The organisation that runs the catalogue."""
+SYNTHPORTAL_CONTACT = environment.text("SYNTHPORTAL_PUBLIC_CONTACT")
+"""An e-mail address for questions about the data."""
+SYNTHPORTAL_COUNTRY = environment.text("SYNTHPORTAL_PUBLIC_COUNTRY", "GBR")
+"""Three letters (ISO 3166-1)."""
 
 INSTALLED_APPS = [
     "django.contrib.auth",

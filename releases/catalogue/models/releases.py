@@ -95,15 +95,13 @@ class ReleaseVersion(models.Model):
 
     @property
     def refusal(self) -> str | None:
-        """Why nothing of this version is handed out; None when it is."""
+        """Why nothing of this version is handed out to anybody; None when it is, to everybody or to who may (`visitors.refused_rows`)."""
         if self.state == self.State.WITHDRAWN:
             return "This release was withdrawn."
         if self.state == self.State.SUSPENDED:
             return "This release is suspended while it is looked into."
         if self.key_revoked:
             return "This release is not handed out: the key that signed it was revoked."
-        if self.access_level != "open":
-            return "These data are safeguarded: they are not open for download."
         return None
 
     @property

@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import DatabaseError
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.http import content_disposition_header, http_date
 
 from releases.capsule import archive, files
+from releases.catalogue.access import handouts
 from releases.catalogue.models import DownloadCount, ReleaseVersion, StoredFile
 from releases.catalogue.serving import store
 from releases.catalogue.serving.ranges import wanted
@@ -34,11 +36,12 @@ _ROBOT = re.compile(r"bot\b|crawl|spider|slurp|preview|monitor|facebookexternalh
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of a download: literal bytes, or a file."""
+    """A stretch of a download: literal bytes, a file, or a file that lies sealed."""
 
     size: int
     literal: bytes | None = None
     file: Path | None = None
+    sealed: StoredFile | None = None
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,7 @@ def single(stored: StoredFile) -> Download:
     """One file of a version."""
     version = stored.version
     name = f"{version.archive_name.removesuffix('.zip')}-{stored.path.rsplit('/', 1)[-1]}"
-    part = Part(stored.size, file=store.place(settings.SYNTHPORTAL_STORE, stored.sha256))
-    return Download(version, stored.path, name, stored.media_type, f'"{stored.sha256}"', version.published_at, (part,))
+    return Download(version, stored.path, name, stored.media_type, f'"{stored.sha256}"', version.published_at, (_part(stored),))
 
 
 def whole(version: ReleaseVersion) -> Download:
@@ -77,19 +79,31 @@ def whole(version: ReleaseVersion) -> Download:
             parts.append(Part(segment.size, literal=segment.literal))
             digest.update(segment.literal)
         else:
-            sha256 = stored[str(segment.path)].sha256
-            parts.append(Part(segment.size, file=store.place(settings.SYNTHPORTAL_STORE, sha256)))
-            digest.update(sha256.encode())
+            each = stored[str(segment.path)]
+            parts.append(_part(each))
+            digest.update(each.sha256.encode())
     etag = f'"zip-{digest.hexdigest()}"'
     return Download(version, "", version.archive_name, "application/zip", etag, version.published_at, tuple(parts))
 
 
+def _part(stored: StoredFile) -> Part:
+    return Part(stored.size, sealed=stored) if stored.sealed_as else Part(stored.size, file=store.held(stored))
+
+
 def response(request: HttpRequest, download: Download) -> HttpResponseBase:
-    """The answer to GET or HEAD: 200, 206, 304, 412 or 416."""
+    """The answer to GET or HEAD: 200, 206, 304, 412 or 416; 429 when a grant's downloads of the day are used up.
+
+    Bytes of a safeguarded version are written down by name before the first of them goes; not written down, they do not go.
+    """
     size = download.size
     want = wanted(request.method or "GET", request.headers, size=size, etag=download.etag, modified=download.modified)
     if want.status in (200, 206):
         complete = request.method == "GET" and (want.start, want.length) == (0, size)
+        if download.version.access_level != "open" and request.method == "GET":
+            try:
+                handouts.hand_out(request, download.version, download.path, start=want.start, length=want.length, whole=complete)
+            except handouts.TooManyHandOuts:
+                return render(request, "catalogue/access/too_many.html", status=429, headers={"Retry-After": "86400"})
         count = complete and not _ROBOT.search(request.headers.get("User-Agent", ""))
         answer: HttpResponseBase
         internal = _handed_over(request, download)
@@ -152,8 +166,8 @@ def _bytes(parts: Sequence[Part], start: int, length: int, done: Callable[[], No
         take = min(part.size - start, left)
         if part.literal is not None:
             yield part.literal[start : start + take]
-        elif part.file is not None:
-            with part.file.open("rb") as stream:
+        elif part.file is not None or part.sealed is not None:
+            with store.opened(part.sealed) if part.sealed is not None else cast(Path, part.file).open("rb") as stream:
                 stream.seek(start)
                 yield from files.chunks(stream, take)
         start, left = 0, left - take

@@ -1,12 +1,25 @@
-"""The content-addressed store: a file lies under its own SHA-256, so a name can never come to mean another content."""
+"""The content-addressed store: a file lies under its own SHA-256, so a name can never come to mean another content.
+
+Rows that are safeguarded lie beside it, sealed, under names that tell nothing: not what they hold, and not whether two are the same.
+"""
 
 from __future__ import annotations
 
+import io
+import os
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from django.conf import settings
 
 from releases.capsule import files, layout
 from releases.capsule.layout import CapsuleRefused
+from releases.catalogue.access.keys import key, keyed_digest
+from releases.catalogue.serving import sealed
+
+if TYPE_CHECKING:
+    from releases.catalogue.models import StoredFile
 
 _INCOMING = ".incoming"
 
@@ -40,6 +53,107 @@ def keep(store: Path, source: Path, sha256: str) -> Path:
     return target
 
 
+class Arrivals:
+    """Contents on their way into the store: copied one by one, then made durable and put in their places all together.
+
+    The disk is waited for once a batch instead of once a file. Until `settle` has returned nothing of them may be relied on.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self.store = store
+        self.size = 0
+        self._waiting: dict[str, Path] = {}
+        self._incoming = store / _INCOMING
+        self._incoming.mkdir(parents=True, exist_ok=True)
+
+    def take(self, source: Path, sha256: str) -> None:
+        """Copy `source` unless its content is there or on its way; CapsuleRefused when it is not what `sha256` says."""
+        if sha256 in self._waiting or place(self.store, sha256).is_file():
+            return
+        temporary = self._incoming / secrets.token_hex(16)
+        try:
+            size, digest = files.copy(source, temporary)
+            if digest != sha256:
+                raise CapsuleRefused(f"{layout.shown(source.name)} changed while it was being copied")
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        self._waiting[sha256] = temporary
+        self.size += size
+
+    def content(self, sha256: str) -> Path:
+        """Where a content that was taken can be read now."""
+        return self._waiting.get(sha256) or place(self.store, sha256)
+
+    def settle(self) -> None:
+        """Make all of them durable under their own names: what is there already stays."""
+        for temporary in self._waiting.values():
+            files.sync_file(temporary)
+        folders = set()
+        for sha256, temporary in self._waiting.items():
+            target = place(self.store, sha256)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.chmod(0o444)
+            temporary.replace(target)
+            folders.add(target.parent)
+        for folder in sorted(folders):
+            files.sync_folder(folder)
+        self._waiting.clear()
+
+    def discard(self) -> None:
+        """Remove what did not settle."""
+        for temporary in self._waiting.values():
+            temporary.unlink(missing_ok=True)
+
+
+def sealed_name(access_level: str, role: str, place: str) -> str:
+    """The name under which a file lies sealed, "" for one that lies open: rows of safeguarded releases are sealed, texts about them not.
+
+    place: the release's name, version and path, which no other file has.
+    """
+    return keyed_digest("store names", place) if access_level != "open" and role == "data" else ""
+
+
+def keep_sealed(store: Path, source: Path, sha256: str, name: str) -> Path:
+    """The same for a file that is to lie sealed under `name`; nothing of it is written unsealed."""
+    target = _sealed_place(store, name)
+    incoming = store / _INCOMING
+    incoming.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = incoming / secrets.token_hex(16)
+    try:
+        with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
+            _, digest = sealed.seal(files.chunks(stream), temporary, key("store files"))
+        if digest != sha256:
+            raise CapsuleRefused(f"{layout.shown(source.name)} changed while it was being copied")
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    files.sync_folder(target.parent)
+    return target
+
+
+def held(stored: StoredFile) -> Path:
+    """Where the bytes of a file of this site lie, sealed or not."""
+    store = Path(settings.SYNTHPORTAL_STORE)
+    return _sealed_place(store, stored.sealed_as) if stored.sealed_as else place(store, stored.sha256)
+
+
+def opened(stored: StoredFile) -> BinaryIO:
+    """The bytes of a file of this site, to be read from any place in it. Whoever calls it has asked `visitors.refused_rows`.
+
+    OSError when the file is not there, damaged, or sealed with another key.
+    """
+    if not stored.sealed_as:
+        return held(stored).open("rb")
+    return cast(BinaryIO, io.BufferedReader(sealed.Sealed(held(stored), key("store files")), sealed.CHUNK))
+
+
+def forget_sealed(store: Path, name: str) -> None:
+    """Remove a sealed file; nothing happens when it is not there."""
+    _sealed_place(store, name).unlink(missing_ok=True)
+
+
 def forget(store: Path, sha256: str) -> None:
     """Remove a content that nothing may hand out any more; nothing happens when it is not there."""
     place(store, sha256).unlink(missing_ok=True)
@@ -51,3 +165,7 @@ def sweep(store: Path) -> None:
     if incoming.is_dir():
         for leftover in incoming.iterdir():
             leftover.unlink(missing_ok=True)
+
+
+def _sealed_place(store: Path, name: str) -> Path:
+    return store / "sealed" / name[:2] / name

@@ -10,14 +10,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from django.conf import settings
 
 from releases.catalogue.models import StoredFile
 from releases.catalogue.serving import store
@@ -53,7 +51,7 @@ class Stretch:
 @contextmanager
 def opened(stored: StoredFile) -> Iterator[BinaryIO]:
     """The content of a stored file, to be read from anywhere in it: the one place through which rows come to a page."""
-    with store.place(Path(settings.SYNTHPORTAL_STORE), stored.sha256).open("rb") as stream:
+    with store.opened(stored) as stream:
         yield stream
 
 

@@ -15,8 +15,11 @@ from releases.catalogue.visitors import refused_rows
 @require_safe
 def file(request: HttpRequest, slug: str, version: int, path: str) -> HttpResponseBase:
     """One file of a version, from the store, with ranges."""
-    stored = get_object_or_404(StoredFile.objects.select_related("version__release"), version=version_of(slug, version), path=path)
-    return refused(request, stored.version) or downloads.response(request, downloads.single(stored))
+    wanted = version_of(slug, version)
+    if (answer := refused(request, wanted)) is not None:
+        return answer  # asked first: what is refused does not tell which files there are
+    stored = get_object_or_404(StoredFile.objects.select_related("version__release"), version=wanted, path=path)
+    return downloads.response(request, downloads.single(stored))
 
 
 @require_safe
@@ -38,9 +41,11 @@ def refused(request: HttpRequest, version: ReleaseVersion) -> HttpResponse | Non
     refusal = refused_rows(request, version)
     if refusal is None:
         return None
-    shown = {"version": version, "reason": refusal.reason, "why": refusal.why}
+    shown = {"version": version, "reason": refusal.reason, "why": refusal.why, "apply": refusal.apply}
     answer = page(request, "refused", "results", shown, refusal.status)
     answer.headers["Cache-Control"] = "no-store"
+    if refusal.status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
     if refusal.status == 503:
         answer.headers["Retry-After"] = "600"
     return answer
