@@ -26,6 +26,7 @@ from releases import audit
 from releases.models import Account, PasswordLink
 from releases.permissions import Refused
 from releases.services import sign_ins
+from releases.services.notices import REFUSED
 from releases.services.recorded import locked, permit, recorded
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,8 @@ def mail_links() -> int | None:
         except (OSError, SMTPException) as error:
             PasswordLink.objects.filter(pk=link.pk, used_at__isnull=True).update(digest=None)
             log.warning("link %s was not mailed: %s; it is tried again", link.pk, type(error).__name__)
+            if isinstance(error, REFUSED):
+                continue
             break
         sent += 1
         with transaction.atomic():

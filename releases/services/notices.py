@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
-from smtplib import SMTPException
+from smtplib import SMTPDataError, SMTPException, SMTPRecipientsRefused
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +23,8 @@ Mail, When = Notification.Mail, MailChoice.When
 DAILY_FROM = 7
 """Hour of the day, local time, from which the daily mails go."""
 MOST_IN_A_MAIL = 50
+REFUSED = (SMTPRecipientsRefused, SMTPDataError)
+"""What a mail server says of one mail, taking others."""
 MUST_KNOW = "ig"
 """Whoever holds this role is mailed of what is urgent at once, whatever they chose."""
 
@@ -90,9 +92,12 @@ def mail_waiting(now: datetime | None = None) -> int | None:
         mine = waiting.filter(account=account)
         if account.is_active:
             found = list(_due(mine, account, choice, now).order_by("made_at", "pk"))
-            if found and not _sent(account, found, now):
+            try:
+                sent += bool(found) and _sent(account, found, now)
+            except (OSError, SMTPException) as error:
+                since = waiting.earliest("made_at").made_at
+                log.warning("the mail server takes nothing (%s); notices wait since %s and are tried again", type(error).__name__, since)
                 break
-            sent += bool(found)
         if not account.is_active or choice.when == When.NONE:
             mine.update(mail=Mail.UNWANTED)
         if choice.when == When.DAILY and _daily_due(choice, now):
@@ -114,7 +119,10 @@ def _daily_due(choice: MailChoice, now: datetime) -> bool:
 
 
 def _sent(account: Account, found: list[Notification], now: datetime) -> bool:
-    """Send one mail; False when the server did not take it."""
+    """Send one mail; False when the server takes none for this address, which holds up nobody else.
+
+    OSError, SMTPException when it takes none at all.
+    """
     site = settings.SYNTHPORTAL_URL.rstrip("/")
     lines = [f"{each.title}\n  {site}{each.link}" for each in found[:MOST_IN_A_MAIL]]
     if len(found) > MOST_IN_A_MAIL:
@@ -128,7 +136,7 @@ def _sent(account: Account, found: list[Notification], now: datetime) -> bool:
     )
     try:
         message.send()
-    except (OSError, SMTPException) as error:
+    except REFUSED as error:
         log.warning("notices of account %s were not mailed: %s; it is tried again", account.pk, type(error).__name__)
         return False
     with transaction.atomic():

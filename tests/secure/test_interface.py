@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from releases.models import Account, AuditEvent, PersonalToken, ReleaseRequest
-from releases.services import accounts, sign_ins, tokens
+from releases.services import accounts, sign_ins, sources, tokens
 from releases.views.interface import reference
 from tests.secure import world as build
 from tests.secure.conftest import World
@@ -169,6 +171,39 @@ def test_what_is_unknown_is_answered_like_what_is_not_shown(world: World) -> Non
     unknown = [program.asks("GET", path) for path in (f"/datasets/{NOTHING}", f"/requests/{NOTHING}")]
     assert hidden == unknown
     assert program.asks("GET", "/datasets")[1] == []
+
+
+@pytest.mark.promise("api.7")
+def test_a_list_asks_the_database_as_often_for_fifty_rows_as_for_five(world: World) -> None:
+    steward, source = world.people.steward, world.source
+    program, lists = Program(steward), ("/datasets", f"/datasets/{source.pk}/requests", f"/datasets/{source.pk}/summaries")
+
+    def asked() -> dict[str, tuple[int, int]]:
+        counted = {}
+        for path in lists:
+            with CaptureQueriesContext(connection) as queries:
+                _, rows = program.asks("GET", path)
+            counted[path] = (len(rows), len(queries))
+        return counted
+
+    def filled(up_to: int) -> None:
+        for number in range(source.requests.count(), up_to):
+            build.draft(steward, source)
+            sources.register_source(steward, title=f"Dataset {number}", description="-", controller="Hospital", subject="care")
+
+    program.asks("GET", lists[0])  # that the token was used is written down once
+    filled(5)
+    few = asked()
+    filled(50)
+    many = asked()
+    assert {path: queries for path, (_, queries) in few.items()} == {path: queries for path, (_, queries) in many.items()}
+    assert [rows for rows, _ in many.values()][:2] == [1 + 48, 50]
+    _, datasets = program.asks("GET", lists[0])
+    (line,) = [each for each in datasets if each["id"] == str(source.pk)]
+    _, whole = program.asks("GET", f"/datasets/{source.pk}")
+    assert line == {name: whole[name] for name in line}
+    _, told = program.asks("GET", lists[1])
+    assert told[0].items() <= program.asks("GET", f"/requests/{told[0]['id']}")[1].items()
 
 
 @pytest.mark.promise("api.3")

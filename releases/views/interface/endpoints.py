@@ -23,11 +23,13 @@ from releases.services import requests, sources, summaries
 from releases.services.recorded import refuse
 from releases.views.interface.shapes import (
     ConfirmIn,
+    DatasetLine,
     DatasetOut,
     DescribeIn,
     GenerationIn,
     PointIn,
     RequestIn,
+    RequestLine,
     RequestOut,
     RunOut,
     SnapshotOut,
@@ -46,10 +48,9 @@ MOST = 200
 """Rows of a list; the newest come first."""
 
 
-@interface.get("/datasets", response=list[DatasetOut], summary="Datasets you look after", auth=READ)
-def list_datasets(request: HttpRequest) -> list[DatasetOut]:
-    me = caller(request)
-    return [DatasetOut.of(each, me) for each in visibility.visible_sources(me)[:MOST]]
+@interface.get("/datasets", response=list[DatasetLine], summary="Datasets you look after", auth=READ)
+def list_datasets(request: HttpRequest) -> list[DatasetLine]:
+    return DatasetLine.every(visibility.visible_sources(caller(request))[:MOST])
 
 
 @interface.get("/datasets/{dataset}", response=DatasetOut, summary="One dataset", auth=READ)
@@ -121,12 +122,12 @@ def request_summary(request: HttpRequest, dataset: UUID, given: SummaryIn) -> An
     return Status(202, RunOut.of(run))
 
 
-@interface.get("/datasets/{dataset}/requests", response=list[RequestOut], summary="Requests about a dataset, the newest first", auth=READ)
-def list_requests(request: HttpRequest, dataset: UUID) -> list[RequestOut]:
+@interface.get("/datasets/{dataset}/requests", response=list[RequestLine], summary="Requests about a dataset, the newest first", auth=READ)
+def list_requests(request: HttpRequest, dataset: UUID) -> list[RequestLine]:
     me = caller(request)
     source = visible(visibility.visible_sources(me), dataset)
     found = _about(me).filter(source=source).order_by("-changed_at")
-    return [RequestOut.of(each, me) for each in found[:MOST]]
+    return [RequestLine.of_row(each) for each in found[:MOST]]
 
 
 @interface.post("/datasets/{dataset}/requests", response={201: RequestOut}, summary="Begin a request", auth=REQUEST)

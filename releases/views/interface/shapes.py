@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import OuterRef, QuerySet, Subquery
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
@@ -20,13 +21,26 @@ class Strict(Schema):
     model_config = ConfigDict(extra="forbid")
 
 
-class DatasetOut(Schema):
+class DatasetLine(Schema):
+    """A dataset in a list: what is read with the list itself, however many there are."""
+
     id: UUID
     title: str
     controller: str
     subject: str
     newest_snapshot: UUID | None = Field(description="The last one given, whatever became of it.")
     ready_snapshot: UUID | None = Field(description="The one that summaries and data are made from.")
+
+    @staticmethod
+    def every(sources: QuerySet[SourceDataset]) -> list[DatasetLine]:
+        """The lines of these datasets, by one question to the database."""
+        newest = Snapshot.objects.filter(source=OuterRef("pk")).order_by("-number")
+        ready = newest.filter(state=Snapshot.State.READY)
+        found = sources.annotate(newest_snapshot=Subquery(newest.values("pk")[:1]), ready_snapshot=Subquery(ready.values("pk")[:1]))
+        return [DatasetLine(**row) for row in found.values(*DatasetLine.model_fields)]
+
+
+class DatasetOut(DatasetLine):
     may_not_receive: str | None = Field(description="Why new data cannot be given now; null when they can.")
 
     @staticmethod
@@ -163,7 +177,9 @@ class VersionOut(Schema):
         )
 
 
-class RequestOut(Schema):
+class RequestLine(Schema):
+    """A request in a list: what is in its own row. Ask for the request itself to see what it waits for."""
+
     id: UUID
     dataset: UUID
     title: str
@@ -173,6 +189,23 @@ class RequestOut(Schema):
     version: UUID | None = Field(description="The version chosen for release.")
     evidence_digest: str | None
     release_policy: str | None
+
+    @staticmethod
+    def of_row(asked: ReleaseRequest) -> RequestLine:
+        return RequestLine(
+            id=asked.pk,
+            dataset=asked.source_id,
+            title=asked.title,
+            state=asked.state,
+            round=asked.round,
+            tier=asked.tier,
+            version=asked.version_id,
+            evidence_digest=asked.evidence_digest,
+            release_policy=asked.release_policy,
+        )
+
+
+class RequestOut(RequestLine):
     signed: list[str] = Field(description="Capacities that signed this round.")
     wanted: list[str] = Field(description="Capacities that must sign.")
     versions: list[VersionOut]
@@ -184,15 +217,7 @@ class RequestOut(Schema):
         versions = asked.versions.select_related("evaluation").order_by("number")
         runs = list(asked.runs.select_related("made_version", "request").order_by("queued_at"))
         return RequestOut(
-            id=asked.pk,
-            dataset=asked.source_id,
-            title=asked.title,
-            state=asked.state,
-            round=asked.round,
-            tier=asked.tier,
-            version=asked.version_id,
-            evidence_digest=asked.evidence_digest,
-            release_policy=asked.release_policy,
+            **RequestLine.of_row(asked).model_dump(),
             signed=sorted(policy.signed_capacities(asked)),
             wanted=sorted(policy.capacities(asked)),
             versions=[VersionOut.of(each) for each in versions],
