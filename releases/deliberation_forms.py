@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from releases.models import Remark
 from releases.review_items import Item
@@ -34,20 +36,20 @@ class MarksForm(forms.Form):
         for n, item in enumerate(items):
             before = held.get(item.id)
             self.fields[f"mark-{n}"] = forms.ChoiceField(
-                label=f"Your mark: {item.title}",
+                label=_of("Your mark", item),
                 choices=MARKS,
                 required=False,
                 widget=forms.RadioSelect,
                 initial=before.mark if before else None,
             )
             self.fields[f"text-{n}"] = forms.CharField(
-                label=f"Your comment: {item.title}",
+                label=_of("Your comment", item),
                 required=False,
                 max_length=LONGEST,
                 widget=forms.Textarea(attrs={"rows": 2}),
                 help_text="Needed for a question, and for what must change." if n == 0 else "",
             )
-            self.fields[f"shared-{n}"] = forms.BooleanField(label=f"Show the comment to the requester: {item.title}", required=False)
+            self.fields[f"shared-{n}"] = forms.BooleanField(label=_of("Show the comment to the requester", item), required=False)
 
     def threads(self, remarks: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
         """Each item with its fields and what was said of it."""
@@ -108,3 +110,8 @@ class AnswersForm(forms.Form):
     def answers(self) -> dict[str, str]:
         """Key of a remark → answer, of those that were answered."""
         return {key: text for key in self.keys if (text := self.cleaned_data.get(f"answer-{key}"))}
+
+
+def _of(words: str, item: Item) -> SafeString:
+    """A label under the item's own heading, which says whose it is only to those who hear it by itself."""
+    return format_html('{}<span class="nhsuk-u-visually-hidden">: {}</span>', words, item.title)

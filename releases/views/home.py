@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from releases import agreement_guards, deadlines, dpias, permissions, standing, visibility
 from releases.blindness import Sight
+from releases.marks import own_doubts
 from releases.models import Account, Announcement, ReleaseRequest, RoleGrant, Run, SignOff, Snapshot
 from releases.services.deadlines import BEFORE_EXPIRY
 from releases.templatetags.plain_words import age, day, number
@@ -91,7 +92,7 @@ def _to_review(me: Account) -> list[Card]:
     waiting = visibility.visible_requests(me).filter(state=ReleaseRequest.State.SUBMITTED).order_by("submitted_at")
     cards = []
     for asked in waiting.select_related("author", "version__summary", "source")[: 2 * MOST]:
-        if permissions.explain(me, "sign_off", asked) is None:
+        if _decidable(me, asked):
             cards.append(
                 Card(
                     heading=asked.title,
@@ -103,6 +104,14 @@ def _to_review(me: Account) -> list[Card]:
                 )
             )
     return cards[:MOST]
+
+
+def _decidable(me: Account, asked: ReleaseRequest) -> bool:
+    """Whether this person can approve it, or has nothing left but to return or reject it: what they doubt does not leave their home."""
+    if permissions.explain(me, "sign_off", asked) is None:
+        return True
+    hopeless = own_doubts(asked, me) or agreement_guards.nothing_unacceptable(asked, {})
+    return bool(hopeless) and permissions.explain(me, "sign_off", asked, decision="return") is None
 
 
 def _due(asked: ReleaseRequest) -> str:
@@ -130,7 +139,7 @@ def _proposed(me: Account) -> list[Card]:
 
 
 def _beside(me: Account) -> list[Card]:
-    """Accounts to approve, for PPI members; for SDAT impact assessments of requests that have a version."""
+    """Accounts to approve, for PPI members; for SDAT impact assessments of requests that have a version, and evidence to assess."""
     states = (ReleaseRequest.State.AGREED, ReleaseRequest.State.SUBMITTED)
     cards = []
     for asked in visibility.visible_requests(me).filter(state__in=states).select_related("source", "author", "version")[: 2 * MOST]:
@@ -149,6 +158,9 @@ def _beside(me: Account) -> list[Card]:
             cards.append(
                 Card(asked.title, reverse("write-dpia", args=[asked.pk]), text, "Data protection impact assessment", "write", "blue")
             )
+        elif permissions.explain(me, "assess", asked) is None:
+            text = "Read the evidence, then judge privacy, quality, utility and bias. You can sign after that."
+            cards.append(Card(asked.title, reverse("assess", args=[asked.pk]), text, "Assessment of the evidence", "assess", "blue"))
     return cards[:MOST]
 
 

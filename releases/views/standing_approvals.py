@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from generators.errors import InputError
 from generators.mechanism import Mechanism
+from generators.schema import DatasetSchema
 from releases import overrides, permissions, policy, standing_approvals, visibility
-from releases.models import ReleaseRequest, StandingApproval
+from releases.models import ReleaseRequest, StandingApproval, SyntheticVersion
 from releases.permissions import Refused
 from releases.services import standing_approvals as service
 from releases.templatetags.plain_words import counted, day, moment, short
@@ -75,7 +76,7 @@ def approval(request: SignedInRequest, key: str) -> HttpResponse:
         "standing": _standing(found),
         "colour": COLOURS[_standing(found)],
         "facts": _facts(found),
-        "parts": _parts(Mechanism.from_dict(found.mechanism)),
+        "parts": _parts(Mechanism.from_dict(found.mechanism), found.version),
         "leaning": list(seen.filter(standing_approval=found).order_by("-submitted_at")[:A_PAGE]),
         "is_ig": "ig" in request.user.roles,
         "revoke_refusal": permissions.explain(request.user, "revoke_standing_approval", found),
@@ -102,7 +103,7 @@ def grant(request: SignedInRequest, key: str) -> HttpResponse:
         "action": "Give the standing approval",
         "form": form,
         "asked": asked,
-        "parts": _parts(standing_approvals.approved_form(version, (asked.purpose,))) if version else [],
+        "parts": _parts(standing_approvals.approved_form(version, (asked.purpose,)), version) if version else [],
         "accepted": overrides.unmet(asked),
         "refusal": permissions.explain(request.user, "grant_standing_approval", asked),
         "crumbs": [("Requests", reverse("requests")), (asked.title, here)],
@@ -192,12 +193,14 @@ def _facts(found: StandingApproval) -> list[tuple[str, str]]:
     return facts
 
 
-def _parts(mechanism: Mechanism) -> list[tuple[str, str]]:
-    """The parts of a mechanism: a change of any of them ends what was approved."""
+def _parts(mechanism: Mechanism, version: SyntheticVersion) -> list[tuple[str, str]]:
+    """The parts of a mechanism: a change of any of them ends what was approved. version: data that were made by it."""
+    tables = DatasetSchema.from_dict(version.schema).tables
+    columns = "; ".join(f"{table.name}: {', '.join(table.names)}" for table in tables)
     disclosure = mechanism.disclosure_policy
     return [
         ("Method", f"{mechanism.generator}, version {mechanism.version}"),
-        ("Columns", short(mechanism.schema_digest)),
+        ("Columns", f"{columns} (SHA-256 of all that is said of them: {short(mechanism.schema_digest)})"),
         ("Summary", short(mechanism.summary_digest) if mechanism.summary_digest else "none: nothing observed is used"),
         ("Disclosure policy", f"{disclosure.name}, minimum {disclosure.minimum}" if disclosure else "none is needed"),
         ("Settings", ", ".join(f"{name} = {value}" for name, value in mechanism.parameters) or "none"),
