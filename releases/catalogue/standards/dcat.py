@@ -15,12 +15,9 @@ from releases.catalogue.standards.graph import Iri, Literal, Resource
 
 _EU = "http://publications.europa.eu/resource/authority"
 _FORMATS = {"parquet": "PARQUET", "csv": "CSV"}
-_PURPOSES = {
-    "code development": "ResearchAndDevelopment",
-    "federation": "ResearchAndDevelopment",
-    "discovery": "ResearchAndDevelopment",
-    "research": "AcademicResearch",
-}
+_PURPOSES = {"code development": "https://w3id.org/dpv#ResearchAndDevelopment", "research": "https://w3id.org/dpv#AcademicResearch"}
+"""Of the purposes here those that the Data Privacy Vocabulary has as well."""
+_ENGLISH = Resource(("dct:LinguisticSystem",), (), f"{_EU}/language/ENG")
 _Said = list[tuple[str, Literal | Iri | Resource]]
 
 
@@ -32,15 +29,14 @@ def dataset(said: Described) -> Resource:
         ("dct:description", Literal(said.abstract, language="en")),
         ("dct:identifier", Literal(said.address, "xsd:anyURI")),
         ("dcat:version", Literal(str(said.version))),
-        ("dct:isVersionOf", Iri(said.dataset_address)),
-        ("dcat:landingPage", _page(said.address)),
+        ("dcat:landingPage", _page(said.dataset_address)),
         ("foaf:page", _page(next((f.address for f in said.files if f.path == layout.REPORT_HTML), said.address))),
         ("dct:issued", _moment(said.issued)),
         ("dct:modified", _moment(said.modified)),
-        ("dct:language", Iri(f"{_EU}/language/ENG")),
+        ("dct:language", _ENGLISH),
         ("dct:accessRights", Resource(("dct:RightsStatement",), (), f"{_EU}/access-right/{access}")),
-        ("dct:type", Iri(f"{_EU}/dataset-type/SYNTHETIC_DATA")),
-        ("dcat:theme", Iri(f"{_EU}/data-theme/HEAL")),
+        ("dct:type", _concept("dataset-type/SYNTHETIC_DATA", "Synthetic data")),
+        ("dcat:theme", _concept("data-theme/HEAL", "Health")),
         ("dct:spatial", Resource(("dct:Location",), (), f"{_EU}/country/{said.site.country}")),
         ("dct:publisher", publisher(said.site)),
         ("dct:creator", Resource(("foaf:Agent",), (("foaf:name", Literal(said.organisation)),))),
@@ -49,7 +45,8 @@ def dataset(said: Described) -> Resource:
     ]
     told += [("dcat:keyword", Literal(each, language="en")) for each in said.keywords]
     told += [("dcat:contactPoint", each) for each in _contact(said.site)]
-    told += [("dpv:hasPurpose", Iri(f"https://w3id.org/dpv#{name}")) for code, name in _PURPOSES.items() if code == said.made_for]
+    purpose = Resource(("dpv:Purpose",), (("rdfs:label", Literal(said.purpose, language="en")),), _PURPOSES.get(said.made_for, ""))
+    told.append(("dpv:hasPurpose", purpose))
     if said.data_model:
         told.append(("dct:conformsTo", Resource(("dct:Standard",), (("dct:title", Literal(said.data_model, language="en")),))))
     told += [("dcat:distribution", _distribution(said, each)) for each in said.data]
@@ -62,7 +59,7 @@ def catalogue(site: Site, datasets: Sequence[Described], *, page: int, pages: in
         ("dct:title", Literal(site.name, language="en")),
         ("dct:description", Literal(f"Synthetic health data. {layout.DISCLAIMER}", language="en")),
         ("dct:publisher", publisher(site)),
-        ("dct:language", Iri(f"{_EU}/language/ENG")),
+        ("dct:language", _ENGLISH),
         ("foaf:homepage", _page(site.at("/"))),
     ]
     told += [("dcat:dataset", dataset(each)) for each in datasets]
@@ -97,13 +94,16 @@ def _distribution(said: Described, file: File) -> Resource:
         ("dct:description", Literal(f"{file.table or 'The data'} as {suffix.upper()}. {layout.DISCLAIMER}", language="en")),
         ("dcat:accessURL", Iri(said.address)),
         ("dcat:downloadURL", Iri(file.address)),
-        ("dcat:mediaType", Iri(f"https://www.iana.org/assignments/media-types/{file.media_type.split(';')[0]}")),
+        (
+            "dcat:mediaType",
+            Resource(("dct:MediaType",), (), f"https://www.iana.org/assignments/media-types/{file.media_type.split(';')[0]}"),
+        ),
         ("dcat:byteSize", Literal(str(file.size), "xsd:nonNegativeInteger")),
         ("dct:rights", Resource(("dct:RightsStatement",), (("rdfs:label", Literal(rights, language="en")),))),
         ("spdx:checksum", _checksum(file)),
     ]
     if suffix in _FORMATS:
-        told.append(("dct:format", Iri(f"{_EU}/file-type/{_FORMATS[suffix]}")))
+        told.append(("dct:format", Resource(("dct:MediaTypeOrExtent",), (), f"{_EU}/file-type/{_FORMATS[suffix]}")))
     if said.licence_address:
         licence = Resource(("dct:LicenseDocument",), (("rdfs:label", Literal(said.licence_name)),), said.licence_address)
     else:
@@ -113,8 +113,12 @@ def _distribution(said: Described, file: File) -> Resource:
 
 
 def _checksum(file: File) -> Resource:
-    algorithm = Iri("http://spdx.org/rdf/terms#checksumAlgorithm_sha256")
+    algorithm = Resource(("spdx:ChecksumAlgorithm",), (), "http://spdx.org/rdf/terms#checksumAlgorithm_sha256")
     return Resource(("spdx:Checksum",), (("spdx:algorithm", algorithm), ("spdx:checksumValue", Literal(file.sha256, "xsd:hexBinary"))))
+
+
+def _concept(name: str, label: str) -> Resource:
+    return Resource(("skos:Concept",), (("skos:prefLabel", Literal(label, language="en")),), f"{_EU}/{name}")
 
 
 def _page(address: str) -> Resource:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 PREFIXES = {
-    "adms": "http://www.w3.org/ns/adms#",
-    "csvw": "http://www.w3.org/ns/csvw#",
     "dcat": "http://www.w3.org/ns/dcat#",
     "dct": "http://purl.org/dc/terms/",
     "dpv": "https://w3id.org/dpv#",
@@ -21,6 +19,7 @@ PREFIXES = {
     "hydra": "http://www.w3.org/ns/hydra/core#",
     "prov": "http://www.w3.org/ns/prov#",
     "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
+    "skos": "http://www.w3.org/2004/02/skos/core#",
     "spdx": "http://spdx.org/rdf/terms#",
     "vcard": "http://www.w3.org/2006/vcard/ns#",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
