@@ -64,8 +64,22 @@ def create_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
     sync_folder(path.parent)
 
 
+def sync_file(path: Path) -> None:
+    """Make the content of a written file durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def copy_durably(source: Path, target: Path) -> tuple[int, str]:
     """Copy a regular file to a new one, fsync it; its size in bytes and SHA-256 (hex). OSError when `source` is a symbolic link."""
+    return copy(source, target, durably=True)
+
+
+def copy(source: Path, target: Path, *, durably: bool = False) -> tuple[int, str]:
+    """The same; durable only when asked for: a caller that copies many files syncs them together."""
     descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
     digest, size = hashlib.sha256(), 0
     with os.fdopen(descriptor, "rb") as reading, target.open("xb") as writing:
@@ -73,8 +87,9 @@ def copy_durably(source: Path, target: Path) -> tuple[int, str]:
             digest.update(chunk)
             size += len(chunk)
             writing.write(chunk)
-        writing.flush()
-        os.fsync(writing.fileno())
+        if durably:
+            writing.flush()
+            os.fsync(writing.fileno())
     return size, digest.hexdigest()
 
 

@@ -1,111 +1,268 @@
-"""Finding releases: words, filters, order."""
+"""Finding releases: words, filters, order, and how many each filter would leave."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import overload
 from urllib.parse import urlencode
+from zlib import crc32
 
-from django.db.models import Q
+from django.db import connection
 
-from releases.catalogue.models import ReleaseVersion, VersionQuerySet
+from releases.catalogue.finding import full_text
+from releases.catalogue.finding.index import LARGEST, SIZES
+from releases.catalogue.finding.tokens import LONGEST_TEXT, Word, looked_for
+from releases.catalogue.models import ReleaseVersion
+from releases.catalogue.models.listings import FACETS
 from releases.catalogue.showing import words
 
-SORTS = {"newest": "Newest first", "title": "Title, A to Z", "largest": "Most rows first"}
-_ORDER = {"newest": ("-published_at", "title"), "title": ("title", "pk"), "largest": ("-row_count", "title")}
-_MOST_WORDS = 8
+BEST = "best"
+SORTS = {BEST: "Best match first", "newest": "Newest first", "title": "Title, A to Z", "largest": "Most rows first"}
+"""Orders of a list; the best match first where there are words."""
+_ORDER = {
+    BEST: "score DESC, published_at DESC, title_key, release_id",
+    "newest": "published_at DESC, title_key, release_id",
+    "title": "title_key, release_id",
+    "largest": "row_count DESC, title_key, release_id",
+}
+NONE = "none"
+"""Stands in addresses for a value that a release does not state."""
+MOST_VALUES = 200
+"""Values of one filter that are read from an address."""
+SHOWN = 12
+"""Values of a filter that a page offers: the most common, and those chosen."""
+_IN_ORDER = {
+    "size": [*(band for _, band in SIZES), LARGEST],
+    "fidelity": ["lowest", "low", "higher"],
+}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One value of a filter: its code, its words, how many of the found releases have it, whether it is chosen."""
+    """One value of a filter: its code, its words, how many of the found releases have it, whether it is chosen.
+
+    identity: of its box on the page, the same for the same value: whoever ticks it stays where they are while counts change.
+    """
 
     code: str
     name: str
     count: int
     chosen: bool
+    identity: str = ""
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One filter: its name in addresses, its heading, its values, and how many values are not offered because they are rare."""
+
+    name: str
+    heading: str
+    choices: tuple[Choice, ...]
+    rarer: int
+
+    @property
+    def chosen(self) -> int:
+        return sum(choice.chosen for choice in self.choices)
+
+
+@dataclass(frozen=True)
+class Found(Sequence[ReleaseVersion]):
+    """The versions a search found, in its order, fetched when asked for: an item, a slice, all in turn.
+
+    whole: with manifest and attestation, which a list does not show.
+    """
+
+    search: Search
+    whole: bool = True
+
+    def count(self, value: object = None) -> int:
+        return len(self)
+
+    def __len__(self) -> int:
+        return self.search.total
+
+    @overload
+    def __getitem__(self, asked: int) -> ReleaseVersion: ...
+    @overload
+    def __getitem__(self, asked: slice) -> list[ReleaseVersion]: ...
+    def __getitem__(self, asked: int | slice) -> ReleaseVersion | list[ReleaseVersion]:
+        if isinstance(asked, int):
+            start, stop, step = asked, asked + 1, 1
+        else:
+            start, stop, step = asked.indices(len(self))
+        if start < 0 or step != 1:
+            raise ValueError("a list of what was found is read forwards from its beginning")
+        found = self._between(start, stop)
+        return found if isinstance(asked, slice) else found[0]
+
+    def __iter__(self) -> Iterator[ReleaseVersion]:
+        for start in range(0, len(self), 200):
+            yield from self._between(start, start + 200)
+
+    def _between(self, start: int, stop: int) -> list[ReleaseVersion]:
+        pks = self.search.page_of(start, stop)
+        # On show is asked again: nothing that was taken off stands in a list, whatever became of its listing.
+        versions = ReleaseVersion.objects.on_show().select_related("release")
+        fetched = (versions if self.whole else versions.defer("manifest", "attestation")).in_bulk(pks)
+        return [fetched[pk] for pk in pks if pk in fetched]
 
 
 @dataclass(frozen=True)
 class Search:
-    """What somebody asked for, with everything unknown left out."""
+    """What somebody asked for, with everything unknown left out. chosen: filter to the values chosen of it; sort: "" is as it comes."""
 
     text: str = ""
-    tier: tuple[str, ...] = ()
-    purpose: tuple[str, ...] = ()
-    subject: tuple[str, ...] = ()
-    sort: str = "newest"
+    chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sort: str = ""
 
     @staticmethod
     def asked(query: Mapping[str, list[str]]) -> Search:
-        """From the query string's lists of values; NULs and over-long words are dropped, an unknown order is the newest first."""
+        """From the query string's lists of values; NULs and over-long values are cut, an unknown order is the usual one."""
 
         def values(name: str) -> tuple[str, ...]:
-            return tuple(dict.fromkeys(value.replace("\x00", "")[:200] for value in query.get(name, []) if value))
+            some = query.get(name, [])[:MOST_VALUES]
+            return tuple(dict.fromkeys(value.replace("\x00", "")[:LONGEST_TEXT] for value in some if value))
 
-        sort = (values("sort") or ("newest",))[0]
+        chosen = {name: values(name) for name in FACETS if values(name)}
         text = " ".join((values("q") or ("",))[0].split())
-        return Search(text, values("tier"), values("purpose"), values("subject"), sort if sort in SORTS else "newest")
+        sort = (values("sort") or ("",))[0]
+        return Search(text, chosen, sort if sort in SORTS else "")
+
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        """The search as names and values, the same for the same search."""
+        parts = [("q", self.text)] if self.text else []
+        parts += [(name, value) for name in FACETS for value in self.chosen.get(name, ())]
+        return parts + ([("sort", self.sort)] if self.sort else [])
 
     @property
     def query(self) -> str:
         """The search as a query string that ends in "&", for links to pages of results."""
-        parts = [("q", self.text)] if self.text else []
-        parts += [(name, value) for name in ("tier", "purpose", "subject") for value in getattr(self, name)]
-        parts += [("sort", self.sort)] if self.sort != "newest" else []
-        return f"{urlencode(parts)}&" if parts else ""
+        return f"{urlencode(self.parameters)}&" if self.parameters else ""
 
     @property
-    def words(self) -> list[str]:
-        return self.text.lower().split()[:_MOST_WORDS]
+    def narrowed(self) -> bool:
+        """Whether anything was asked for."""
+        return bool(self.text or self.chosen)
 
-    def found(self) -> VersionQuerySet:
+    @cached_property
+    def _read(self) -> tuple[tuple[Word, ...], tuple[str, ...]]:
+        return looked_for(self.text)
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        return self._read[0]
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """Words of the text that say nothing of what is looked for."""
+        return self._read[1]
+
+    @property
+    def nothing_to_look_for(self) -> bool:
+        """Whether there is a text without a word in it: then nothing is found."""
+        return bool(self.text.strip("_ ")) and not self.words
+
+    @property
+    def order(self) -> str:
+        """The order in force: one of `SORTS`."""
+        if self.sort and not (self.sort == BEST and not self.words):
+            return self.sort
+        return BEST if self.words else "newest"
+
+    def found(self, *, whole: bool = True) -> Found:
         """The newest version on show of every release that has all the words and the chosen values, in order."""
-        versions = self._with_words()
-        for name in ("tier", "purpose", "subject"):
-            if getattr(self, name):
-                versions = versions.filter(**{f"{name}__in": getattr(self, name)})
-        return versions.order_by(*_ORDER[self.sort])
+        return Found(self, whole)
 
-    def _with_words(self) -> VersionQuerySet:
-        # Newest among those on show: a suspended version 2 leaves version 1 to be found.
-        shown = ReleaseVersion.objects.on_show()
-        newest: dict[int, tuple[int, int]] = {}
-        for pk, release, number in shown.values_list("pk", "release_id", "version"):
-            newest[release] = max(newest.get(release, (0, 0)), (number, pk))
-        versions = ReleaseVersion.objects.filter(pk__in=[pk for _, pk in newest.values()]).select_related("release")
-        for word in self.words:
-            versions = versions.filter(
-                Q(title__icontains=word)
-                | Q(description__icontains=word)
-                | Q(column_names__icontains=word.replace(" ", "_"))
-                | Q(subject__icontains=word)
-                | Q(release__slug__icontains=word)
-            )
-        return versions
+    def page_of(self, start: int, stop: int) -> list[int]:
+        """Primary keys of the versions found, from number `start` to before `stop`, in order."""
+        if stop <= start:
+            return []
+        where, parameters = self._where()
+        scoring, scores = full_text.score(self.words) if self.order == BEST else ("0", [])
+        sql = (
+            f"SELECT version_id, {scoring} AS score FROM catalogue_listing WHERE {where} "  # noqa: S608 - parts of our own, values bound
+            f"ORDER BY {_ORDER[self.order]} LIMIT %s OFFSET %s"
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [*scores, *parameters, stop - start, min(start, 2**31)])
+            return [pk for pk, _ in cursor.fetchall()]
 
-    def choices(self, name: str) -> list[Choice]:
-        """The values of filter `name` among the releases that have the words, with counts, most common first."""
-        counts: dict[str, int] = {}
-        for value in self._with_words().values_list(name, flat=True):
-            counts[value] = counts.get(value, 0) + 1
-        for value in getattr(self, name):
-            counts.setdefault(value, 0)
-        named = {"tier": words.tier, "purpose": words.purpose}.get(name, str)
-        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        return [Choice(value, named(value), count, value in getattr(self, name)) for value, count in ordered]
+    @property
+    def total(self) -> int:
+        """How many releases it finds."""
+        return self._counted[0]
 
-    def matched(self, version: ReleaseVersion) -> str:
-        """Where the words were found, as a sentence's end; empty for a search without words."""
+    @cached_property
+    def facets(self) -> tuple[Facet, ...]:
+        """Every filter, its values counted among the releases that have the words and what is chosen of the other filters."""
+        made = (self._facet(name, self._counted[1].get(name, {})) for name in FACETS)
+        return tuple(facet for facet in made if facet.chosen or any(choice.code != NONE for choice in facet.choices))
+
+    def choices(self, name: str) -> tuple[Choice, ...]:
+        """The values of one filter."""
+        return next((facet.choices for facet in self.facets if facet.name == name), ())
+
+    @cached_property
+    def _counted(self) -> tuple[int, dict[str, dict[str, int]]]:
+        """How many are found, and for each filter how many have each value: one query."""
+        source, start, parameters = "catalogue_listing", "", []
+        words, values = self._having_words()
+        if words:
+            # The words are looked for once, whatever is counted then.
+            start, source = f"WITH found AS MATERIALIZED (SELECT * FROM catalogue_listing WHERE {words}) ", "found"  # noqa: S608
+            parameters += values
+        where, values = self._chosen()
+        parts = [f"SELECT '', '', COUNT(*) FROM {source} WHERE {where}"]  # noqa: S608
+        parameters += values
+        for name in FACETS:
+            where, values = self._chosen(but=name)
+            parts.append(f"SELECT '{name}', {name}, COUNT(*) FROM {source} WHERE {where} GROUP BY {name}")  # noqa: S608
+            parameters += values
+        counts: dict[str, dict[str, int]] = {}
+        with connection.cursor() as cursor:
+            cursor.execute(start + " UNION ALL ".join(parts), parameters)
+            for name, value, count in cursor.fetchall():
+                counts.setdefault(name, {})[value or NONE] = count
+        return counts.pop("").get(NONE, 0), counts
+
+    def _where(self) -> full_text.Sql:
+        words, first = self._having_words()
+        chosen, second = self._chosen()
+        return (f"{words} AND {chosen}", first + second) if words else (chosen, second)
+
+    def _having_words(self) -> full_text.Sql:
+        if self.nothing_to_look_for:
+            return "1 = 0", []
         if not self.words:
-            return ""
-        columns = [name for name in version.column_names.splitlines() if any(word in name.lower() for word in self.words)]
-        places = [
-            place
-            for place, text in (("title", version.title), ("description", version.description), ("subject", version.subject))
-            if any(word in text.lower() for word in self.words)
-        ]
-        if columns:
-            more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
-            places.append(f"columns {', '.join(columns[:5])}{more}" if len(columns) > 1 else f"column {columns[0]}")
-        return f"Found in: {'; '.join(places)}" if places else ""
+            return "", []
+        ids, parameters = full_text.having(self.words)
+        return f"release_id IN ({ids})", parameters
+
+    def _chosen(self, *, but: str = "") -> full_text.Sql:
+        """The condition that every filter's chosen values make, except those of the filter `but`."""
+        conditions, parameters = [], []
+        for name, values in self.chosen.items():
+            if name != but:
+                conditions.append(f"{name} IN ({', '.join(['%s'] * len(values))})")
+                parameters += ["" if value == NONE else value for value in values]
+        return " AND ".join(conditions) or "1 = 1", parameters
+
+    def _facet(self, name: str, counts: dict[str, int]) -> Facet:
+        chosen = self.chosen.get(name, ())
+        values = {**counts, **{value: counts.get(value, 0) for value in chosen}}
+        ordered = sorted(values, key=lambda value: (-values[value], value))
+        offered = [value for number, value in enumerate(ordered) if number < SHOWN or value in chosen]
+        rarer = len(ordered) - len(offered)
+        if name == "year":
+            offered.sort(reverse=True)
+        elif name in _IN_ORDER:
+            known = _IN_ORDER[name]
+            offered.sort(key=lambda value: known.index(value) if value in known else len(known))
+        choices = tuple(
+            Choice(value, words.value(name, value), values[value], value in chosen, f"{name}-{crc32(value.encode(errors='replace')):08x}")
+            for value in offered
+        )
+        return Facet(name, words.FACET_NAMES[name], choices, rarer)

@@ -49,6 +49,9 @@ class Migration(migrations.Migration):
         migrations.AddField("releaseversion", "data_model", models.TextField(blank=True, default=""), preserve_default=False),
         migrations.AddField("releaseversion", "fidelity", models.CharField(blank=True, default="", max_length=20), preserve_default=False),
         migrations.AddField("releaseversion", "year", models.PositiveSmallIntegerField(default=0)),
+        migrations.AddIndex(
+            model_name="releaseversion", index=models.Index(fields=["key_id", "key_revoked", "state"], name="signed_by")
+        ),
         migrations.CreateModel(
             name="Listing",
             fields=[

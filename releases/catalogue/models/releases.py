@@ -24,8 +24,8 @@ class Release(models.Model):
 
 class VersionQuerySet(models.QuerySet["ReleaseVersion"]):
     def on_show(self) -> VersionQuerySet:
-        """Versions that stand in lists: published, and signed by a key that still counts."""
-        return self.filter(state=ReleaseVersion.State.PUBLISHED, key_revoked=False)
+        """Versions that stand in lists: published, signed by a key that still counts, and not taken off display here."""
+        return self.filter(state=ReleaseVersion.State.PUBLISHED, key_revoked=False, display_held=False)
 
     def newest(self) -> VersionQuerySet:
         """Of each release only the newest version of those selected."""
@@ -37,7 +37,7 @@ class ReleaseVersion(models.Model):
     """One published version. Its texts come from the signed manifest; `state` from the latest notice about it.
 
     organisation: the data controller; data_model: "OMOP CDM 5.4", or "" where it is the hospital's own; fidelity: lowest, low, higher;
-    year: of publication.
+    year: of publication; display_held: taken off display on this site while a report is looked into (`giving.reports`).
     """
 
     class State(models.TextChoices):
@@ -51,6 +51,7 @@ class ReleaseVersion(models.Model):
     state_at = models.DateTimeField()
     state_reason = models.TextField(blank=True)
     key_revoked = models.BooleanField(default=False)
+    display_held = models.BooleanField(default=False)
     reaudited_at = models.DateTimeField(null=True)
 
     title = models.TextField()
@@ -80,7 +81,10 @@ class ReleaseVersion(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["release", "version"], name="one_row_per_version"),)
-        indexes = (models.Index(fields=["state", "-published_at"], name="newest_on_show"),)
+        indexes = (
+            models.Index(fields=["state", "-published_at"], name="newest_on_show"),
+            models.Index(fields=["key_id", "key_revoked", "state"], name="signed_by"),
+        )
 
     def __str__(self) -> str:
         return f"{self.release.slug} version {self.version}"
@@ -102,7 +106,19 @@ class ReleaseVersion(models.Model):
             return "This release is suspended while it is looked into."
         if self.key_revoked:
             return "This release is not handed out: the key that signed it was revoked."
+        if self.display_held:
+            return "This release was taken off display while a report about it is looked into."
         return None
+
+    @property
+    def on_show(self) -> bool:
+        """As `VersionQuerySet.on_show`."""
+        return self.refusal is None
+
+    @property
+    def withheld(self) -> bool:
+        """Whether what is told about it may be what is wrong with it: suspended, taken off display, or signed by a revoked key."""
+        return self.refusal is not None and self.state != self.State.WITHDRAWN
 
     @property
     def licence_link(self) -> tuple[str, str] | None:

@@ -29,30 +29,6 @@ def place(store: Path, sha256: str) -> Path:
     return store / "sha256" / sha256[:2] / sha256
 
 
-def keep(store: Path, source: Path, sha256: str) -> Path:
-    """Copy `source` into the store, whole or not at all; CapsuleRefused when its content is not what `sha256` says.
-
-    What is there already stays: the store never changes a file.
-    """
-    target = place(store, sha256)
-    if target.is_file():
-        return target
-    incoming = store / _INCOMING
-    incoming.mkdir(parents=True, exist_ok=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = incoming / secrets.token_hex(16)
-    try:
-        _, digest = files.copy_durably(source, temporary)
-        if digest != sha256:
-            raise CapsuleRefused(f"{layout.shown(source.name)} changed while it was being copied")
-        temporary.chmod(0o444)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    files.sync_folder(target.parent)
-    return target
-
-
 class Arrivals:
     """Contents on their way into the store: copied one by one, then made durable and put in their places all together.
 
@@ -115,7 +91,7 @@ def sealed_name(access_level: str, role: str, place: str) -> str:
 
 
 def keep_sealed(store: Path, source: Path, sha256: str, name: str) -> Path:
-    """The same for a file that is to lie sealed under `name`; nothing of it is written unsealed."""
+    """Put `source` into the store sealed under `name`, whole or not at all; nothing of it is written unsealed."""
     target = _sealed_place(store, name)
     incoming = store / _INCOMING
     incoming.mkdir(parents=True, exist_ok=True)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from releases.catalogue.finding.matches import matches
 from releases.catalogue.finding.search import Search
 from releases.catalogue.models import ReleaseVersion
 from releases.catalogue.showing import words
 
 
-def hit(version: ReleaseVersion, search: Search) -> dict[str, Any]:
-    """One release among the results of `search`."""
-    return {
-        "version": version,
-        "tier": words.tier(version.tier),
-        "colour": words.TIER_COLOURS.get(version.tier, "grey"),
-        "purpose": words.purpose(version.purpose),
-        "line": _first_line(version.description),
-        "matched": search.matched(version),
-    }
-
-
-def _first_line(text: str) -> str:
-    line = text.strip().split("\n")[0]
-    return line if len(line) <= 180 else f"{line[:177].rsplit(' ', 1)[0]} …"
+def hits(search: Search, versions: Sequence[ReleaseVersion]) -> list[dict[str, Any]]:
+    """The releases of one page of the results of `search`."""
+    found = matches(search, versions)
+    return [
+        {
+            "version": version,
+            "tier": words.tier(version.tier),
+            "colour": words.TIER_COLOURS.get(version.tier, "grey"),
+            "purpose": words.purpose(version.purpose),
+            "match": found[version.pk],
+        }
+        for version in versions
+    ]

@@ -58,6 +58,30 @@ PURPOSE_NAMES = {
     "research": "Research",
 }
 
+FACET_NAMES = {
+    "subject": "Subject",
+    "purpose": "Made for",
+    "tier": "How it was made",
+    "fidelity": "How like the real data",
+    "access_level": "Who may have it",
+    "data_model": "Data model",
+    "size": "Size",
+    "year": "Year of release",
+    "organisation": "Organisation",
+}
+"""Headings of the filters of a search."""
+_VALUE_NAMES = {
+    "fidelity": {"lowest": "Lowest: names and formats", "low": "Low: each column alone", "higher": "Higher: columns together"},
+    "access_level": {"open": "Open to everybody", "safeguarded": "Safeguarded: on application"},
+    "data_model": {"none": "The hospital's own"},
+    "size": {
+        "under-1k": "Under 1,000 rows",
+        "1k-100k": "1,000 to 100,000 rows",
+        "100k-10m": "100,000 to 10 million rows",
+        "over-10m": "10 million rows or more",
+    },
+}
+
 CAPACITY_NAMES = {
     "ig": "Information Governance",
     "sdat": "the Synthetic Data Audit Team",
@@ -74,6 +98,13 @@ def tier(code: str) -> str:
 
 def purpose(code: str) -> str:
     return PURPOSE_NAMES.get(code, code.capitalize())
+
+
+def value(facet: str, code: str) -> str:
+    """The words for a value of a filter of a search."""
+    if facet in ("tier", "purpose") and code != "none":
+        return tier(code) if facet == "tier" else purpose(code)
+    return _VALUE_NAMES.get(facet, {}).get(code) or ("Not stated" if code == "none" else code)
 
 
 def capacity(code: str) -> str:

@@ -8,7 +8,7 @@ withdrawal may stand behind the notice that cannot be read.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,18 +16,24 @@ from pathlib import Path
 from django.db import transaction
 from django.utils import timezone
 
-from releases.capsule import feed, layout, register
+from releases.capsule import feed, files, register
 from releases.capsule.feed import FeedRefused, Notice, NoticeKind
 from releases.capsule.layout import CapsuleRefused
 from releases.capsule.signing import TrustedKeys
-from releases.capsule.verify import VerifiedCapsule, verify
+from releases.catalogue.finding import index
 from releases.catalogue.models import FeedPosition, IngestRefusal, RegisterStatement, Release, ReleaseVersion, StoredFile
 from releases.catalogue.serving import store as content
+from releases.catalogue.taking_in.capsules import Arrival, announced, arrived
+from releases.catalogue.taking_in.trust import judge_keys
 
 log = logging.getLogger(__name__)
 
 CLOCKS_APART = timedelta(minutes=5)
 """How far ahead the publisher's clock may be before its heartbeat is refused: one from the future would never grow stale."""
+AT_ONCE = 64
+"""Notices of one transaction: the disk is waited for once for all of them."""
+MOST_BYTES = 256 * 1024**2
+"""Bytes after which a batch ends early, so that large capsules are not all waited for together."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,11 @@ class Poll:
 
 def poll(lake: Path, keys: TrustedKeys, store: Path, *, now: datetime | None = None) -> Poll:
     """Take in every notice after the stored position. Repeating it, also after a crash or beside another, does each thing once."""
-    now = now or timezone.now()
+    with files.alone(store):
+        return _poll(lake, keys, store, now or timezone.now())
+
+
+def _poll(lake: Path, keys: TrustedKeys, store: Path, now: datetime) -> Poll:
     content.sweep(store)
     position = _position()
     pending: list[Notice] = []
@@ -50,21 +60,23 @@ def poll(lake: Path, keys: TrustedKeys, store: Path, *, now: datetime | None = N
             pending.append(notice)
     except FeedRefused as refusal:
         refused = refusal
+    withdrawn = {(notice.slug, notice.version): notice.sequence for notice in pending if notice.kind is NoticeKind.WITHDRAWN}
     taken: list[Notice] = []
-    for number, notice in enumerate(pending):
-        try:
-            _take_in(notice, pending[number + 1 :], lake, keys, store)
-        except CapsuleRefused as refusal:
-            refused = FeedRefused(notice.sequence, refusal.reason)
+    while len(taken) < len(pending):
+        batch, refusal = _prepared(pending[len(taken) :], withdrawn, lake, keys, store)
+        if batch and not _recorded(batch, store):
+            return Poll(tuple(taken), None)  # another poll was quicker: the next one goes on where that one is
+        taken += [arrival.notice for arrival in batch]
+        if refusal is not None:
+            refused = refusal
             break
-        taken.append(notice)
     try:
         if refused is None:
             _hear(lake, keys, now)
             _take_register(lake, keys, now)
     except CapsuleRefused as refusal:
         refused = FeedRefused(0, refusal.reason)
-    _judge_keys(keys)
+    judge_keys(keys, store)
     _note(refused, now)
     FeedPosition.objects.filter(pk=1).update(polled_at=now)
     return Poll(tuple(taken), refused.reason if refused else None)
@@ -75,127 +87,93 @@ def _position() -> FeedPosition:
     return position
 
 
-def _take_in(notice: Notice, later: Iterable[Notice], lake: Path, keys: TrustedKeys, store: Path) -> None:
-    """Do what one notice says and move the position behind it, in one transaction; files are in the store before it opens."""
-    known = ReleaseVersion.objects.filter(release__slug=notice.slug, version=notice.version).first()
-    if known is not None and known.manifest_sha256 != notice.manifest_sha256:
-        raise CapsuleRefused(f"notice {notice.sequence} names another content for a version that was published already")
-    new: ReleaseVersion | None = None
-    stored: list[StoredFile] = []
-    if known is None and notice.kind is NoticeKind.PUBLISHED:
-        new = _announced(notice)
-        if any((n.slug, n.version, n.kind) == (notice.slug, notice.version, NoticeKind.WITHDRAWN) for n in later):
-            # Its files may be gone from the lake already; and it is never on show, not even until that notice is read.
-            new.state = ReleaseVersion.State.WITHDRAWN
-        else:
-            verified = _copied(notice, lake, keys, store)
-            _describe(new, verified, store)
-            stored = _stored_files(new, verified, store)
+def _prepared(
+    pending: Sequence[Notice], withdrawn: Mapping[tuple[str, int], int], lake: Path, keys: TrustedKeys, store: Path
+) -> tuple[list[Arrival], FeedRefused | None]:
+    """The next notices as they can be recorded, their files durable in the store; and why it ends before the batch is full, if it does.
+
+    withdrawn: the version's number of its withdrawal, of those withdrawn further on.
+    """
+    pending = pending[:AT_ONCE]
+    versions = ReleaseVersion.objects.filter(release__slug__in={notice.slug for notice in pending})
+    known = {(slug, number): digest for slug, number, digest in versions.values_list("release__slug", "version", "manifest_sha256")}
+    arrivals = content.Arrivals(store)
+    batch: list[Arrival] = []
+    refused: FeedRefused | None = None
+    try:
+        for notice in pending:
+            key = (notice.slug, notice.version)
+            try:
+                if known.get(key, notice.manifest_sha256) != notice.manifest_sha256:
+                    raise CapsuleRefused(f"notice {notice.sequence} names another content for a version that was published already")
+                batch.append(_arrival(notice, key in known, withdrawn.get(key, 0), lake, keys, arrivals))
+            except CapsuleRefused as refusal:
+                refused = FeedRefused(notice.sequence, refusal.reason)
+                break
+            if batch[-1].version is not None:
+                known[key] = notice.manifest_sha256
+            if arrivals.size > MOST_BYTES:
+                break
+        arrivals.settle()
+    finally:
+        arrivals.discard()
+    return batch, refused
+
+
+def _arrival(notice: Notice, known: bool, withdrawn: int, lake: Path, keys: TrustedKeys, arrivals: content.Arrivals) -> Arrival:
+    if known or notice.kind is not NoticeKind.PUBLISHED:
+        return Arrival(notice)
+    if withdrawn > notice.sequence:
+        # Its files may be gone from the lake already; and it is never on show, not even until that notice is read.
+        version = announced(notice)
+        version.state = ReleaseVersion.State.WITHDRAWN
+        return Arrival(notice, version)
+    return arrived(notice, lake, keys, arrivals)
+
+
+def _recorded(batch: Sequence[Arrival], store: Path) -> bool:
+    """Do what the notices say and move the position behind them, in one transaction; False, and nothing, where another poll was quicker.
+
+    Nothing of a batch counts beside another poll: that one may have removed from the store what this one found there.
+    """
+    notices = [arrival.notice for arrival in batch]
     with transaction.atomic():
         position = FeedPosition.objects.select_for_update().get(pk=1)
-        if position.sequence != notice.sequence - 1:
-            return  # another poll was quicker
-        if known is not None:
-            _change(known, notice)
-            _forget_withdrawn(known, store)
-        elif new is not None:
-            new.release, _ = Release.objects.get_or_create(slug=notice.slug)
-            new.save(force_insert=True)
-            StoredFile.objects.bulk_create(stored)
-        else:
-            log.warning("notice %d is about a version that this site never held", notice.sequence)
-        position.sequence, position.digest = notice.sequence, notice.digest
+        if position.sequence != notices[0].sequence - 1:
+            return False
+        slugs = {notice.slug for notice in notices}
+        alive = {(each.release.slug, each.version): each for each in _versions(slugs)}
+        new = {(each.notice.slug, each.notice.version): each.version for each in batch if each.version is not None}
+        _create(new, [stored for arrival in batch for stored in arrival.files])
+        for notice in notices:
+            key = (notice.slug, notice.version)
+            if key in alive:
+                _change(alive[key], notice)
+                _forget_withdrawn(alive[key], store)
+            elif key in new:
+                alive[key] = new[key]
+            else:
+                log.warning("notice %d is about a version that this site never held", notice.sequence)
+        index.shelve({each.release_id for each in alive.values()}, store)
+        position.sequence, position.digest = notices[-1].sequence, notices[-1].digest
         position.save(update_fields=["sequence", "digest"])
-    log.info("notice %d taken in: %s version %d %s", notice.sequence, notice.slug, notice.version, notice.kind)
+    for notice in notices:
+        log.info("notice %d taken in: %s version %d %s", notice.sequence, notice.slug, notice.version, notice.kind)
+    return True
 
 
-def _copied(notice: Notice, lake: Path, keys: TrustedKeys, store: Path) -> VerifiedCapsule:
-    """The capsule that a notice announces, verified, every file of it in the store by its SHA-256."""
-    folder = lake
-    for part in notice.place.split("/"):
-        folder = folder / part
-        if folder.is_symlink():
-            raise CapsuleRefused(f"notice {notice.sequence}: the capsule's place in the lake is a symbolic link")
-    try:
-        verified = verify(folder, keys, sequence=notice.sequence)
-        said = verified.manifest.description
-        if (said.slug, said.version, said.access_level) != (notice.slug, notice.version, notice.access_level):
-            raise CapsuleRefused("the capsule in that place is another one")
-        if (verified.manifest_sha256, verified.attestation_sha256) != (notice.manifest_sha256, notice.attestation_sha256):
-            raise CapsuleRefused("the capsule in that place is not the one that was announced")
-        # What is copied is checked again against the digests just verified: a file exchanged in between is found.
-        for entry in verified.manifest.files:
-            content.keep(store, folder / entry.path, entry.sha256)
-        content.keep(store, folder / layout.MANIFEST, verified.manifest_sha256)
-        content.keep(store, folder / layout.ATTESTATION, verified.attestation_sha256)
-    except CapsuleRefused as refusal:
-        raise CapsuleRefused(f"notice {notice.sequence}, {notice.slug} version {notice.version}: {refusal.reason}") from None
-    except OSError as error:
-        raise CapsuleRefused(f"notice {notice.sequence}: the capsule cannot be copied: {error.strerror}") from None
-    return verified
+def _versions(slugs: Iterable[str]) -> Iterable[ReleaseVersion]:
+    return ReleaseVersion.objects.filter(release__slug__in=slugs).select_related("release").defer("manifest", "attestation")
 
 
-def _announced(notice: Notice) -> ReleaseVersion:
-    """A version as its notice alone tells of it, unsaved."""
-    return ReleaseVersion(
-        version=notice.version,
-        state=ReleaseVersion.State.PUBLISHED,
-        state_at=notice.at,
-        title=notice.slug,
-        access_level=notice.access_level,
-        manifest_sha256=notice.manifest_sha256,
-        attestation_sha256=notice.attestation_sha256,
-        key_id=notice.key_id,
-        notice_sequence=notice.sequence,
-        published_at=notice.at,
-    )
-
-
-def _describe(version: ReleaseVersion, verified: VerifiedCapsule, store: Path) -> None:
-    """Fill in what the verified capsule says."""
-    said = verified.manifest.description
-    version.key_id = verified.key_id
-    version.title, version.description, version.subject = said.title, said.description, said.subject
-    version.tier, version.licence, version.purpose = said.tier, said.licence, said.purpose
-    version.row_count = said.made.rows
-    version.published_at = verified.attestation.published
-    version.manifest = layout.parse_json(verified.manifest.to_bytes(), "the manifest")
-    version.attestation = verified.attestation.predicate()
-    names = _column_names(verified, store)
-    version.column_names, version.column_count = "\n".join(names), len(names)
-
-
-def _column_names(verified: VerifiedCapsule, store: Path) -> list[str]:
-    entry = verified.manifest.file(layout.DICTIONARY_JSON)
-    columns = layout.parse_json(content.place(store, entry.sha256).read_bytes(), "the dictionary")
-    try:
-        return [" ".join(str(column["column"]).split()) for column in columns]
-    except (TypeError, KeyError):
-        raise CapsuleRefused("the dictionary is not a list of columns") from None
-
-
-def _stored_files(version: ReleaseVersion, verified: VerifiedCapsule, store: Path) -> list[StoredFile]:
-    stored = [
-        StoredFile(
-            version=version,
-            path=entry.path,
-            size=entry.size,
-            sha256=entry.sha256,
-            crc32=verified.crcs[entry.path],
-            media_type=entry.media_type,
-            role=entry.role,
-            table=entry.table or "",
-            row_count=entry.rows,
-        )
-        for entry in verified.manifest.files
-    ]
-    for path, sha256 in ((layout.MANIFEST, verified.manifest_sha256), (layout.ATTESTATION, verified.attestation_sha256)):
-        size = content.place(store, sha256).stat().st_size
-        crc = verified.crcs[path]
-        stored.append(
-            StoredFile(version=version, path=path, size=size, sha256=sha256, crc32=crc, media_type="application/json", role="proof")
-        )
-    return stored
+def _create(new: Mapping[tuple[str, int], ReleaseVersion], stored: Iterable[StoredFile]) -> None:
+    slugs = {slug for slug, _ in new}
+    Release.objects.bulk_create([Release(slug=slug) for slug in sorted(slugs)], ignore_conflicts=True)
+    releases = {release.slug: release for release in Release.objects.filter(slug__in=slugs)}
+    for (slug, _), version in new.items():
+        version.release = releases[slug]
+    ReleaseVersion.objects.bulk_create(new.values())
+    StoredFile.objects.bulk_create(stored, batch_size=1_000)
 
 
 def _change(known: ReleaseVersion, notice: Notice) -> None:
@@ -216,9 +194,11 @@ def _forget_withdrawn(version: ReleaseVersion, store: Path) -> None:
     """
     if version.state != ReleaseVersion.State.WITHDRAWN:
         return
-    held = StoredFile.objects.exclude(version__state=ReleaseVersion.State.WITHDRAWN).values("sha256")
-    for sha256 in set(version.files.exclude(sha256__in=held).values_list("sha256", flat=True)):
+    held = StoredFile.objects.filter(sealed_as="").exclude(version__state=ReleaseVersion.State.WITHDRAWN).values("sha256")
+    for sha256 in set(version.files.filter(sealed_as="").exclude(sha256__in=held).values_list("sha256", flat=True)):
         content.forget(store, sha256)
+    for name in version.files.exclude(sealed_as="").values_list("sealed_as", flat=True):
+        content.forget_sealed(store, name)
 
 
 def _take_register(lake: Path, keys: TrustedKeys, now: datetime) -> None:
@@ -236,6 +216,7 @@ def _take_register(lake: Path, keys: TrustedKeys, now: datetime) -> None:
         if kept is None or said.at > kept.at:
             values = {"at": said.at, "content": said.register.as_dict(), "envelope": said.envelope.decode(), "key_id": said.key_id}
             RegisterStatement.objects.update_or_create(pk=1, defaults=values)
+            FeedPosition.changed()
 
 
 def _hear(lake: Path, keys: TrustedKeys, now: datetime) -> None:
@@ -255,20 +236,6 @@ def _hear(lake: Path, keys: TrustedKeys, now: datetime) -> None:
             raise CapsuleRefused("the heartbeat comes from the future; set the clocks of both zones")
         position.heartbeat_at = beat.at
         position.save(update_fields=["heartbeat_at"])
-
-
-def _judge_keys(keys: TrustedKeys) -> None:
-    """Take off the shelf what a key signed that has since been revoked or is no longer pinned, and put back what counts again."""
-    fields = ("key_id", "published_at", "notice_sequence", "key_revoked")
-    for version in ReleaseVersion.objects.exclude(state=ReleaseVersion.State.WITHDRAWN).only(*fields):
-        revoked = version.key_id not in keys.keys
-        try:
-            keys.check_revocation(version.key_id, "the release", at=version.published_at, sequence=version.notice_sequence)
-        except CapsuleRefused:
-            revoked = True
-        if revoked != version.key_revoked:
-            log.warning("release version %d: its key is %s", version.pk, "revoked" if revoked else "trusted again")
-            ReleaseVersion.objects.filter(pk=version.pk).update(key_revoked=revoked)
 
 
 def _note(refused: FeedRefused | None, now: datetime) -> None:

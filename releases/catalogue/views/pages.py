@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from releases.catalogue.finding.search import Search
 from releases.catalogue.models import ReleaseVersion
 from releases.catalogue.showing import words
-from releases.catalogue.showing.hits import hit
+from releases.catalogue.showing.hits import hits
 from releases.catalogue.showing.register import totals
 from releases.catalogue.taking_in.freshness import freshness
 
@@ -20,13 +20,14 @@ from releases.catalogue.taking_in.freshness import freshness
 @require_safe
 def front(request: HttpRequest) -> HttpResponse:
     """What is this, and is there something for me?"""
-    newest = list(Search().found()[:5])
+    search = Search()
+    newest = search.found(whole=False)[:5]
     figures = {
-        "releases": Search().found().count(),
+        "releases": search.total,
         "register": totals(),
         "downloads": ReleaseVersion.objects.on_show().aggregate(total=Sum("downloads__count"))["total"] or 0,
     }
-    shown = {"newest": [hit(version, Search()) for version in newest], "examples": words.EXAMPLE_SEARCHES, "figures": figures}
+    shown = {"newest": hits(search, newest), "examples": words.EXAMPLE_SEARCHES, "figures": figures}
     return page(request, "front", "front", shown)
 
 

@@ -17,6 +17,7 @@ from releases.capsule.files import replace_durably
 from releases.capsule.layout import CapsuleRefused
 from releases.capsule.object_lake import ObjectLake, StoreUnreachable, carry_in
 from releases.capsule.signing import KeyRefused, TrustedKeys, written
+from releases.catalogue.finding.index import mend
 from releases.catalogue.models import FeedPosition
 from releases.catalogue.taking_in.ingest import poll
 
@@ -32,6 +33,8 @@ class Command(BaseCommand):
         parser.add_argument("--loop", type=float, metavar="SECONDS", help="poll again and again, this many seconds apart; SIGTERM ends it")
 
     def handle(self, *args: Any, loop: float | None = None, **options: Any) -> None:
+        if mended := mend(Path(settings.SYNTHPORTAL_STORE)):
+            self.stdout.write(f"{mended} releases listed anew")
         if loop is None:
             self._once()
             return

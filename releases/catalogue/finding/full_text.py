@@ -1,0 +1,104 @@
+"""The words of listed releases in the database's own full-text search: SQLite's FTS5, PostgreSQL's tsvector.
+
+Both hold the same tokens (`finding.tokens`) in four fields and are asked for nothing but whether a token is there, so both find the same
+in the same order: neither engine's own tokeniser, stemmer, ranking or query language is used. Tokens are of a-z and 0-9, so nothing that
+somebody typed reaches either query language.
+Order: for each word the weights of the fields that have it, and a little more where it is there as a whole word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from django.db import connection
+
+from releases.catalogue.finding.tokens import Word
+
+FIELDS = {"title": ("A", 16), "columns": ("B", 8), "subject": ("C", 4), "description": ("D", 2)}
+"""Field: PostgreSQL's letter for it, and what a word in it counts."""
+WHOLE_WORD = 3
+
+Sql = tuple[str, list[str]]
+
+
+def write(rows: Iterable[tuple[int, Mapping[str, Iterable[str]]]]) -> None:
+    """Put the tokens of releases (release id, field to tokens) in the place of what was there."""
+    rows = list(rows)
+    remove(release for release, _ in rows)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            lines = [(release, _vector(said)) for release, said in rows]
+            cursor.executemany("INSERT INTO catalogue_words (release_id, words) VALUES (%s, %s::tsvector)", lines)
+        else:
+            said = [(release, *(" ".join(dict.fromkeys(fields[name])) for name in FIELDS)) for release, fields in rows]
+            cursor.executemany(
+                "INSERT INTO catalogue_words (rowid, title, columns, subject, description) VALUES (%s, %s, %s, %s, %s)", said
+            )
+
+
+def remove(releases: Iterable[int]) -> None:
+    """Forget the words of these releases."""
+    column = "release_id" if connection.vendor == "postgresql" else "rowid"
+    with connection.cursor() as cursor:
+        cursor.executemany(f"DELETE FROM catalogue_words WHERE {column} = %s", [(release,) for release in releases])  # noqa: S608
+
+
+def _vector(said: Mapping[str, Iterable[str]]) -> str:
+    letters: dict[str, list[str]] = {}
+    for number, (name, (letter, _)) in enumerate(FIELDS.items(), 1):
+        for each in dict.fromkeys(said[name]):
+            letters.setdefault(each, []).append(f"{number}{letter}")
+    return " ".join(f"'{each}':{','.join(places)}" for each, places in letters.items())
+
+
+def having(words: Sequence[Word]) -> Sql:
+    """SQL for the ids of the releases that have all the words somewhere."""
+    return _ids(" AND ".join if connection.vendor != "postgresql" else " & ".join, [_somewhere(word) for word in words])
+
+
+def score(words: Sequence[Word]) -> Sql:
+    """SQL for what a release with the id `release_id` scores."""
+    parts: list[str] = []
+    parameters: list[str] = []
+    for word in words:
+        asked = [(_somewhere(word, name), weight) for name, (_, weight) in FIELDS.items()]
+        for expression, weight in [*asked, (_whole(word), WHOLE_WORD)]:
+            sql, values = _ids("".join, [expression])
+            parts.append(f"CASE WHEN release_id IN ({sql}) THEN {weight} ELSE 0 END")
+            parameters += values
+    return " + ".join(parts), parameters
+
+
+def _ids(join: Callable[[Iterable[str]], str], expressions: Iterable[str]) -> Sql:
+    expression = join(f"({each})" for each in expressions)
+    if connection.vendor == "postgresql":
+        return "SELECT release_id FROM catalogue_words WHERE words @@ %s::tsquery", [expression]
+    return "SELECT rowid FROM catalogue_words WHERE catalogue_words MATCH %s", [expression]
+
+
+def _somewhere(word: Word, field: str = "") -> str:
+    """Has the field, or any, a token that begins with the word, its stem, or the parts it is put together of?"""
+    ways = [[_has(word.raw, field, prefix=not word.whole)]]
+    if word.stem != word.raw:
+        ways.append([_has(word.stem, field)])
+    if word.parts:
+        ways.append([_has(part, field) for part in word.parts])
+    return _any(ways)
+
+
+def _whole(word: Word) -> str:
+    return _any([[_has(each, "")] for each in dict.fromkeys((word.raw, word.stem))])
+
+
+def _any(ways: Sequence[Sequence[str]]) -> str:
+    both, either = (" & ", " | ") if connection.vendor == "postgresql" else (" AND ", " OR ")
+    return either.join(f"({both.join(way)})" for way in ways)
+
+
+def _has(token: str, field: str, *, prefix: bool = False) -> str:
+    if connection.vendor == "postgresql":
+        letter = FIELDS[field][0] if field else ""
+        marks = ("*" if prefix else "") + letter
+        return f"'{token}':{marks}" if marks else f"'{token}'"
+    within = f"{field} : " if field else ""
+    return f'{within}"{token}"{" *" if prefix else ""}'
