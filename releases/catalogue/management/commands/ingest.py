@@ -17,6 +17,7 @@ from releases.capsule.files import replace_durably
 from releases.capsule.layout import CapsuleRefused
 from releases.capsule.object_lake import ObjectLake, StoreUnreachable, carry_in
 from releases.capsule.signing import KeyRefused, TrustedKeys, written
+from releases.catalogue.access import clock
 from releases.catalogue.finding.index import mend
 from releases.catalogue.models import FeedPosition
 from releases.catalogue.taking_in.ingest import poll
@@ -27,14 +28,13 @@ log = logging.getLogger(__name__)
 class Command(BaseCommand):
     """Reads the notice feed after the stored position, verifies, and takes capsules into the catalogue."""
 
+    _mended = False
     help = "Take published capsules from the lake into the catalogue: verified, copied, then recorded."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--loop", type=float, metavar="SECONDS", help="poll again and again, this many seconds apart; SIGTERM ends it")
 
     def handle(self, *args: Any, loop: float | None = None, **options: Any) -> None:
-        if mended := mend(Path(settings.SYNTHPORTAL_STORE)):
-            self.stdout.write(f"{mended} releases listed anew")
         if loop is None:
             self._once()
             return
@@ -54,6 +54,10 @@ class Command(BaseCommand):
             stop.wait(loop)
 
     def _once(self) -> None:
+        if not self._mended:
+            # What an older program listed, or nobody yet: once in the life of a process.
+            mend(Path(settings.SYNTHPORTAL_STORE))
+            self._mended = True
         try:
             keys = TrustedKeys.load(Path(settings.SYNTHPORTAL_KEYS))
         except KeyRefused as refusal:
@@ -65,6 +69,7 @@ class Command(BaseCommand):
             self.stdout.write(f"notice {notice.sequence}: {notice.slug} version {notice.version} {notice.kind}")
         if done.refusal:
             self.stderr.write(f"refused: {done.refusal}")
+        clock.tick()
 
     def _carry_in(self) -> None:
         safeguarded = settings.SYNTHPORTAL_LAKE_STORE_SAFEGUARDED
