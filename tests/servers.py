@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from generators.errors import InputError
-from synthportal import queue_server
-
 
 class ServerAbsent(Exception):
     """The program is not on this machine; the message says what to install."""
@@ -30,10 +27,15 @@ class QueueServer:
 
     @property
     def url(self) -> str:
+        from synthportal import queue_server
+
         return queue_server.url(self.folder / "queue.sock")
 
     @classmethod
     def start(cls) -> Self:
+        from generators.errors import InputError  # the public site's tests, which start other servers, may not load it
+        from synthportal import queue_server
+
         folder = Path(tempfile.mkdtemp(prefix="sp-queue-"))
         try:
             command = queue_server.command(folder / "queue.sock")
