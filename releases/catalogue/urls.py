@@ -7,8 +7,9 @@ import re
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter, StringConverter
 
+from releases.catalogue.access_urls import urlpatterns as access_urls
 from releases.catalogue.standards.formats import FORMATS
-from releases.catalogue.views import changes, dataset, figures, files, loading, pages, register, results, rows, standards
+from releases.catalogue.views import changes, dataset, figures, files, giving, interface, loading, pages, register, results, rows, standards
 
 
 class VersionNumber(IntConverter):
@@ -52,8 +53,20 @@ urlpatterns = [
     path("oai", standards.harvest, name="oai-pmh"),
     path("sitemap.xml", standards.sitemap_index, name="sitemap"),
     path("sitemap-<version:number>.xml", standards.sitemap_part, name="sitemap-part"),
+    path("api/", interface.read, name="interface"),
+    path("api/v1/openapi.json", interface.openapi, name="openapi"),
     path("robots.txt", standards.robots, name="robots"),
+    path("datasets/<slug:slug>/v<version:version>/report/", giving.report, name="report"),
+    path("datasets/<slug:slug>/uses/", giving.used, name="uses"),
+    path("datasets/<slug:slug>/uses/tell/", giving.tell, name="tell-use"),
+    path("hold/<str:link>/", giving.hold_by_link, name="hold"),
+    path("officer/reports/", giving.desk, name="reports"),
+    path("officer/reports/<uuid:key>/", giving.one_report, name="report-at-hand"),
+    path("officer/reports/<uuid:key>/hold/", giving.hold, name="hold-report"),
+    path("officer/holds/<uuid:key>/", giving.lift, name="lift-hold"),
+    path("officer/uses/<uuid:key>/", giving.decide_use, name="decide-use"),
     path("patients/", pages.patients, name="patients"),
     path("register/", register.page, name="register"),
     path("register.json", register.statement, name="register-json"),
+    *access_urls,
 ]

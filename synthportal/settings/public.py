@@ -57,6 +57,8 @@ SYNTHPORTAL_PROXIES = environment.integer("SYNTHPORTAL_PUBLIC_PROXIES", 0)
 # Mail. Without a server each mail is a file of the zone.
 SYNTHPORTAL_URL = environment.text("SYNTHPORTAL_PUBLIC_URL", "http://localhost:8001").rstrip("/")
 """Where people reach this site, as https://…: what links in mails begin with."""
+SYNTHPORTAL_REPORTS_TO = environment.listed("SYNTHPORTAL_PUBLIC_REPORTS_TO")
+"""Addresses of Information Governance, told of every report beside the access officers."""
 SYNTHPORTAL_MAIL_FROM = environment.text("SYNTHPORTAL_PUBLIC_MAIL_FROM", "synthportal@localhost")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if environment.text('SYNTHPORTAL_PUBLIC_MAIL') else 'filebased'}.EmailBackend"
 EMAIL_FILE_PATH = str(environment.private_folder(ZONE_FOLDER / "mail"))
@@ -78,6 +80,11 @@ SYNTHPORTAL_CONTACT = environment.text("SYNTHPORTAL_PUBLIC_CONTACT")
 SYNTHPORTAL_COUNTRY = environment.text("SYNTHPORTAL_PUBLIC_COUNTRY", "GBR")
 """Three letters (ISO 3166-1)."""
 
+SYNTHPORTAL_RATE = environment.integer("SYNTHPORTAL_PUBLIC_RATE", 300)
+"""Requests a minute that one network address may send to the interface for programs; 0: any number."""
+SYNTHPORTAL_RATE_FILE = ZONE_FOLDER / "rate"
+"""Counts of the running minute, shared by all processes of this machine; no address is in it."""
+
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -93,6 +100,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "releases.catalogue.interface.sharing.Shared",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

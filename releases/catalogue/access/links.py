@@ -19,6 +19,7 @@ LASTS = {
     MailedLink.Purpose.PASSWORD: timedelta(hours=2),
     MailedLink.Purpose.REFEREE: timedelta(days=21),
     MailedLink.Purpose.DELETION: timedelta(days=90),
+    MailedLink.Purpose.HOLD: timedelta(days=14),
 }
 SPENT = "This link was used already, is too old, was replaced by a newer one, or was never one of ours."
 _ROUTES = {
@@ -26,6 +27,7 @@ _ROUTES = {
     MailedLink.Purpose.PASSWORD: "catalogue:choose-password",
     MailedLink.Purpose.REFEREE: "catalogue:referee",
     MailedLink.Purpose.DELETION: "catalogue:deletion",
+    MailedLink.Purpose.HOLD: "catalogue:hold",
 }
 
 

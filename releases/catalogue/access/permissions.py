@@ -30,7 +30,7 @@ def apply(account: CatalogueAccount, release: Any) -> str | None:
     """Begin an application for a release."""
     if account.officer:
         return NOT_FOR_OFFICERS
-    safeguarded = release.versions.filter(access_level="safeguarded", state=ReleaseVersion.State.PUBLISHED, key_revoked=False)
+    safeguarded = release.versions.on_show().filter(access_level="safeguarded")
     return None if safeguarded.exists() else "There is nothing safeguarded to apply for here."
 
 

@@ -16,6 +16,7 @@ from releases.catalogue.models.access import (
 from releases.catalogue.models.accounts import AccessEvent, CatalogueAccount, FailedAttempts, MailedLink, OutgoingMail
 from releases.catalogue.models.downloads import DownloadCount
 from releases.catalogue.models.feed import FeedPosition, IngestRefusal, RegisterStatement
+from releases.catalogue.models.giving import DisplayHold, ProblemReport, RecordedUse
 from releases.catalogue.models.listings import ListedColumns, Listing
 from releases.catalogue.models.releases import Release, ReleaseVersion, StoredFile, VersionQuerySet
 
@@ -24,6 +25,7 @@ __all__ = [
     "AccessToken",
     "Application",
     "CatalogueAccount",
+    "DisplayHold",
     "DownloadCount",
     "FailedAttempts",
     "FeedPosition",
@@ -36,6 +38,8 @@ __all__ = [
     "Listing",
     "MailedLink",
     "OutgoingMail",
+    "ProblemReport",
+    "RecordedUse",
     "RegisterStatement",
     "Release",
     "ReleaseVersion",

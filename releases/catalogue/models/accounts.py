@@ -77,6 +77,7 @@ class MailedLink(Keyed):
         PASSWORD = "password", "choose a password"
         REFEREE = "referee", "act as referee"
         DELETION = "deletion", "confirm a deletion"
+        HOLD = "hold", "take a release off display"
 
     purpose = models.CharField(max_length=20, choices=Purpose.choices)
     subject = models.UUIDField(db_index=True)

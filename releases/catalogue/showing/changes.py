@@ -42,7 +42,7 @@ def steps(versions: Sequence[ReleaseVersion]) -> tuple[Step, ...]:
 
 def held(version: ReleaseVersion) -> bool:
     """Whether nothing is told of what is in it: while it is looked into, that may be what is wrong with it."""
-    return version.state == ReleaseVersion.State.SUSPENDED or version.key_revoked
+    return version.withheld
 
 
 def changes(old: ReleaseVersion, new: ReleaseVersion) -> tuple[tuple[str, str], ...]:

@@ -35,6 +35,6 @@ def feed(site: Site, address: str, versions: Sequence[ReleaseVersion], now: date
         child(entry, "published", moment(said.issued))
         child(entry, "category", attributes={"term": version.state})
         reason = " ".join(part for part in (version.refusal or "", version.state_reason) if part)
-        open_ = version.state == ReleaseVersion.State.PUBLISHED and not version.key_revoked
+        open_ = version.on_show
         child(entry, "summary", said.abstract if open_ else reason)
     return written(root)

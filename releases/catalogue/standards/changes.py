@@ -18,6 +18,6 @@ def told(version: ReleaseVersion) -> str:
     """What happened last, in a word or two."""
     if version.state != ReleaseVersion.State.PUBLISHED:
         return str(version.get_state_display())
-    if version.key_revoked:
+    if version.withheld:
         return "Not handed out"
     return "Published" if version.version == 1 else "New version"

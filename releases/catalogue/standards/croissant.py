@@ -85,7 +85,7 @@ def dataset(said: Described) -> dict[str, Any]:
 def _record_set(table: Table, known: dict[str, set[str]]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "@type": "cr:RecordSet",
-        "@id": _id(table.name),
+        "@id": record_set(table.name),
         "name": table.name,
         "field": [_field(table, column, known) for column in table.columns],
     }
@@ -108,6 +108,11 @@ def _field(table: Table, column: Column, known: dict[str, set[str]]) -> dict[str
         if each.columns == (column.name,) and each.parent_columns[:1] and each.parent_columns[0] in known.get(each.parent, set()):
             told["references"] = {"field": {"@id": _id(each.parent, each.parent_columns[0])}}
     return told
+
+
+def record_set(table: str) -> str:
+    """The identifier of a table's records, by which a program asks for them."""
+    return _id(table)
 
 
 def _id(*parts: str) -> str:

@@ -164,7 +164,7 @@ def described(version: ReleaseVersion, at: Site, *, with_tables: bool = True) ->
     """The description of a version; with_tables: read its schema from the store as well."""
     stored = list(version.files.all())
     files = tuple(_file(each, at, version) for each in stored)
-    held = version.state == ReleaseVersion.State.SUSPENDED or version.key_revoked
+    held = version.withheld
     name, address = version.licence_link or (texts.licence_name(version.licence), "")
     keywords = [version.subject, words.purpose(version.purpose), words.tier(version.tier), version.data_model, "synthetic data", "health"]
     return Described(

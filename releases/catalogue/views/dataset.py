@@ -31,7 +31,7 @@ LARGE = ("manifest", "attestation", "description", "column_names")
 def dataset(request: HttpRequest, slug: str) -> HttpResponse:
     """The newest version on show; where there is none, the newest of all, which says why."""
     everything = _versions(slug)
-    on_show = [each for each in everything if each.state == ReleaseVersion.State.PUBLISHED and not each.key_revoked]
+    on_show = [each for each in everything if each.on_show]
     return _answer(request, (on_show or everything)[0], everything)
 
 
@@ -63,7 +63,8 @@ def _answer(request: HttpRequest, version: ReleaseVersion, everything: list[Rele
 def _depends(version: ReleaseVersion, everything: list[ReleaseVersion], refused: Refusal | None, downloaded: int) -> Hashable:
     """All that the page shows beside what never changes: files and texts of a version."""
     heard = freshness()
-    states = tuple((each.version, each.state, each.state_at, each.state_reason, each.key_revoked, each.reaudited_at) for each in everything)
+    names = ("version", "state", "state_at", "state_reason", "key_revoked", "display_held", "reaudited_at")
+    states = tuple(tuple(getattr(each, name) for name in names) for each in everything)
     return (
         version.manifest_sha256,
         version.version,

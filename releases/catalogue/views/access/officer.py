@@ -13,6 +13,7 @@ from django.utils import timezone
 from releases.catalogue.access import applications, decisions, grants, permissions, reach, training
 from releases.catalogue.access.forms import DecisionForm, LookForm, ReasonForm
 from releases.catalogue.access.permissions import AccessRefused
+from releases.catalogue.giving import reports, uses
 from releases.catalogue.models import Application, CatalogueAccount, Grant, HandOut, HolderNotice, OutgoingMail, Signature, TrainingProof
 from releases.catalogue.views.access.account import title_of
 from releases.catalogue.views.access.pages import for_officer, led, one_form, said, shown_page
@@ -32,6 +33,9 @@ def queue(request: HttpRequest, account: CatalogueAccount) -> HttpResponse:
         "unconfirmed": reach.unconfirmed().count(),
         "live": Grant.objects.filter(ended_at__isnull=True, ends_at__gt=timezone.now()).count(),
         "stuck": OutgoingMail.objects.filter(sent_at__isnull=True, tries__gt=0).count(),
+        "reports": len(reports.waiting()),
+        "held": len(reports.holds()),
+        "uses": len(uses.waiting()),
         "said": said(request),
     }
     return shown_page(request, "officer", shown)

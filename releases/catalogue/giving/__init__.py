@@ -1,0 +1,1 @@
+"""What visitors give back: reports, uses, publications; and what the public is told of use."""
