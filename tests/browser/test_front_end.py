@@ -34,7 +34,7 @@ def tab(chromium: Browser) -> Iterator[Page]:
 def draw_charts(tab: Page) -> None:
     for chart in tab.locator("[data-chart]").all():
         chart.scroll_into_view_if_needed()
-    tab.wait_for_function("document.querySelectorAll('.sp-chart .main-svg').length >= 2")
+    tab.locator(".sp-chart:has(.main-svg)").nth(1).wait_for()
 
 
 @pytest.mark.promise("pages.1")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from releases.catalogue.models import StoredFile
+from releases.catalogue.standards.croissant import record_set
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def snippets(number: int, parquet: StoredFile | None, csv: StoredFile | None, ab
 
 def croissant(address: str, table: str) -> Snippet:
     """The records of one table through its Croissant description."""
-    line = f"import mlcroissant as mlc; records = mlc.Dataset({_python(address)}).records({_python(table)})"
+    line = f"import mlcroissant as mlc; records = mlc.Dataset({_python(address)}).records({_python(record_set(table))})"
     return Snippet("croissant", "Python, with mlcroissant", "pip install mlcroissant", line, True)
 
 

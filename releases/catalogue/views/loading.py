@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from releases.catalogue.models import ReleaseVersion, StoredFile
@@ -29,13 +27,14 @@ def load(request: HttpRequest, slug: str, version: int) -> HttpResponse:
         return answer
     stored = list(wanted.files.all())
     first = next((each for each in stored if each.path.endswith(".parquet")), None)
-    records = _address(request, "croissant", wanted)
+    records = _address(request, wanted, "croissant.json")
+    files_address = request.build_absolute_uri(f"{wanted.get_absolute_url()}files/")
     scripts = [each for each in stored if each.role == "example" and each.size <= LONGEST_EXAMPLE]
     shown = {
         "version": wanted,
         "loading": snippets_of(request, stored),
-        "croissant": loading.croissant(records, first.table) if first and records else None,
-        "everything": _everything(request, wanted),
+        "croissant": loading.croissant(records, first.table) if first else None,
+        "everything": loading.everything(_address(request, wanted, "SHA256SUMS"), files_address),
         "examples": [(f"example-{number}", each, _text(each)) for number, each in enumerate(scripts, 1)],
     }
     return page(request, "load", "results", shown)
@@ -49,21 +48,14 @@ def snippets_of(request: HttpRequest, stored: Sequence[StoredFile]) -> list[tupl
     return [(each.table, loading.snippets(number, each, csv.get(each.table), absolute)) for number, each in enumerate(parquet, 1)]
 
 
-def _address(request: HttpRequest, name: str, version: ReleaseVersion) -> str:
-    """The whole address of one of the standards' files, "" where this site has none."""
-    try:
-        return request.build_absolute_uri(reverse(f"catalogue:{name}", args=[version.release.slug, version.version]))
-    except NoReverseMatch:
-        return ""
-
-
-def _everything(request: HttpRequest, version: ReleaseVersion) -> str:
-    sums = _address(request, "sums", version)
-    return loading.everything(sums, request.build_absolute_uri(f"{version.get_absolute_url()}files/")) if sums else ""
+def _address(request: HttpRequest, version: ReleaseVersion, name: str) -> str:
+    """The whole address of one of the forms the version is described in."""
+    return request.build_absolute_uri(reverse("catalogue:format", args=[version.release.slug, version.version, name]))
 
 
 def _text(stored: StoredFile) -> str:
     try:
-        return store.place(Path(settings.SYNTHPORTAL_STORE), stored.sha256).read_text(encoding="utf-8")
+        with store.opened(stored) as stream:
+            return stream.read().decode("utf-8")
     except (OSError, ValueError):
         return ""

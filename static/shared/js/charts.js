@@ -1,4 +1,6 @@
 /*
+ * The library that draws (1 MB) is fetched when the first chart comes into view: its address is this script's data-library.
+ *
  * Draws every <div data-chart="ID"> from <script type="application/json" id="ID"> (Django's json_script) once it comes into view.
  * The table that follows each chart holds the same numbers and stays when scripts do not run.
  */
@@ -33,13 +35,40 @@
     return value;
   }
 
+  const LIBRARY = document.currentScript.dataset.library;
+  let fetched = null;
+
+  function library() {
+    fetched =
+      fetched ||
+      new Promise(function (resolve, reject) {
+        const script = document.createElement("script");
+        script.src = LIBRARY;
+        script.onload = resolve;
+        script.onerror = reject;
+        document.head.append(script);
+      });
+    return fetched;
+  }
+
   function draw(place) {
     if (place.dataset.drawn) {
       return;
     }
     place.dataset.drawn = "yes";
+    library().then(
+      function () {
+        plot(place);
+      },
+      function () {
+        place.hidden = true; /* the table beside it has the numbers */
+      },
+    );
+  }
+
+  function plot(place) {
     const source = document.getElementById(place.dataset.chart);
-    if (!source || typeof Plotly === "undefined") {
+    if (!source) {
       place.hidden = true;
       return;
     }
@@ -64,8 +93,11 @@
     });
   }
 
+  /* A page that is printed waits for nothing: what can be drawn at once is, and tables stand for the rest. */
   function drawAll() {
-    document.querySelectorAll("[data-chart]").forEach(draw);
+    if (typeof Plotly !== "undefined") {
+      document.querySelectorAll("[data-chart]").forEach(draw);
+    }
   }
 
   function watch(root) {
