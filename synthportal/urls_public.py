@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-urlpatterns = [path("", include("releases.catalogue.urls"))]
+from releases.catalogue.interface.endpoints import interface
+
+urlpatterns = [path("", include("releases.catalogue.urls")), path("api/v1/", interface.urls)]
