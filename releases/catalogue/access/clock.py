@@ -1,4 +1,4 @@
-"""What time asks for: holders told, grants that end, reports that are late, mails sent. Called by the ingest loop; each part is safe to repeat and to break off."""
+"""What time asks for: holders told, grants that end, late reports, mails sent. Called by the ingest loop; each part is safe to repeat."""
 
 from __future__ import annotations
 
