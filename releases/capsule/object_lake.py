@@ -112,8 +112,10 @@ def carry_out(lake: Path, remote: ObjectLake) -> int:
     return last - known
 
 
-def carry_in(remote: ObjectLake, lake: Path, *, after: int) -> int:
+def carry_in(remote: ObjectLake, lake: Path, *, after: int, apart: Path | None = None) -> int:
     """Bring the folder up to the object store for a reader that has taken in notice `after`; the number of notices brought.
+
+    apart: where safeguarded capsules are put instead, None where they lie in the same folder.
 
     Nothing is believed here: whoever reads the folder verifies it. Capsules of notices up to `after` are removed from the folder: the
     reader has copied them. CapsuleRefused when something in the store cannot lie in a lake; StoreUnreachable when it does not answer.
@@ -132,10 +134,11 @@ def carry_in(remote: ObjectLake, lake: Path, *, after: int) -> int:
             break
     wanted = {notice.place: notice for notice, _ in notices if notice.kind is NoticeKind.PUBLISHED}
     gone = {notice.place for notice, _ in notices if notice.kind is NoticeKind.WITHDRAWN}
-    _tidy(lake, set(wanted) - gone)
+    for folder in {lake, apart or lake}:
+        _tidy(folder, set(wanted) - gone)
     for notice, content in notices:
         if notice.kind is NoticeKind.PUBLISHED and notice.place not in gone:
-            _fetch_capsule(remote.holding(notice), notice, lake)
+            _fetch_capsule(remote.holding(notice), notice, apart if apart and notice.access_level == "safeguarded" else lake)
         _keep(lake / feed.FEED / feed.notice_name(notice.sequence), content)
     for name, beside in said.items():
         if beside is not None:

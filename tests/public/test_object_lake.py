@@ -110,6 +110,9 @@ def test_each_credential_opens_its_own_part_and_the_sites_only_read(
     stranger = ObjectLake.of(running.credentials(tmp_path / "stranger", "site-open", secret_access_key="guessed"))
     with pytest.raises(StoreUnreachable, match="did not let us"):
         carry_in(stranger, tmp_path / "stolen", after=0)
+    assert carry_in(site, tmp_path / "here", after=0, apart=tmp_path / "apart") == 1
+    assert (tmp_path / "apart/safeguarded/agreed/1/manifest.json").is_file()
+    assert not (tmp_path / "here/safeguarded").exists()
     with pytest.raises(CapsuleRefused, match="no object store is set"):
         carry_in(ObjectLake(site.open), tmp_path / "half", after=0)
 

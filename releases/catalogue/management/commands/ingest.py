@@ -76,7 +76,8 @@ class Command(BaseCommand):
         taken = FeedPosition.objects.filter(pk=1).values_list("sequence", flat=True).first() or 0
         try:
             remote = ObjectLake.of(Path(settings.SYNTHPORTAL_LAKE_STORE), Path(safeguarded) if safeguarded else None)
-            carry_in(remote, Path(settings.SYNTHPORTAL_LAKE), after=taken)
+            apart = settings.SYNTHPORTAL_SAFEGUARDED_LAKE
+            carry_in(remote, Path(settings.SYNTHPORTAL_LAKE), after=taken, apart=Path(apart) if apart else None)
         except (CapsuleRefused, StoreUnreachable) as refusal:
             # What was carried in before is still taken in; without a new heartbeat the site grows stale and says so.
             self.stderr.write(f"not carried in: {refusal}")
