@@ -17,7 +17,7 @@ APPEND_ONLY = ("catalogue_accessevent", "catalogue_handout", "catalogue_signatur
 def forbid_changes(apps: Any, schema_editor: Any) -> None:
     if schema_editor.connection.vendor == "postgresql":
         schema_editor.execute(
-            "CREATE FUNCTION catalogue_append_only() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$ LANGUAGE plpgsql"
+            "CREATE FUNCTION catalogue_append_only() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION '%% is append-only', TG_TABLE_NAME; END $$ LANGUAGE plpgsql"
         )
         for table in APPEND_ONLY:
             schema_editor.execute(
