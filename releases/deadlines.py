@@ -14,6 +14,14 @@ from django.utils import timezone
 from releases.models import ReleaseRequest
 from releases.release_policies import TierPolicy, release_policy
 
+CLOCKS = timedelta(minutes=5)
+"""How far the clock may go back before what was done later than it says is no longer counted by it."""
+
+
+def behind(moment: datetime | None) -> bool:
+    """Whether the clock of this site was set back to before `moment`: then nobody can say how old what was done then is."""
+    return moment is not None and moment > timezone.now() + CLOCKS
+
 
 @cache
 def _bank_holidays() -> holidays.HolidayBase:

@@ -263,6 +263,8 @@ def approval_revoked(request: ReleaseRequest, context: Context) -> str | None:
 
 def approval_in_time(request: ReleaseRequest, context: Context) -> str | None:
     """The approval has not expired, or its publication has begun: what was attested is published."""
+    if deadlines.behind(request.changed_at):
+        return "The clock of this site was set back to before the approval; nothing is published until it is right."
     over = approval_over(request, context) is None
     return "The approval has expired: it was not published in time. The request goes back to its author." if over else None
 

@@ -222,8 +222,14 @@ def _reaudited(event: AuditEvent, request: ReleaseRequest) -> Iterable[Heard]:
 
 def _drill_over(event: AuditEvent, request: ReleaseRequest) -> Iterable[Heard]:
     took_part = {signoff.reviewer for signoff in SignOff.objects.filter(request=request).select_related("reviewer")}
+    took_part |= {agreement.reviewer for agreement in request.agreements.select_related("reviewer")}
+    title = f"That was a drill: {request.title}"
+    if request.submitted_at is None:  # it ended before there was anything to review
+        sentence = f"“{request.title}” was a drill: its use case was nobody's, and nothing comes of it."
+        yield Heard(list(took_part), "drill", title, sentence, "/")
+        return
     sentence = f"“{request.title}” was a drill. The page of the request says what was planted and who noticed."
-    yield _about(request, took_part, "drill", f"That was a drill: {request.title}", sentence)
+    yield _about(request, took_part, "drill", title, sentence)
 
 
 def _run_failed(event: AuditEvent, run: Run) -> Iterable[Heard]:
@@ -347,6 +353,7 @@ def _release(request: ReleaseRequest, kind: str, title: str, sentence: str) -> H
 
 RULES: dict[str, Rule] = {
     "submit": _to_review,
+    "propose_drill": _proposed,
     "submit_drill": _to_review,
     "sign_off": _decided,
     "mark_items": _asked,

@@ -87,11 +87,13 @@ TRANSITIONS: tuple[Transition, ...] = (
     # Taken back for good, by a person who had no part in it.
     Transition(State.PUBLISHED, "withdraw", State.WITHDRAWN, "ig"),
     Transition(State.SUSPENDED, "withdraw", State.WITHDRAWN, "ig"),
-    # Drills: submitted by the site in their author's name, decided on like any other, and closed as what they were.
-    Transition(State.DRAFT, "submit_drill", State.SUBMITTED, "system", ("a_drill", "version_evaluated")),
+    # Drills: they go the road of their kind of data in their author's name, are decided on like any other, and closed as what they were.
+    Transition(State.DRAFT, "propose_drill", State.PROPOSED, "system", ("a_drill", "agreement_needed")),
+    Transition(State.DRAFT, "submit_drill", State.SUBMITTED, "system", ("a_drill", "no_agreement_needed", "version_evaluated")),
+    Transition(State.AGREED, "submit_drill", State.SUBMITTED, "system", ("a_drill", "agreement_stands", "version_evaluated")),
     *(
         Transition(state, "reveal_drill", State.CANCELLED, "system", ("a_drill",))
-        for state in (State.DRAFT, State.SUBMITTED, State.RETURNED, State.REJECTED, State.APPROVED)
+        for state in (State.DRAFT, State.PROPOSED, State.AGREED, State.SUBMITTED, State.RETURNED, State.REJECTED, State.APPROVED)
     ),
     # The road whose use case is agreed first: nothing is generated before, and what was agreed does not change after.
     Transition(
@@ -103,15 +105,15 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     Transition(State.PROPOSED, "agree", State.AGREED, "sdat"),
     Transition(State.PROPOSED, "send_back", State.DRAFT, "sdat"),
-    Transition(State.PROPOSED, "reopen", State.DRAFT, "steward"),
-    Transition(State.PROPOSED, "cancel_request", State.CANCELLED, "steward"),
+    Transition(State.PROPOSED, "reopen", State.DRAFT, "steward", ("not_a_drill",)),
+    Transition(State.PROPOSED, "cancel_request", State.CANCELLED, "steward", ("not_a_drill",)),
     Transition(State.AGREED, "describe_request", State.AGREED, "steward", ("agreed_kept",)),
     Transition(State.AGREED, "request_generation", State.AGREED, "steward", ("agreement_stands", "summary_of_same_source")),
     Transition(State.AGREED, "choose_version", State.AGREED, "steward", ("version_of_request",)),
     Transition(State.AGREED, "answer_gates", State.AGREED, "steward", ("version_chosen", "version_evaluated")),
     Transition(State.AGREED, "submit", State.SUBMITTED, "steward", ("not_a_drill", "agreement_stands", *_READY)),
-    Transition(State.AGREED, "reopen", State.DRAFT, "steward", ("no_run_active",)),
-    Transition(State.AGREED, "cancel_request", State.CANCELLED, "steward", ("no_run_active",)),
+    Transition(State.AGREED, "reopen", State.DRAFT, "steward", ("not_a_drill", "no_run_active")),
+    Transition(State.AGREED, "cancel_request", State.CANCELLED, "steward", ("not_a_drill", "no_run_active")),
     # What is written beside a request, in the states in which it can be. Of a request under review a new DPIA changes the evidence.
     *(Transition(state, "write_dpia", state, "sdat") for state in (State.AGREED, State.SUBMITTED, State.PUBLISHED, State.SUSPENDED)),
     Transition(State.SUBMITTED, "assess", State.SUBMITTED, "sdat", ("assessment_needed", "not_assessed_yet")),

@@ -16,6 +16,7 @@ _WORDS = {
     "write_dpia": "write the DPIA",
     "write_account": "write the account",
     "approve_account": "approve the account",
+    "propose_drill": "propose a drill",
     "submit_drill": "submit a drill",
     "reveal_drill": "reveal a drill",
     "approve_by_standing": "approve by a standing approval",

@@ -9,6 +9,7 @@ from generators.errors import InputError
 from releases import agreements, audit, policy
 from releases.models import Account, Agreement, ReleaseRequest
 from releases.permissions import Refused
+from releases.services import drills
 from releases.services.recorded import locked, permit, recorded
 
 LONGEST = 4_000
@@ -73,6 +74,7 @@ def _decided(actor: Account, request: ReleaseRequest, decision: str, action: str
         )
         _move(request, action)
         audit.record(reviewer, action, request, agreement=agreement.pk, digest=digest, release_policy=agreement.release_policy)
+        drills.agreement_decided(request, agreement)
     return agreement
 
 

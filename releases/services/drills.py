@@ -10,9 +10,20 @@ from django.db import transaction
 from django.utils import timezone
 
 from generators.errors import Cancelled, InputError
-from releases import audit, evidence, files, guards, policy, visibility
+from releases import agreements, audit, evidence, files, guards, plain_account, policy, visibility
 from releases.capsule.publish import DRILL
-from releases.models import Account, DestructionRecord, Drill, EvaluationRecord, ReleaseRequest, Run, SignOff, SyntheticVersion
+from releases.models import (
+    Account,
+    Agreement,
+    DestructionRecord,
+    Drill,
+    EvaluationRecord,
+    PlainAccount,
+    ReleaseRequest,
+    Run,
+    SignOff,
+    SyntheticVersion,
+)
 from releases.permissions import Refused
 from releases.release_policies import in_force
 from releases.services import runs
@@ -29,6 +40,8 @@ def start_drill(
     actor: Account, *, origin: SyntheticVersion, kind: str, amount: int, title: str, despite_gates: bool = False, seed: int | None = None
 ) -> Drill:
     """Have a copy of an evaluated version made with a leak in it, and sent to review as if its author had submitted it.
+
+    Where the release policy has the use case agreed first, it is proposed in the author's name, and all else waits for SDAT's agreement.
 
     despite_gates: to the reviewers even when a hard gate catches it, so that they are measured too. One drill of a version at a time.
     """
@@ -69,8 +82,30 @@ def start_drill(
             started_by=administrator,
             started_at=now,
         )
-        run = runs.begin(administrator, Run.Kind.DRILL, like.source, request=request, snapshot=origin.snapshot, summary=origin.summary)
-        audit.record(administrator, "start_drill", request, drill=drill.pk, origin=origin.pk, kind=kind, amount=amount, run=run.pk)
+        step = policy.transition(request, "propose_drill")
+        run = _planting(drill) if isinstance(step, str) else None
+        planting = {} if run is None else {"run": run.pk}
+        audit.record(administrator, "start_drill", request, drill=drill.pk, origin=origin.pk, kind=kind, amount=amount, **planting)
+        if not isinstance(step, str):
+            request.state = step.target
+            request.save()
+            audit.record(None, "propose_drill", request, drill=drill.pk, digest=agreements.digest(request))
+    return drill
+
+
+@recorded("begin_drill", by_system=True)
+def agreement_decided(request: ReleaseRequest, agreement: Agreement) -> Drill | None:
+    """SDAT decided on a use case; None when it is no drill's. Agreed: the leak is planted now. Sent back: nobody would mend it, so it ends.
+
+    Part of the decision's transaction. Nobody's agreement is made up: the road is the one its kind of data takes.
+    """
+    drill = Drill.objects.select_for_update(no_key=True).filter(request=request, revealed_at__isnull=True).first()
+    if drill is None:
+        return None
+    if agreement.decision != Agreement.Decision.AGREE:
+        return _reveal(request, drill, "The use case was sent back.")
+    run = _planting(drill)
+    audit.record(None, "begin_drill", request, drill=drill.pk, run=run.pk)
     return drill
 
 
@@ -109,6 +144,7 @@ def planted(run: Run, token: str, *, told: dict[str, Any], produced: list[dict[s
             rows=origin.rows,
             seed=origin.seed,
             confinement=origin.confinement,
+            trained=origin.trained,
             files=produced,
             made_by=request.author,
             made_at=timezone.now(),
@@ -118,8 +154,10 @@ def planted(run: Run, token: str, *, told: dict[str, Any], produced: list[dict[s
         request.save()
         drill.planted = told
         drill.save()
+        account = _account(request, origin)
+        written = {} if account is None else {"account": account.pk}
         evaluating = runs.begin_on(version, Run.Kind.EVALUATE, run.started_by)
-        audit.record(None, "plant_drill", version, drill=drill.pk, run=run.pk, next=evaluating.pk)
+        audit.record(None, "plant_drill", version, drill=drill.pk, run=run.pk, next=evaluating.pk, **written)
     return version
 
 
@@ -238,6 +276,22 @@ def _sentence(drill: Drill) -> str:
         if words[caught]
     ]
     return " ".join((*parts, "Nothing of it was ever published, and its files are being destroyed."))
+
+
+def _planting(drill: Drill) -> Run:
+    """The run that plants the leak."""
+    request, origin = drill.request, drill.origin
+    return runs.begin(drill.started_by, Run.Kind.DRILL, request.source, request=request, snapshot=origin.snapshot, summary=origin.summary)
+
+
+def _account(request: ReleaseRequest, origin: SyntheticVersion) -> PlainAccount | None:
+    """The plain-English account a request of this kind has when it is submitted: that of the request it is modelled on, or the draft."""
+    tier = policy.policy_of(request).tier(request.tier)
+    if tier is None or not tier.needs_account:
+        return None
+    known = plain_account.current(origin.request)
+    text = known.text if known else plain_account.draft(request)
+    return PlainAccount.objects.create(request=request, number=1, text=text, writer=request.author, written_at=timezone.now())
 
 
 def _under_way(request: ReleaseRequest) -> Drill:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from generators.errors import InputError
-from releases import audit
+from releases import audit, deadlines
 from releases.models import Account, PersonalToken
 from releases.permissions import Refused
 from releases.services.recorded import locked, permit, recorded
@@ -77,6 +77,8 @@ def unusable(token: PersonalToken) -> str | None:
         return "The account of this token was closed."
     if token.revoked_at is not None:
         return "This token was revoked; make another one."
+    if deadlines.behind(token.used_at or token.made_at):
+        return "The clock of this site was set back, so nobody can say how old this token is; make another one."
     return "This token is too old; make another one." if token.expires_at <= timezone.now() else None
 
 

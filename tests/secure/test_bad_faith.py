@@ -14,12 +14,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from releases import audit
-from releases.models import Account, AuditEvent, ReleaseRequest, RoleGrant, SignOff, SourceDataset
+from releases.models import Account, AuditEvent, PersonalToken, ReleaseRequest, RoleGrant, SignOff, SourceDataset
 from releases.permissions import Refused
-from releases.services import accounts, requests, reviews, sources
+from releases.services import accounts, deadlines, publishing, requests, reviews, sources, tokens
+from releases.waiting import waiting
 from tests.secure import world as build
 from tests.secure.conftest import World
 from tests.secure.test_pages_site import empty_source, signed_in, words
+from tests.secure.test_permission_matrix import addresses
 
 
 def decided(world: World, request: ReleaseRequest, client: Client, **changes: str) -> Any:
@@ -140,6 +142,52 @@ def test_a_clock_that_was_set_back_is_named_by_the_check_of_the_trail(world: Wor
     assert "days before an earlier event: the clock was wrong" in remark
     assert found.intact
     assert remark in words(signed_in(world.people.auditor).post(reverse("verify-audit")))
+
+
+@pytest.mark.promise("faith.9")
+def test_a_clock_that_was_set_back_gives_nothing_another_life_and_the_trail_goes_on(world: World, monkeypatch: Any, tmp_path: Any) -> None:
+    people = world.people
+    approved = requests.submit(people.steward, world.ready)
+    build.decide(people.ig, approved)
+    waits = requests.submit(people.steward, world.ready_marginal)
+    _, text = tokens.make_token(people.steward, name="nightly job", scopes=("read",), days=1)
+    client, before = signed_in(people.ig), audit.head()
+    with monkeypatch.context() as patch:
+        past = timezone.now() - timedelta(days=3)
+        patch.setattr(timezone, "now", lambda: past)
+        token = tokens.recognised(text)
+        assert token is not None
+        assert "clock of this site was set back" in str(tokens.unusable(token))
+        assert client.get("/")["Location"].startswith(reverse("sign-in"))
+        assert publishing.publish_next(build.signer(), tmp_path / "lake") is None
+        assert (deadlines.remind(), deadlines.expire_approvals()) == (None, None)
+        stands = waiting(waits)
+        assert stands is not None
+        assert (stands.place, stands.days, stands.late) == (1, 0, False)
+        empty_source(people.steward, "Registered in the past")
+    assert tokens.unusable(PersonalToken.objects.get(pk=token.pk)) is None
+    publication = publishing.publish_next(build.signer(), tmp_path / "lake")
+    assert publication is not None
+    found = audit.verify_chain([{"sequence": before.sequence, "digest": before.digest}])
+    assert found.intact
+    assert list(AuditEvent.objects.order_by("sequence").values_list("sequence", flat=True)) == list(range(1, found.head.sequence + 1))
+
+
+@pytest.mark.promise("faith.6")
+def test_every_address_about_somebody_else_s_rows_is_answered_like_one_about_nothing(world: World) -> None:
+    requests.submit(world.people.steward, world.ready)
+    client, nothing, compared = signed_in(world.people.outsider), "00000000-0000-4000-8000-000000000000", 0
+    for name, address in addresses(world, world.ready).items():
+        key = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", address)
+        if key is None or name == "policy":  # release policies are for everybody here to read
+            continue
+        answers = [client.get(where) for where in (address, address.replace(key[0], nothing))]
+        hidden = re.compile(rf"{key[0]}|{nothing}|csrfmiddlewaretoken\" value=\"\w+")
+        real, unknown = ((each.status_code, hidden.sub("", each.content.decode())) for each in answers)
+        assert real == unknown, name
+        assert real[0] in (404, 405), name
+        compared += 1
+    assert compared > 60
 
 
 @pytest.mark.promise("faith.6")

@@ -14,17 +14,19 @@ from django.utils import timezone
 from evaluation.intervals import wilson
 from generators.errors import Cancelled, InputError
 from generators.schema import DatasetSchema
-from releases import audit, drill_rates, evidence, files, permissions, policy, stored, visibility
+from releases import agreements, audit, drill_rates, evidence, files, permissions, plain_account, policy, stored, visibility
 from releases.capsule.attestation import Attestation, SignedOff
 from releases.capsule.layout import CapsuleRefused
 from releases.capsule.publish import DRILL, publish
-from releases.models import AuditEvent, DestructionRecord, Drill, Publication, ReleaseRequest, Run, SyntheticVersion
+from releases.models import AuditEvent, DestructionRecord, Drill, Notification, Publication, ReleaseRequest, Run, SyntheticVersion
 from releases.permissions import Refused
 from releases.planting import KINDS, plant
+from releases.services import agreements as agreement_services
 from releases.services import drills, publishing, requests, reviews, runs
 from tests.secure import world as build
 from tests.secure.conftest import World
 from tests.secure.test_concurrency import at_once, refused
+from tests.secure.test_deliberation import asks
 
 
 def start(world: World, **changes: object) -> Drill:
@@ -209,6 +211,47 @@ def test_reviewers_see_a_request_like_any_other_and_the_steward_sees_nothing(wor
     Drill.objects.update(started_by=world.people.ig)
     refusal = permissions.explain(world.people.ig, "sign_off", ReleaseRequest.objects.get(pk=asked.pk), capacity="ig")
     assert "Nobody reviews what they requested" in str(refusal), "whoever started it does not decide on it either"
+
+
+@pytest.mark.promise("drill.10")
+def test_a_drill_of_data_whose_use_case_is_agreed_first_waits_for_that_agreement_like_any_other(world: World) -> None:
+    asks(world.ready, skips=[], needs_account=True)
+    people, drill = world.people, start(world)
+    asked = ReleaseRequest.objects.get(pk=drill.request_id)
+    assert (asked.state, asked.runs.count(), asked.agreements.count()) == ("proposed", 0, 0)
+    assert {each.account for each in Notification.objects.filter(kind="proposal", request=asked)} == {people.sdat}
+    assert "Visits for a course" in client(world, "sdat").get(reverse("home")).content.decode()
+    page = client(world, "sdat").get(reverse("agreement", args=[asked.pk]))
+    assert page.status_code == 200
+    assert "drill" not in page.content.decode().replace("/drills/", "").replace(">Drills<", "").lower()
+    assert client(world, "steward").get(reverse("request", args=[asked.pk])).status_code == 404
+    for taken_back in (agreement_services.reopen, lambda actor, request: requests.cancel_request(actor, request, reason="Not mine.")):
+        with pytest.raises(Refused):
+            taken_back(people.steward, asked)
+    agreement_services.agree(people.sdat, asked, digest=agreements.digest(asked))
+    assert [run.kind for run in asked.runs.all()] == ["drill"]
+    judged(drill)
+    build.work()
+    asked = ReleaseRequest.objects.get(pk=drill.request_id)
+    assert asked.state == "submitted", [run.reason for run in asked.runs.all()]
+    assert agreements.standing(asked) is not None
+    account = plain_account.current(asked)
+    assert account is not None
+    assert account.writer == asked.author
+    assert not Notification.objects.filter(account=people.steward, request=asked).exists()
+
+
+@pytest.mark.promise("drill.10")
+def test_a_drill_whose_use_case_is_sent_back_is_over(world: World) -> None:
+    asks(world.ready, skips=[])
+    drill = start(world)
+    asked = ReleaseRequest.objects.get(pk=drill.request_id)
+    agreement_services.send_back(world.people.sdat, asked, digest=agreements.digest(asked), comment="What for?")
+    drill.refresh_from_db()
+    assert (drill.revealed_because, drill.reviewers_caught) == ("The use case was sent back.", None)
+    assert ReleaseRequest.objects.get(pk=asked.pk).state == "cancelled"
+    assert {each.account for each in Notification.objects.filter(kind="drill")} == {world.people.sdat}
+    assert not Notification.objects.filter(account=world.people.steward, title__contains="Visits for a course").exists()
 
 
 # Never published

@@ -37,7 +37,7 @@ EVEN_THEIR_OWN = {"reaudit", "suspend", "answer_remarks"}
 AFTERWARDS = ("grant_standing_approval", "reaudit", "suspend", "resume", "withdraw", "rereview", "mark_items", "answer_remarks")
 # By the site itself, of a request that is no drill, that no standing approval covers, whose approval is fresh. Resuming needs a re-audit.
 BY_ITSELF = {"publish": {"approved"}, "suspend": {"published"}}
-ITSELF = ("publish", "suspend", "approve_by_standing", "return_leaning", "expire", "submit_drill", "reveal_drill")
+ITSELF = ("publish", "suspend", "approve_by_standing", "return_leaning", "expire", "propose_drill", "submit_drill", "reveal_drill")
 DECISIONS = ("approve", "return", "reject")
 
 

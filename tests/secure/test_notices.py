@@ -92,6 +92,7 @@ def test_every_notice_leads_to_a_page_of_this_site_and_every_rule_follows_a_know
     assert {name: resolve(hearing.place(name, key)).url_name for name in hearing.PLACES} == {name: name for name in hearing.PLACES}
     known = {*permissions.ACTIONS, *AuditEvent.objects.none(), *policy.ACTIONS}
     by_system = {
+        "propose_drill",
         "submit_drill",
         "reveal_drill",
         "fail_run",
