@@ -13,9 +13,9 @@ from releases.catalogue.showing.dictionary import Key, Table
 
 MOST = 60
 """Tables; beyond this a picture helps nobody, and the list of keys stands alone."""
-BOX, ROW, GAP, HEAD = 210, 20, 28, 46
-_ACROSS = 90
-_SHORT = 24
+BOX, ROW, GAP, HEAD = 186, 20, 28, 46
+_ACROSS = 62
+_SHORT = 22
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _path(child: Box, parent: Box, key: Key) -> str:
     end = _line_of(parent, key.parent_columns[0]) if key.parent_columns else parent.y + 16
     if child.x > parent.x:
         left, right = child.x, parent.x + BOX
-        return f"M{left} {start}C{left - 45} {start} {right + 45} {end} {right} {end}"
+        return f"M{left} {start}C{left - 31} {start} {right + 31} {end} {right} {end}"
     return f"M{child.x + BOX} {start}C{child.x + BOX + 60} {start} {parent.x + BOX + 60} {end} {parent.x + BOX} {end}"
 
 

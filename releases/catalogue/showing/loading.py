@@ -15,8 +15,11 @@ from releases.catalogue.standards.croissant import record_set
 
 @dataclass(frozen=True)
 class Loader:
-    """One way to load a table. name: of the tool; needs: what is installed first; line: from (address, file name, SHA-256); tried: whether
-    the tests run it."""
+    """One way to load a table.
+
+    code: its short name; name: in words; needs: what is installed first; line: from (address, file name, SHA-256); tried: whether the
+    tests run it.
+    """
 
     code: str
     name: str
@@ -27,9 +30,10 @@ class Loader:
 
 @dataclass(frozen=True)
 class Snippet:
-    """One line to copy."""
+    """One line to copy. what: it is called on its button."""
 
     id: str
+    what: str
     name: str
     needs: str
     code: str
@@ -62,13 +66,13 @@ PARQUET = (
         lambda address, name, sha256: f"import polars as pl; table = pl.read_parquet({_python(address)})",
     ),
     Loader(
-        "duckdb",
+        "DuckDB",
         "SQL, with DuckDB: only the columns you name are fetched",
         "DuckDB with its extension httpfs, which it fetches by itself",
         lambda address, name, sha256: " ".join(("SELECT * FROM", _sql(address), "LIMIT 10;")),
     ),
     Loader(
-        "spark",
+        "Spark",
         "Spark",
         "pip install pyspark pandas pyarrow",
         lambda address, name, sha256: f"import pandas as pd; table = spark.createDataFrame(pd.read_parquet({_python(address)}))",
@@ -96,17 +100,16 @@ def snippets(number: int, parquet: StoredFile | None, csv: StoredFile | None, ab
     for stored, loaders in ((parquet, PARQUET[:3]), (csv, CSV), (parquet, PARQUET[3:])):
         if stored is not None:
             address, name = absolute(stored.get_absolute_url()), stored.path.rsplit("/", 1)[-1]
-            found += [
-                Snippet(f"{each.code}-{number}", each.name, each.needs, each.line(address, name, stored.sha256), each.tried)
-                for each in loaders
-            ]
+            for each in loaders:
+                line = each.line(address, name, stored.sha256)
+                found.append(Snippet(f"{each.code}-{number}", f"the {each.code} line", each.name, each.needs, line, each.tried))
     return tuple(found)
 
 
 def croissant(address: str, table: str) -> Snippet:
     """The records of one table through its Croissant description."""
     line = f"import mlcroissant as mlc; records = mlc.Dataset({_python(address)}).records({_python(record_set(table))})"
-    return Snippet("croissant", "Python, with mlcroissant", "pip install mlcroissant", line, True)
+    return Snippet("croissant", "the Croissant line", "Python, with mlcroissant", "pip install mlcroissant", line, True)
 
 
 def everything(sums: str, files: str) -> str:

@@ -19,10 +19,10 @@ class Sparkline:
 
 
 def sparkline(spread: Spread) -> Sparkline | None:
-    """Bars of the spread, one a value or range; None where it has none."""
+    """Bars of the spread, one a value or range, without what is pooled; None where it has none."""
     if not spread.bars:
         return None
-    counts = [bar.rows for bar in spread.bars] + ([spread.other] if spread.other else [])
+    counts = [bar.rows for bar in spread.bars]
     most = max(counts)
     width = min(WIDTH / len(counts), 24)
     drawn = "".join(_bar(number * width, width, count / most) for number, count in enumerate(counts) if count and most)

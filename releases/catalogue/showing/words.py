@@ -46,7 +46,7 @@ NOT_GOOD_FOR = {
     "privately-sourced": (
         "Publishing findings about people that were not checked on the real data",
         "Decisions about the care of a patient",
-        "Trying to learn about a person: the licence forbids it",
+        "Trying to learn about a person: no row is one",
     ),
 }
 
