@@ -36,20 +36,20 @@ class MarksForm(forms.Form):
         for n, item in enumerate(items):
             before = held.get(item.id)
             self.fields[f"mark-{n}"] = forms.ChoiceField(
-                label=_of("Your mark", item),
+                label=_of("Your mark", item.title),
                 choices=MARKS,
                 required=False,
                 widget=forms.RadioSelect,
                 initial=before.mark if before else None,
             )
             self.fields[f"text-{n}"] = forms.CharField(
-                label=_of("Your comment", item),
+                label=_of("Your comment", item.title),
                 required=False,
                 max_length=LONGEST,
                 widget=forms.Textarea(attrs={"rows": 2}),
                 help_text="Needed for a question, and for what must change." if n == 0 else "",
             )
-            self.fields[f"shared-{n}"] = forms.BooleanField(label=_of("Show the comment to the requester", item), required=False)
+            self.fields[f"shared-{n}"] = forms.BooleanField(label=_of("Show the comment to the requester", item.title), required=False)
 
     def threads(self, remarks: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
         """Each item with its fields and what was said of it."""
@@ -97,7 +97,7 @@ class AnswersForm(forms.Form):
         self.keys = [str(remark.pk) for remark in remarks]
         for remark in remarks:
             self.fields[f"answer-{remark.pk}"] = forms.CharField(
-                label=f"Your answer about {remark.about}", required=False, max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 2})
+                label=_of("Your answer", remark.about), required=False, max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 2})
             )
 
     def clean(self) -> dict[str, Any]:
@@ -112,6 +112,6 @@ class AnswersForm(forms.Form):
         return {key: text for key in self.keys if (text := self.cleaned_data.get(f"answer-{key}"))}
 
 
-def _of(words: str, item: Item) -> SafeString:
-    """A label under the item's own heading, which says whose it is only to those who hear it by itself."""
-    return format_html('{}<span class="nhsuk-u-visually-hidden">: {}</span>', words, item.title)
+def _of(words: str, title: str) -> SafeString:
+    """A label under the heading of an item, which names the item only to those who hear the label by itself."""
+    return format_html('{}<span class="nhsuk-u-visually-hidden">: {}</span>', words, title)

@@ -329,4 +329,4 @@ class AuditFilterForm(forms.Form):
         super().__init__(*args, **kwargs)
         field = self.fields["action"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - narrows the type
-        field.choices = [("", "Anything"), *((name, name) for name in actions)]
+        field.choices = [("", "Anything"), *((name, name.replace("_", " ")) for name in actions)]

@@ -91,6 +91,12 @@ def short(digest: str | None) -> str:
 
 
 @register.filter
+def spaced(name: str) -> str:
+    """The name of an action as words: `sign_off` → `sign off`."""
+    return name.replace("_", " ")
+
+
+@register.filter
 def item(mapping: Mapping[Any, Any], key: Any) -> Any:
     """The entry of `mapping` under `key`, or None."""
     return mapping.get(key)

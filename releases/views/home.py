@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from releases import agreement_guards, deadlines, dpias, permissions, standing, visibility
 from releases.blindness import Sight
@@ -223,7 +224,7 @@ def _returned(me: Account) -> list[Card]:
     cards = []
     for asked in _mine(me).filter(state=ReleaseRequest.State.RETURNED).prefetch_related("signoffs")[:MOST]:
         last = max(asked.signoffs.all(), key=lambda s: s.decided_at, default=None)
-        reason = f"{last.get_reason_code_display()}: {last.comment}" if last else "See the request."
+        reason = capfirst(f"{last.get_reason_code_display()}: {last.comment}") if last else "See the request."
         if last and last.decision == SignOff.Decision.APPROVE:
             reason = "The approval expired before it was published; submit it again."
         meta = f"Returned {age(last.decided_at)} ago by {last.get_capacity_display()}" if last else asked.source.title

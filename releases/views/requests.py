@@ -270,9 +270,11 @@ def submit(request: SignedInRequest, key: str) -> HttpResponse:
         "advisory": overrides.unmet(asked, "advisory"),
         "attempts": asked.versions.count(),
         "common": returned_before.commonest(asked.tier, timezone.now()),
-        "outlook": standing_approvals.outlook(asked, timezone.now()),
+        "outlook": (outlook := standing_approvals.outlook(asked, timezone.now())),
         "template": "secure/submit.html",
     }
+    if outlook.covered:
+        context |= {"heading": "Submit for release", "action": "Submit, to be approved at once"}
 
     def send(form: BaseForm) -> str:
         submitted = service.submit(request.user, asked)

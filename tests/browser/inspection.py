@@ -63,5 +63,8 @@ def _wider(page: Page) -> str | None:
 
 
 def heading_levels(page: Page) -> list[int]:
-    """Levels of the headings in reading order."""
-    return page.evaluate("() => [...document.querySelectorAll('main h1, main h2, main h3, main h4')].map((h) => Number(h.tagName[1]))")
+    """Levels of the headings in reading order, without that of the list of errors, which stands before them all."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll("main h1, main h2, main h3, main h4")]
+            .filter((heading) => !heading.closest(".nhsuk-error-summary")).map((heading) => Number(heading.tagName[1]))"""
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser import inspection
+from tests.browser import inspection, pictures
 from tests.browser.inspection import LARGE, SMALL
 from tests.browser.running import ADMINISTRATOR, AUDITOR, PASSWORD, REVIEWER, STEWARD, RunningSites
 
@@ -19,12 +19,12 @@ PATIENCE = 240.0
 
 @dataclass
 class Journey:
-    """One walk through both sites. pictures: where pictures of the main pages go. scripts: whether JavaScript runs."""
+    """One walk through both sites. scripts: whether JavaScript runs; pictured: whether pictures for the documentation are taken."""
 
     sites: RunningSites
     browser: Browser
-    pictures: Path
     scripts: bool = True
+    pictured: bool = False
     faults: list[str] = field(default_factory=list)
     inspected: set[str] = field(default_factory=set)
     contexts: list[BrowserContext] = field(default_factory=list)
@@ -46,10 +46,10 @@ class Journey:
         for context in self.contexts:
             context.close()
 
-    def inspect(self, page: Page, picture: str | None = None) -> None:
+    def inspect(self, page: Page, picture: str | None = None, tall: int = 1500) -> None:
         """Hold the page against what every page is held to, once for each kind of page. Without scripts only its width can be told."""
-        if picture:
-            page.screenshot(path=self.pictures / f"{picture}.png", full_page=True, clip={"x": 0, "y": 0, "width": 1280, "height": 1500})
+        if picture and self.pictured:
+            pictures.take(page, picture, tall=tall)
         kind = re.sub(r"[0-9a-f-]{36}|/datasets/[^/]+", "…", page.url.split("?")[0])
         if kind in self.inspected or not self.scripts:
             return
@@ -92,7 +92,7 @@ class Journey:
         for select in page.locator("select[name$='-person']").all():
             if select.input_value() == "":
                 select.select_option("-none-")
-        self.inspect(page)
+        self.inspect(page, "how-to/schema")
         page.get_by_role("button", name="Confirm: this is what the data hold").click()
         self.inspect(page)
         page.get_by_role("button", name="Make the working copy and destroy the original").click()
@@ -138,7 +138,7 @@ class Journey:
     def generate(self, page: Page, generator: str, rows: int) -> None:
         page.get_by_role("link", name="Method and data").click()
         page.locator(f"input[name=method][value={generator}]").check()
-        self.inspect(page)
+        self.inspect(page, "how-to/methods")
         page.get_by_role("button", name="Continue").click()
         page.get_by_label("How many rows?").fill(str(rows))
         self.inspect(page)
@@ -147,7 +147,7 @@ class Journey:
         if "/versions/" not in page.url:
             self.follow(page, "See the evidence")
         self.draw(page)
-        self.inspect(page)
+        self.inspect(page, "how-to/evidence")
 
     def submit(self, page: Page) -> None:
         page.get_by_role("button", name="Choose this version").click()
@@ -164,7 +164,7 @@ class Journey:
                 choice.select_option("not-needed-for-purpose")
             for sentence in page.locator("main textarea").all():
                 sentence.fill("The exercises do not rest on it.")
-            self.inspect(page)
+            self.inspect(page, "how-to/not-met", tall=1100)
             page.get_by_role("button", name="Save these answers").click()
         page.get_by_role("link", name=re.compile("^Submit")).click()
         self.inspect(page)
@@ -251,7 +251,7 @@ class Journey:
         self.inspect(page)
         page.get_by_role("button", name="Save, and see what it would change").click()
         page.get_by_text("1 working day", exact=True).first.wait_for()
-        self.inspect(page, "policy")
+        self.inspect(page)
         draft = page.url
         for path in ("put-in-force/", "discard/"):
             page.goto(f"{draft}{path}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import zipfile
@@ -16,7 +15,7 @@ from playwright.sync_api import Browser
 
 from generators.simulated import emergency_department, write_emergency_csv
 from tests.browser.journey import Journey
-from tests.browser.running import ROOT, RunningSites
+from tests.browser.running import RunningSites
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -31,14 +30,6 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSites]:
     running.stop()
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Where pictures go: the documentation's folder when SYNTHPORTAL_PICTURES=1 asks for new ones."""
-    folder = ROOT / "docs" / "pictures" if os.environ.get("SYNTHPORTAL_PICTURES") == "1" else tmp_path / "pictures"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def inspected() -> set[str]:
     """Kinds of pages that were inspected: once is enough, whichever journey comes by first."""
@@ -46,8 +37,8 @@ def inspected() -> set[str]:
 
 
 @pytest.fixture
-def journey(sites: RunningSites, chromium: Browser, pictures: Path, inspected: set[str]) -> Iterator[Journey]:
-    made = Journey(sites, chromium, pictures, inspected=inspected)
+def journey(sites: RunningSites, chromium: Browser, inspected: set[str]) -> Iterator[Journey]:
+    made = Journey(sites, chromium, inspected=inspected)
     yield made
     made.close()
 
@@ -76,8 +67,9 @@ def assert_holds(sites: RunningSites, archive: Path, folder: Path) -> None:
     assert sites.verify(changed, "--key", sites.public_key).returncode == 3
 
 
-@pytest.mark.promise("pages.8", "pages.9", "publish.5", "withdrawal.5", "withdrawal.7")
+@pytest.mark.promise("pages.8", "pages.9", "publish.5", "withdrawal.5", "withdrawal.7", "journeys.6", "journeys.7")
 def test_simulated_visits_go_from_a_file_to_a_verified_download(sites: RunningSites, journey: Journey, tmp_path: Path) -> None:
+    journey.pictured = True
     file = write_emergency_csv(tmp_path / "visits.csv", rows=3000)
     page = journey.walk("Simulated emergency visits", file, "marginal", 3000)
     archive = journey.download(page, tmp_path)
@@ -106,7 +98,7 @@ def test_a_real_csv_goes_the_same_way(sites: RunningSites, journey: Journey, sha
     assert journey.faults == []
 
 
-@pytest.mark.promise("pages.8", "pages.10")
+@pytest.mark.promise("pages.8", "pages.10", "journeys.6")
 def test_a_parquet_file_goes_the_same_way_without_scripts(sites: RunningSites, journey: Journey, shared_data: Path, tmp_path: Path) -> None:
     journey.scripts = False
     file, real = tmp_path / "crashes.parquet", shared_data / "nass_crash.parquet"
