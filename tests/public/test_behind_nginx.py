@@ -25,7 +25,7 @@ from releases.capsule import feed
 from releases.capsule.feed import NoticeKind
 from releases.capsule.signing import pin
 from tests.capsule.world import Publisher
-from tests.public.test_running_site import ROOT, free_port
+from tests.public.running import ROOT, free_port
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 DATA = "/datasets/ed-visits/v1/files/data/visits.csv"
