@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import local
 
 import snowballstemmer
 
@@ -36,7 +37,8 @@ PASSED_OVER = frozenset(
 )
 """Words of a question that say nothing of what is looked for; they count when there are no others."""
 
-_STEMMER = snowballstemmer.stemmer("english")
+_OWN = local()
+"""A stemmer keeps the word it is at, so that each thread has its own."""
 _SPELLINGS = (
     (re.compile(r"ae|oe"), "e"),
     (re.compile(r"(?<=[a-z]{2})our(?=$|s$|al|ed$|ing$)"), "or"),
@@ -80,7 +82,9 @@ def stem(plain: str) -> str:
         return plain
     for spelling, other in _SPELLINGS:
         plain = spelling.sub(other, plain)
-    return str(_STEMMER.stemWord(plain))
+    if not hasattr(_OWN, "stemmer"):
+        _OWN.stemmer = snowballstemmer.stemmer("english")
+    return str(_OWN.stemmer.stemWord(plain))
 
 
 def tokens(text: str, *, humps: bool = False) -> Iterator[str]:
