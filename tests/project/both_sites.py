@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from synthportal.settings import test_secure
@@ -12,3 +13,13 @@ SYNTHPORTAL_STORE: Path = Path()
 SYNTHPORTAL_KEYS: Path = Path()
 SYNTHPORTAL_STALE_AFTER: int = 0
 SYNTHPORTAL_REFUSE_AFTER: int = 0
+SYNTHPORTAL_SAFEGUARDED_LAKE: str = ""
+SYNTHPORTAL_SEALING_KEY: str = ""
+SYNTHPORTAL_TRAINING: Path = Path()
+SYNTHPORTAL_LICENCES: Path = Path()
+SYNTHPORTAL_LICENCE_GRACE: timedelta = timedelta()
+SYNTHPORTAL_INSTITUTIONS: list[str] = []
+SYNTHPORTAL_LONGEST_GRANT: int = 0
+SYNTHPORTAL_HANDOUTS_A_DAY: int = 0
+SYNTHPORTAL_REMIND_AFTER: timedelta = timedelta()
+SYNTHPORTAL_REMINDERS: int = 0

@@ -215,7 +215,8 @@ def addresses(world: World) -> dict[str, list[str]]:
         key = next((key for prefix, key in world.keys.items() if route.startswith(prefix)), uuid4())
         version: str | int = "1.0" if name == "licence" else 1
         known = {**KNOWN, "key": key, "version": version}
-        found.setdefault(name, []).append("/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda part: str(known[part[1]]), route))
+        parts = re.split(r"<(?:\w+:)?(\w+)>", route)
+        found.setdefault(name, []).append("/" + "".join(str(known[part]) if odd % 2 else part for odd, part in enumerate(parts)))
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -46,18 +48,19 @@ def register(*, email: str, full_name: str, organisation: str, post: str, passwo
         outbox.post(
             email,
             "Confirm your e-mail address",
-            f"Somebody, we hope you, asked for an account in the synthetic data catalogue with this address. To confirm it, open\n\n{address}\n\n"
+            "Somebody, we hope you, asked for an account in the synthetic data catalogue with this address. To confirm it, open\n\n"
+            f"{address}\n\n"
             "within two days. If it was not you, leave the link unused: nothing will happen.",
         )
 
 
 def confirm(text: str, *, password: str) -> CatalogueAccount:
-    """The address behind a link is its owner's, who knows the password chosen with it: whoever registered another's address does not get in.
+    """The address behind a link is its owner's, who knows the password chosen with it: who registered another's address stays out.
 
     AccessRefused when the link is spent; InputRefused when the password is another one (the link can then be used again).
     """
     with transaction.atomic():
-        account = CatalogueAccount.objects.filter(pk=links.found(Purpose.CONFIRM, text)).first()
+        account = _behind(links.found(Purpose.CONFIRM, text))
         if account is not None and not account.check_password(password):
             raise InputRefused("That is not the password that was chosen with this address.", "password")
         if account is None or links.use(Purpose.CONFIRM, text) is None:
@@ -74,7 +77,8 @@ def ask_for_password(email: str) -> None:
         account = CatalogueAccount.objects.filter(email__iexact=email.strip(), is_active=True, confirmed_at__isnull=False).first()
         if account is not None:
             address = links.made(Purpose.PASSWORD, account.pk)
-            text = f"To choose a new password for the synthetic data catalogue, open\n\n{address}\n\nwithin two hours. If you did not ask, do nothing."
+            said = f"To choose a new password for the synthetic data catalogue, open\n\n{address}\n\nwithin two hours."
+            text = f"{said} If you did not ask, do nothing."
             outbox.post(account.email, "A new password", text)
 
 
@@ -85,7 +89,7 @@ def choose_password(text: str, *, password: str) -> CatalogueAccount:
     """
     _valid(password, "password")
     with transaction.atomic():
-        account = CatalogueAccount.objects.filter(pk=links.use(Purpose.PASSWORD, text), is_active=True).first()
+        account = _behind(links.use(Purpose.PASSWORD, text))
         if account is None:
             raise AccessRefused(links.SPENT)
         account.set_password(password)  # the hash is part of every session: all of them end
@@ -146,8 +150,16 @@ def close(*, email: str) -> None:
         journal.record(None, "close account", account)
 
 
+def _behind(subject: UUID | None) -> CatalogueAccount | None:
+    """The account a link is about, unless it is closed."""
+    return CatalogueAccount.objects.filter(pk=subject, is_active=True).first() if subject else None
+
+
 def _tell_known(account: CatalogueAccount) -> None:
-    text = "Somebody asked for an account in the synthetic data catalogue with this address, which has one already. If it was you, sign in, or ask for a new password there. If not, do nothing."
+    text = (
+        "Somebody asked for an account in the synthetic data catalogue with this address, which has one already. If it was you, sign in, or ask "
+        "for a new password there. If not, do nothing."
+    )
     outbox.post(account.email, "You have an account already", text)
 
 

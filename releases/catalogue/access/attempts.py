@@ -1,4 +1,4 @@
-"""Attempts that cost a longer and longer wait when repeated: wrong passwords, asking for mails. Only keyed hashes of who and where are kept.
+"""Attempts that cost longer and longer waits: wrong passwords, asking for mails. Only keyed hashes of who and where are kept.
 
 Whether there is such an account makes no difference to anything here.
 """

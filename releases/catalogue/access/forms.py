@@ -120,7 +120,7 @@ class PurposeForm(forms.Form):
     use = forms.ChoiceField(label="What do you need the data for?", choices=Application.Use.choices, widget=forms.RadioSelect)
     intended_use = _text(
         "What do you want to do with them?",
-        hint="A few sentences: the question, the method, what comes out. The access officer decides on this, and it is what you may then do.",
+        hint="A few sentences: the question, the method, what comes out. It is what is decided on, and what you may then do.",
         rows=8,
     )
     lawful = _confirmed("It is lawful and not commercial: nothing is sold, and no decision about a person's care is made with it.")

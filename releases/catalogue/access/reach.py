@@ -1,6 +1,6 @@
 """Withdrawal with reach: everybody recorded as holding files is told, asked to confirm deletion, and reminded; officers see who has not.
 
-Nothing here hangs on the moment a notice is taken in: the clock compares who holds what with who was told, so that a crash costs time alone.
+Nothing hangs on the moment a notice is taken in: the clock compares who holds what with who was told, so that a crash costs time alone.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def confirm_by_link(text: str, *, said: str) -> HolderNotice:
     """The same by the link in the mail, without signing in. AccessRefused when it is spent."""
     with transaction.atomic():
         subject: UUID | None = links.use(MailedLink.Purpose.DELETION, text)
-        notice = HolderNotice.objects.select_for_update().select_related("account").filter(pk=subject, confirmed_at__isnull=True).first()
+        waiting = HolderNotice.objects.select_for_update().select_related("account").filter(confirmed_at__isnull=True)
+        notice = waiting.filter(pk=subject).first() if subject else None
         if notice is None:
             raise AccessRefused(links.SPENT)
         return _confirmed(notice.account, notice, said)
@@ -123,6 +124,7 @@ def _text(notice: HolderNotice) -> str:
         return f"{about} is suspended while it is looked into.{why}\n\nStop using it, and keep it locked away, until you hear from us."
     address = links.made(MailedLink.Purpose.DELETION, notice.pk)
     return (
-        f"{about} was withdrawn.{why}\n\nYou have downloaded files of it. Stop using them, delete every copy, backups too where you can, and tell "
-        f"us that you have:\n\n{address}\n\nYou can also sign in and open “Your access”. The licence you signed asks for this; we will remind you."
+        f"{about} was withdrawn.{why}\n\nYou have downloaded files of it. Stop using them, delete every copy, backups too where you can, and "
+        f"tell us that you have:\n\n{address}\n\nYou can also sign in and open “Your access”. The licence you signed asks for this, and we "
+        "remind you."
     )

@@ -1,4 +1,4 @@
-"""Who is asking? A signed-in person by the cookie of their session, or a program by the token in its Authorization header. Nothing else counts."""
+"""Who is asking? A signed-in person by their session's cookie, or a program by the token in its Authorization header. Nothing else counts."""
 
 from __future__ import annotations
 
@@ -63,5 +63,5 @@ def signed_in(request: HttpRequest) -> CatalogueAccount | None:
 def begin(request: HttpRequest, account: CatalogueAccount) -> None:
     """Somebody showed who they are, in as many steps as their account needs."""
     personal(request)
-    login(request, account, backend=BACKEND)
+    login(request, account, backend=BACKEND)  # type: ignore[arg-type] # the type checker knows the other site's accounts alone
     request.session[BEGAN] = request.session[SEEN] = time.time()

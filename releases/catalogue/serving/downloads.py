@@ -103,7 +103,9 @@ def response(request: HttpRequest, download: Download) -> HttpResponseBase:
             try:
                 handouts.hand_out(request, download.version, download.path, start=want.start, length=want.length, whole=complete)
             except handouts.TooManyHandOuts:
-                return render(request, "catalogue/access/too_many.html", status=429, headers={"Retry-After": "86400"})
+                refused = render(request, "catalogue/access/too_many.html", status=429)
+                refused.headers["Retry-After"] = "86400"
+                return refused
         count = complete and not _ROBOT.search(request.headers.get("User-Agent", ""))
         answer: HttpResponseBase
         internal = _handed_over(request, download)

@@ -77,8 +77,8 @@ def decide(request: HttpRequest, account: CatalogueAccount, key: UUID) -> HttpRe
         return led("officer", said="decided")
 
     lead = (
-        f"Granted, {found.account.full_name} can download every version of this dataset at once, and is told by mail. Returned, they can change "
-        "it and sign again. Refused, it is closed."
+        f"Granted, {found.account.full_name} can download every version of this dataset at once, and is told by mail. Returned, they can "
+        "change it and sign again. Refused, it is closed."
     )
     shown = {"heading": "Decide", "action": "Decide", "lead": lead, "caption": title_of(found.release)}
     return one_form(request, DecisionForm, act, shown, initial={"days": 365})
