@@ -91,7 +91,7 @@ PARQUET = (
         lambda address, name, sha256: f"curl -fsSo {_shell(name)} {_shell(address)} && echo {_shell(f'{sha256}  {name}')} | sha256sum -c",
     ),
 )
-CSV = (Loader("r", "R, with nothing to install", "", lambda address, name, sha256: f"table <- read.csv({_python(address)})"),)
+CSV = (Loader("R", "R, with nothing to install", "", lambda address, name, sha256: f"table <- read.csv({_python(address)})"),)
 
 
 def snippets(number: int, parquet: StoredFile | None, csv: StoredFile | None, absolute: Callable[[str], str]) -> tuple[Snippet, ...]:
