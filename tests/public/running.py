@@ -44,8 +44,11 @@ class Site:
 
 
 @contextmanager
-def served(publisher: Publisher) -> Iterator[Site]:
-    """A site on a port of its own that has taken in what the publisher published, served by the server that `serve` uses."""
+def served(publisher: Publisher, **settings: str) -> Iterator[Site]:
+    """A site on a port of its own that has taken in what the publisher published, served by the server that `serve` uses.
+
+    settings: variables of its environment besides.
+    """
     var = publisher.folder / "var"
     pin(publisher.signer.public_pem(), var / "public/keys")
     environment = {
@@ -54,6 +57,7 @@ def served(publisher: Publisher) -> Iterator[Site]:
         "SYNTHPORTAL_LAKE": str(publisher.lake),
         "DJANGO_SETTINGS_MODULE": "synthportal.settings.public",
         "PYTHONWARNINGS": "error",
+        **settings,
     }
     for command in (["migrate", "-v0"], ["ingest"]):
         subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True, timeout=120, capture_output=True)

@@ -48,7 +48,7 @@ Filters = create_model(
 
 
 class Asked(Filters, Stretch):  # type: ignore[misc,valid-type] # made from the facets
-    sort: Annotated[str, AfterValidator(_sort)] = Field("", description=f"One of: {', '.join(SORTS)}.")
+    sort: Annotated[str, AfterValidator(_sort)] = Field("", json_schema_extra={"enum": ["", *SORTS]})
 
 
 class RowsAsked(Stretch):

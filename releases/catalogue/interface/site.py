@@ -121,6 +121,6 @@ def _unusable(request: HttpRequest, error: HttpError) -> HttpResponse:
 @interface.exception_handler(ValidationError)
 def _unfitting(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Where it does not fit and why; never what was sent."""
-    wrong = [{"place": ".".join(str(part) for part in each["loc"] if part != "asked"), "why": each["msg"]} for each in error.errors]
+    wrong = [{"place": ".".join(str(part) for part in each["loc"] if part != "asked"), "why": each["msg"].removeprefix("Value error, ")} for each in error.errors]
     first = wrong[0] if wrong else {"place": "the request", "why": "it does not fit"}
     return problem(request, 422, f"{first['place']}: {first['why']}.", errors=wrong)

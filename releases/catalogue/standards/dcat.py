@@ -67,7 +67,7 @@ def catalogue(site: Site, datasets: Sequence[Described], *, page: int, pages: in
     paging += [("hydra:next", Iri(f"{address}?page={page + 1}"))] if page < pages else []
     paging += [("hydra:previous", Iri(f"{address}?page={page - 1}"))] if page > 1 else []
     return [
-        Resource(("dcat:Catalog",), tuple(told), site.at("/")),
+        Resource(("dcat:Catalog",), tuple(told), site.at("/#catalogue")),
         Resource(("hydra:PartialCollectionView",), tuple(paging), f"{address}?page={page}"),
     ]
 

@@ -46,8 +46,8 @@ def crate(said: Described) -> dict[str, Any]:
         "author": {"@id": organisation["@id"]},
         "publisher": {"@id": publisher["@id"]},
         "conditionsOfAccess": "open" if said.open else "restricted: for those with a live grant",
-        "hasPart": [{"@id": each.path} for each in said.files],
-        "mentions": [{"@id": action}],
+        "hasPart": _one_or_all([{"@id": each.path} for each in said.files]),
+        "mentions": {"@id": action},
     }
     return {
         "@context": "https://w3id.org/ro/crate/1.1/context",
@@ -77,10 +77,15 @@ def crate(said: Described) -> dict[str, Any]:
                 "description": said.provenance,
                 "instrument": {"@id": software},
                 "agent": {"@id": organisation["@id"]},
-                "result": [{"@id": each.path} for each in said.data],
+                "result": _one_or_all([{"@id": each.path} for each in said.data]),
             },
         ],
     }
+
+
+def _one_or_all(values: list[dict[str, Any]]) -> dict[str, Any] | list[dict[str, Any]]:
+    """A single value stands by itself, as the specification recommends."""
+    return values[0] if len(values) == 1 else values
 
 
 def _file(file: File) -> dict[str, Any]:

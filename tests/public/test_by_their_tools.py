@@ -1,0 +1,114 @@
+"""What a running site says in the formats of others, checked by the tools of those formats; and its interface by schemathesis.
+
+The tools live in an environment of their own, made by `.ci/install-validators`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.capsule.world import Publisher
+from tests.public.relational_release import HOSTILE, publish_relational
+from tests.public.running import ROOT, Site, served
+
+TOOLS = ROOT / "build/validators/bin"
+PATH = "/datasets/two-tables/v1/"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (TOOLS.parent / "installed.lock").exists(), reason="no validators: run .ci/install-validators"),
+]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site with a release of two tables under a hostile title, and another."""
+    publisher = Publisher.new(tmp_path_factory.mktemp("tools"))
+    publisher.publish()
+    publish_relational(publisher)
+    with served(publisher, SYNTHPORTAL_PUBLIC_RATE="0", SYNTHPORTAL_PUBLIC_CONTACT="data@trust.example") as site:
+        yield site
+
+
+def checked(site: Site, check: str, path: str = PATH, *more: str) -> Any:
+    """What `validators/standards.py` found; its own words where it found something wrong."""
+    command = [TOOLS / "python", "-W", "ignore", "tests/public/validators/standards.py", check, f"{site.address}{path}", *more]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(site.publisher.folder), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.promise("standard.3")
+def test_mlcroissant_finds_nothing_to_say_and_loads_every_record(site: Site) -> None:
+    records = checked(site, "croissant")
+    assert records["person"][1] == ["2", None, "8532", None, None]
+    assert records["visits/of a person"] == [["A01", "1", "2026-01-02 03:04:05", None, "=made up"], ["A02", "3", None, "15", None]]
+
+
+@pytest.mark.promise("standard.4")
+def test_dcat_conforms_to_the_official_shapes_and_lacks_of_the_health_profile_only_what_a_site_cannot_know(site: Site) -> None:
+    found = checked(site, "dcat")
+    assert found["titles"] == [" ".join(HOSTILE.split())]
+    # Who gives access, under which law, about what by Wikidata, a sample beside data that are all made up: of European data holders.
+    assert set(found["missing"]) <= {
+        "applicableLegislation",
+        "distribution",
+        "hdab",
+        "healthCategory",
+        "healthTheme",
+        "publisher",
+        "sample",
+    }
+    assert checked(site, "catalogue", "/") == [f"{site.address}/datasets/ed-visits/v1/", f"{site.address}{PATH}"]
+
+
+@pytest.mark.promise("standard.5")
+def test_frictionless_validates_every_cell_against_the_package(site: Site) -> None:
+    assert checked(site, "data_package") == {"person": 3, "visits-of-a-person": 2}
+
+
+@pytest.mark.promise("standard.6")
+def test_the_unzipped_capsule_with_its_metadata_is_an_ro_crate(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "capsule.zip").write_bytes(site.get(f"{PATH}capsule.zip")[2])
+    subprocess.run(["unzip", "-q", "capsule.zip"], cwd=tmp_path, check=True)
+    (folder,) = (each for each in tmp_path.iterdir() if each.is_dir())
+    (folder / "SHA256SUMS").write_bytes(site.get(f"{PATH}SHA256SUMS")[2])
+    subprocess.run(["sha256sum", "--quiet", "--strict", "-c", "SHA256SUMS"], cwd=folder, check=True)
+    (folder / "SHA256SUMS").unlink()
+    found = checked(site, "ro_crate", PATH, str(folder))
+    assert set(found["files"]) == {each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()} - {
+        "ro-crate-metadata.json"
+    }
+    assert found["advised"] == ["The organization SHOULD have a URL."]  # of the data controller's the capsule knows none
+
+
+@pytest.mark.promise("standard.7")
+def test_datacites_schema_and_readers_of_citations_take_a_hostile_title_as_one_value(site: Site) -> None:
+    title = " ".join(HOSTILE.split())
+    assert checked(site, "datacite") == [{"title": title, "lang": "en"}]
+    found = checked(site, "citations")
+    assert (found["ris"], found["authors"]) == (title, [f"Trust {title}"])
+    assert found["bibtex"] == f"{site.address}{PATH}"
+    assert found["fields"] == ["ENTRYTYPE", "ID", "author", "note", "publisher", "title", "url", "version", "year"]
+
+
+@pytest.mark.promise("standard.8")
+def test_a_harvester_goes_through_the_whole_catalogue(site: Site) -> None:
+    assert checked(site, "harvested", "/")["records"] == [["oai:127.0.0.1:ed-visits/v1", False], ["oai:127.0.0.1:two-tables/v1", False]]
+
+
+@pytest.mark.promise("service.5")
+def test_schemathesis_finds_nothing(site: Site) -> None:
+    command = [TOOLS / "schemathesis", "run", f"{site.address}/api/v1/openapi.json", "--no-color", "--seed", "1", "-n", "8"]
+    bounds = ["--max-time", "30", "--generation-database", "none", "--warnings", "off", "--continue-on-failure"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(site.publisher.folder)}
+    done = subprocess.run([*command, *bounds], cwd=site.publisher.folder, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert "9 passed" in done.stdout
