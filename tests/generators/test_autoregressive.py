@@ -17,11 +17,14 @@ from generators.learning.ledger import PrivacyLedger
 from generators.learning.model import Saved
 from generators.learning.options import chosen
 from generators.learning.watch import Watch
+from generators.models.autoregressive.drawing import Weights
 from generators.models.autoregressive.layout import Layout, alike
 from generators.models.autoregressive.learner import Autoregressive
 from generators.models.autoregressive.model import AutoregressiveModel
+from generators.models.autoregressive.raking import raked
 from generators.models.autoregressive.sharing import sharing
 from generators.models.autoregressive.slimming import slimmed
+from generators.models.autoregressive.tables import Table, TableChooser
 from tests.generators.coded_rows import PARTS, coded
 
 ROWS = coded(3000)
@@ -318,3 +321,34 @@ def test_a_network_made_slimmer_gives_rows_the_same_likelihood(model: Autoregres
     again = slimmed(layout, wide, nothing(1), seed=0)
     for one, other in zip(slim.weights.outward, again.outward, strict=True):
         assert (one is None and other is None) or np.array_equal(one, other)
+
+
+@pytest.mark.promise("flagship.13")
+@pytest.mark.parametrize("which", ["model", "many"])
+def test_shares_of_a_network_that_is_held_back_are_raked_to_those_counted(which: str, request: pytest.FixtureRequest) -> None:
+    model: AutoregressiveModel = request.getfixturevalue(which)
+    rows, layout, rng = ROWS if which == "model" else of_many(), model.layout, np.random.default_rng(6)
+    off = [Table(t.parents, t.log_shares + rng.normal(0, 0.4, t.log_shares.shape[1]).astype(np.float32)) for t in model.weights.tables]
+    weights = replace(model.weights, tables=off)
+    chooser = TableChooser(layout, layout.inputs(rows.codes), rows.persons, rows.apart, 5, 0)
+    counted = [chooser.counted(head) for head in layout.heads]
+    made = raked(layout, weights, nothing(rows.rows), counted, seed=0)
+    before, after = (drawn(AutoregressiveModel(layout, each, {})) for each in (weights, made))
+    for number, part in enumerate(layout.parts):
+        wrong, right = (distance(rows.codes[:, number], codes[:, number], part.size) for codes in (before, after))
+        assert right < max(0.02, 0.35 * wrong)
+    again = raked(layout, weights, nothing(rows.rows), counted, seed=0)
+    assert all(np.array_equal(one.log_shares, two.log_shares) for one, two in zip(made.tables, again.tables, strict=True))
+
+
+@pytest.mark.promise("flagship.13")
+def test_codes_of_too_few_persons_are_not_raked() -> None:
+    codes = np.repeat([[0], [1]], [400, 100], axis=0).astype(np.int32)
+    persons = np.concatenate([np.arange(400), np.full(100, 400)])  # one person has all rows of the second code
+    layout = Layout((Part("a", "value", 2),), 0, (0,), {})
+    chooser = TableChooser(layout, layout.inputs(codes), persons, frozenset(), 5, 0)
+    assert chooser.counted(layout.heads[0]).tolist() == [400, 0]
+    even = Table((), np.zeros((1, 2), dtype=np.float32))
+    weights = Weights(np.zeros((2, 1), dtype=np.float32), [None], [None], [even], [()], [0])
+    made = raked(layout, weights, nothing(500), [chooser.counted(layout.heads[0])], seed=0)
+    assert np.allclose(made.tables[0].log_shares, 0)

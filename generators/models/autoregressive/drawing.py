@@ -179,6 +179,26 @@ class Drawing:
             yield number, rows, target
             self._drawn(number, rows, np.maximum(target, 0), memory)
 
+    def begun(self, given: Codes, memory: _Memory) -> _Rows:
+        """Rows that are given, at most `TOGETHER`, to be drawn head after head by `shares` and `draw`."""
+        return self._context(given, memory).take(np.arange(len(given)))
+
+    def shares(self, number: int, rows: _Rows, memory: _Memory) -> Floats:
+        """(codes, rows): shares, not yet summing to one."""
+        return self._shares_of(number, rows, {}, memory).copy()
+
+    def draw(self, number: int, rows: _Rows, shares: Floats, random: np.random.Generator, memory: _Memory) -> None:
+        """A head's codes are drawn by their shares, which are not themselves afterwards, and become part of the rows."""
+        self._drawn(number, rows, _inverted(shares, random, memory), memory)
+
+    def spoken(self, number: int, rows: _Rows) -> npt.NDArray[np.bool_]:
+        """Of which rows the part of a head says anything."""
+        part = self.layout.parts[self.heads[number].part]
+        if part.of is None or part.within is None:
+            return np.ones(len(rows.count), dtype=np.bool_)
+        above = rows.inputs[part.of]
+        return np.asarray((above >= part.within[0]) & (above < part.within[1]))
+
     def _context(self, given: Codes, memory: _Memory) -> _Rows:
         """At most `TOGETHER` rows that are given."""
         context = memory.context(len(given))

@@ -159,6 +159,14 @@ class TableChooser:
             parents, strengths = [*parents, better[3]], [*strengths, better[1]]
         return self._final(head, target, counts_all, parents, strengths)
 
+    def counted(self, head: Head) -> Floats:
+        """Records of each code of a head, of a member (groups, members): 0 where they are of fewer than `least` persons."""
+        target = self.layout.target(head, self.columns[head.part])
+        rows = np.flatnonzero(target >= 0)
+        shape = (int(self.layout.groups[head.part][:, 0].max()) + 1, head.size) if head.what == MEMBER else (head.size,)
+        group = self._groups[head.part][rows] if head.what == MEMBER else np.zeros(len(rows), dtype=np.int64)
+        return self._counted(group.astype(np.int64) * head.size + target[rows], rows, int(np.prod(shape)))[0].reshape(shape)
+
     def _own(self, head: Head) -> list[Source]:
         """What a head hangs on by its nature: a member on its group, what refines on what it refines."""
         if head.what == MEMBER:
