@@ -157,8 +157,8 @@ def _behind(subject: UUID | None) -> CatalogueAccount | None:
 
 def _tell_known(account: CatalogueAccount) -> None:
     text = (
-        "Somebody asked for an account in the synthetic data catalogue with this address, which has one already. If it was you, sign in, or ask "
-        "for a new password there. If not, do nothing."
+        "Somebody asked for an account in the synthetic data catalogue with this address, which has one already. If it was you, sign in or "
+        "ask for a new password there. If not, do nothing."
     )
     outbox.post(account.email, "You have an account already", text)
 

@@ -169,9 +169,7 @@ def locked(application: Application) -> Application:
 def tell_officers(application: Application) -> None:
     """Mail the access officers that an application waits. No name: that stands on the page."""
     for officer in CatalogueAccount.objects.filter(officer=True, is_active=True):
-        text = (
-            f"An application for “{application.release}” is signed by applicant and referee and waits for a decision.\n\nSign in to see it."
-        )
+        text = f"An application for “{application.release}” is signed by applicant and referee. It waits for a decision: sign in to see it."
         outbox.post(officer.email, "An application waits", text)
 
 
@@ -208,8 +206,9 @@ def _ask_referee(application: Application) -> None:
     address = links.made(MailedLink.Purpose.REFEREE, application.pk)
     account = application.account
     text = (
-        f"Dear {application.referee_name},\n\n{account.full_name} ({account.post}, {account.organisation}) asks for synthetic health data, and "
-        f"names you as referee. The data are safeguarded: you are asked to read what they want them for, and to sign for them.\n\n{address}\n\n"
+        f"Dear {application.referee_name},\n\n{account.full_name} ({account.post}, {account.organisation}) asks for synthetic health data, "
+        "and names you as referee. The data are safeguarded: you are asked to read what they want them for, and to sign for them."
+        f"\n\n{address}\n\n"
         "The link is yours alone and works once, for three weeks. If you do not know this person, open it and say so, or do nothing."
     )
     outbox.post(application.referee_email, "Will you act as referee?", text)

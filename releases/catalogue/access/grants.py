@@ -89,8 +89,8 @@ def ask_for_note(grant: Grant) -> None:
     """Ask the person what came of the grant, once."""
     reason = f" {grant.reason}" if grant.reason else ""
     text = (
-        f"Your access to “{grant.release}” has ended.{reason}\n\nPlease delete every copy of its files, and tell us in a few lines what they "
-        "were good for: sign in and open “Your access”. It helps the hospital to decide what to publish next."
+        f"Your access to “{grant.release}” has ended.{reason}\n\nPlease delete every copy of its files, and tell us in a few lines what "
+        "they were good for: sign in and open “Your access”. It helps the hospital to decide what to publish next."
     )
     outbox.post(grant.account.email, "Your access has ended: tell us what came of it", text, once=f"note of {grant.pk}")
 

@@ -52,8 +52,6 @@ def hand_out(request: HttpRequest, version: ReleaseVersion, path: str, *, start:
 def _tell_officers(grant: Grant) -> None:
     day = timezone.localdate()
     for officer in CatalogueAccount.objects.filter(officer=True, is_active=True):
-        text = (
-            f"A grant for “{grant.release}” has used up its {settings.SYNTHPORTAL_HANDOUTS_A_DAY} downloads of a day. Sign in to see whose."
-        )
+        text = f"A grant for “{grant.release}” has used up its {settings.SYNTHPORTAL_HANDOUTS_A_DAY} downloads of a day. Sign in to see it."
         if outbox.post(officer.email, "Unusually many downloads", text, once=f"many {grant.pk} {officer.pk} {day}"):
             journal.record(None, "many downloads", grant)

@@ -124,7 +124,7 @@ def _text(notice: HolderNotice) -> str:
         return f"{about} is suspended while it is looked into.{why}\n\nStop using it, and keep it locked away, until you hear from us."
     address = links.made(MailedLink.Purpose.DELETION, notice.pk)
     return (
-        f"{about} was withdrawn.{why}\n\nYou have downloaded files of it. Stop using them, delete every copy, backups too where you can, and "
-        f"tell us that you have:\n\n{address}\n\nYou can also sign in and open “Your access”. The licence you signed asks for this, and we "
-        "remind you."
+        f"{about} was withdrawn.{why}\n\nYou have downloaded files of it. Stop using them, delete every copy, backups too where you "
+        f"can, and tell us that you have:\n\n{address}\n\nYou can also sign in and open “Your access”. Your licence asks for this, "
+        "and we remind you."
     )

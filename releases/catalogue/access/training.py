@@ -63,9 +63,7 @@ def look_at(actor: CatalogueAccount, proof: TrainingProof, *, accepted: bool, re
         proof.save(update_fields=["accepted", "looked_at_by", "looked_at", "reason"])
         journal.record(account, "accept training" if accepted else "reject training", proof)
         if not accepted:
-            text = (
-                f"The access officer could not accept your proof of training “{proof.course}”: {proof.reason}\n\nSign in, give another one."
-            )
+            text = f"The access officer could not accept your proof of training “{proof.course}”: {proof.reason}\n\nGive another one."
             outbox.post(proof.account.email, "Your proof of training was not accepted", text)
     return proof
 

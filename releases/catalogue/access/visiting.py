@@ -1,4 +1,4 @@
-"""Who is asking? A signed-in person by their session's cookie, or a program by the token in its Authorization header. Nothing else counts."""
+"""Who is asking? A signed-in person by their session's cookie, or a program by the token in its Authorization header; nothing else."""
 
 from __future__ import annotations
 
