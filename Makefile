@@ -10,7 +10,7 @@ SECURE := DJANGO_SETTINGS_MODULE=synthportal.settings.test_secure
 PUBLIC := DJANGO_SETTINGS_MODULE=synthportal.settings.test_public
 PIP := $(RUN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo learned test check format tests tests-plain tests-evaluation tests-secure tests-long tests-public promises lock docs clean
+.PHONY: help demo learned test validators check format tests tests-plain tests-evaluation tests-secure tests-long tests-public promises lock docs pictures clean
 
 help:
 	@echo "make demo    the demonstration: both sites, filled, on http://localhost:8000 and http://localhost:8001"
@@ -18,6 +18,7 @@ help:
 	@echo "make test    format, linter, types, import contracts, templates, migrations, all tests, promises"
 	@echo "make format  format code"
 	@echo "make docs    write the generated pages of docs/ again"
+	@echo "make pictures take the pictures of docs/ again, in a browser"
 	@echo "make lock    resolve the dependencies again into the lock files"
 	@echo "make clean   remove .venv and caches (the demonstration's data stay in var/)"
 
@@ -50,9 +51,12 @@ learned: $(VENV)/.runtime
 # --- the checks --------------------------------------------------------------------------------------------------------------
 test: $(VENV)/.test
 	@bash .ci/install-servers
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target validators check
 	@$(MAKE) --no-print-directory tests
 	@$(MAKE) --no-print-directory promises
+
+validators: $(VENV)/.test
+	@PYTHON=$(RUN)/python bash .ci/install-validators
 
 check: $(VENV)/.test
 	$(RUN)/ruff format --check .
@@ -103,6 +107,9 @@ docs: $(VENV)/.test
 	$(RUN)/python -m synthportal.cli.reference > docs/reference/cli.md
 	$(RUN)/python -m evaluation.reference > docs/reference/metrics.md
 	$(RUN)/python -m generators.reference > docs/reference/generators.md
+
+pictures: $(VENV)/.test
+	SYNTHPORTAL_PICTURES=1 $(RUN)/python -m pytest -q tests/browser
 
 # --- dependencies ------------------------------------------------------------------------------------------------------------
 COMPILE = build/lock/bin/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --strip-extras --annotation-style line
