@@ -32,6 +32,9 @@ SYNTHPORTAL_STALE_AFTER = environment.integer("SYNTHPORTAL_PUBLIC_STALE_AFTER", 
 SYNTHPORTAL_REFUSE_AFTER = environment.integer("SYNTHPORTAL_PUBLIC_REFUSE_AFTER", 24 * 3600, minimum=1)
 """Seconds since the feed's heartbeat after which nothing is handed out: a withdrawal may have been missed."""
 
+SYNTHPORTAL_KEEP_PAGES = environment.integer("SYNTHPORTAL_PUBLIC_KEEP_PAGES", 60)
+"""Seconds that a page which is the same for everybody is kept ready, unless the catalogue changes before; 0: never."""
+
 # Safeguarded data: who may have them, and how they lie here.
 SYNTHPORTAL_SAFEGUARDED_LAKE = environment.text("SYNTHPORTAL_PUBLIC_SAFEGUARDED_LAKE")
 """The folder that holds `safeguarded/<release>/<version>/`, a mount of its own that only ingest can read; empty: the lake."""
@@ -96,6 +99,7 @@ INSTALLED_APPS = [
     "releases.catalogue",
 ]
 MIDDLEWARE = [
+    "releases.catalogue.serving.kept_pages.KeptPages",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.utils.html import escape
@@ -34,6 +34,15 @@ class Match:
     more: int = 0
     others: tuple[SafeString, ...] = ()
 
+    @property
+    def columns_said(self) -> SafeString:
+        more = f" and {self.more:,} more" if self.more else ""
+        return mark_safe(", ".join(self.columns) + more)  # noqa: S308 - what is marked is escaped
+
+    @property
+    def others_said(self) -> SafeString:
+        return mark_safe("; ".join(self.others))  # noqa: S308 - what is marked is escaped
+
 
 def matches(search: Search, versions: Sequence[ReleaseVersion]) -> dict[int, Match]:
     """Of each version, by its primary key, where it has the words of `search`: one query for all their columns."""
@@ -41,105 +50,113 @@ def matches(search: Search, versions: Sequence[ReleaseVersion]) -> dict[int, Mat
         return {each.pk: Match(escape(each.title), escape(_first_line(each.description)), escape(each.subject)) for each in versions}
     releases = [each.release_id for each in versions]
     columns = dict(ListedColumns.objects.filter(listing__in=releases).values_list("listing_id", "lines"))
-    return {each.pk: _match(search.words, each, columns.get(each.release_id, [])) for each in versions}
+    marker = Marker(search.words)
+    return {each.pk: _match(marker, each, columns.get(each.release_id, [])) for each in versions}
 
 
-def marked(text: str, words: Sequence[Word]) -> SafeString:
-    """The text as HTML, each word of it that was looked for in a <mark>."""
-    text = unicodedata.normalize("NFC", text)
-    parts, done = [], 0
-    for start, end in _spans(text, words):
-        parts += [escape(text[done:start]), "<mark>", escape(text[start:end]), "</mark>"]
-        done = end
-    return mark_safe("".join([*parts, escape(text[done:])]))  # noqa: S308 - every part is escaped
+class Marker:
+    """Finds the words of one search in texts."""
 
+    def __init__(self, words: Sequence[Word]) -> None:
+        self.words = words
+        self._together = tuple(word.raw for word in words if word.parts)
+        self._seen: dict[str, tuple[tuple[int, int], ...]] = {}
+        ways = {f"{word.raw}{'' if word.whole else '[a-z0-9]*'}" for word in words} | {word.stem for word in words}
+        ways |= {part for word in words for part in word.parts}
+        self.tokens = re.compile(rf"(?<= )(?:{'|'.join(sorted(ways, key=len, reverse=True))})(?= )")
+        """Finds them among tokens that stand between blanks."""
 
-def _spans(text: str, words: Sequence[Word]) -> Iterable[tuple[int, int]]:
-    for chunk in CHUNK.finditer(text):
-        together = "".join(token(each) for each in WORD.findall(chunk[0]))
-        if any(word.parts and together.startswith(word.raw) for word in words):
-            yield chunk.span()
-            continue
-        for found in WORD.finditer(chunk[0]):
-            start = chunk.start() + found.start()
-            if _is_one(found[0], words):
-                yield start, chunk.start() + found.end()
-                continue
-            for part in HUMP.split(found[0]):
-                if part != found[0] and _is_one(part, words):
-                    yield start, start + len(part)
-                start += len(part)
+    def marked(self, text: str) -> SafeString:
+        """The text as HTML, each word of it that was looked for in a <mark>."""
+        return self.found(text) or escape(text)
 
+    def found(self, text: str) -> SafeString | None:
+        """The same, None for a text without any of the words."""
+        text = unicodedata.normalize("NFC", text)
+        parts, done = [], 0
+        for start, end in self.spans(text):
+            parts += [escape(text[done:start]), "<mark>", escape(text[start:end]), "</mark>"]
+            done = end
+        return mark_safe("".join([*parts, escape(text[done:])])) if parts else None  # noqa: S308 - every part is escaped
 
-def _is_one(written: str, words: Sequence[Word]) -> bool:
-    plain = token(written)
-    return bool(plain) and any(_matches(plain, word) for word in words)
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where they stand, in order."""
+        if not self._together:
+            yield from self._words(text, 0)
+            return
+        for chunk in CHUNK.finditer(text):
+            if "".join(map(token, WORD.findall(chunk[0]))).startswith(self._together):
+                yield chunk.span()
+            else:
+                yield from self._words(chunk[0], chunk.start())
 
+    def _words(self, text: str, offset: int) -> Iterator[tuple[int, int]]:
+        for found in WORD.finditer(text):
+            written = found[0]
+            if written not in self._seen:
+                self._seen[written] = tuple(self._within(written))
+            for start, end in self._seen[written]:
+                yield offset + found.start() + start, offset + found.start() + end
 
-def _matches(plain: str, word: Word) -> bool:
-    if stem(plain) == word.stem or stem(plain) in word.parts:
-        return True
-    return plain == word.raw if word.whole else plain.startswith(word.raw)
+    def _within(self, written: str) -> Iterator[tuple[int, int]]:
+        """All of a word, or the parts of ArrivalTime."""
+        if self._is_one(token(written)):
+            yield 0, len(written)
+            return
+        start = 0
+        for part in HUMP.split(written):
+            if part != written and self._is_one(token(part)):
+                yield start, start + len(part)
+            start += len(part)
 
-
-def _match(words: Sequence[Word], version: ReleaseVersion, lines: Sequence[dict[str, object]]) -> Match:
-    pattern = _pattern(words)
-    found = [(len(set(pattern.findall(str(line["tokens"])))), line) for line in lines]
-    having = [line for number, line in sorted(found, key=lambda each: -each[0]) if number]
-    others = [
-        marked(f"{name} {text}", words)
-        for name, text in (
-            ("short name", version.release.slug),
-            ("made for", spoken.purpose(version.purpose)),
-            ("organisation", version.organisation),
-            ("data model", version.data_model),
-            ("how it was made:", spoken.tier(version.tier)),
+    def _is_one(self, plain: str) -> bool:
+        return bool(plain) and any(
+            stem(plain) == word.stem or stem(plain) in word.parts or (plain == word.raw if word.whole else plain.startswith(word.raw))
+            for word in self.words
         )
-        if any(True for _ in _spans(text, words))
-    ]
+
+
+def _match(marker: Marker, version: ReleaseVersion, lines: Sequence[dict[str, object]]) -> Match:
+    found = [(len(set(marker.tokens.findall(str(line["tokens"])))), line) for line in lines]
+    having = [line for number, line in sorted(found, key=lambda each: -each[0]) if number]
+    others = (
+        ("short name", version.release.slug),
+        ("made for", spoken.purpose(version.purpose)),
+        ("organisation", version.organisation),
+        ("data model", version.data_model),
+        ("how it was made:", spoken.tier(version.tier)),
+    )
     return Match(
-        title=marked(version.title, words),
-        line=marked(_line(version.description, words), words),
-        subject=marked(version.subject, words),
-        columns=tuple(_column(line, words) for line in having[:MOST_COLUMNS]),
+        title=marker.marked(version.title),
+        line=marker.marked(_line(version.description, marker)),
+        subject=marker.marked(version.subject),
+        columns=tuple(_column(line, marker) for line in having[:MOST_COLUMNS]),
         more=max(len(having) - MOST_COLUMNS, 0),
-        others=tuple(others),
+        others=tuple(mark_safe(f"{name} {text}") for name, value in others if (text := marker.found(value))),  # noqa: S308 - escaped
     )
 
 
-def _pattern(words: Sequence[Word]) -> re.Pattern[str]:
-    """Finds the tokens of one column, which stand between blanks, that are one of the words."""
-    ways = set()
-    for word in words:
-        ways.add(f"{word.raw}{'' if word.whole else '[a-z0-9]*'}")
-        ways |= {word.stem, *word.parts}
-    return re.compile(rf"(?<= )(?:{'|'.join(sorted(ways, key=len, reverse=True))})(?= )")
-
-
-def _column(line: dict[str, object], words: Sequence[Word]) -> SafeString:
+def _column(line: dict[str, object], marker: Marker) -> SafeString:
     """A column: its name, and of what is told of it and its codes only what has a word."""
-    parts = [marked(str(line["name"]), words)]
-    told = str(line["told"])
-    if any(True for _ in _spans(told, words)):
-        parts.append(marked(_around(told, words, 90), words))
+    name, told = marker.marked(str(line["name"])), str(line["told"])
+    parts: list[str] = []
+    if marker.found(told):
+        parts.append(marker.marked(_around(told, marker, 90)))
     codes = line["codes"][:MOST_READ] if isinstance(line["codes"], list) else []
-    having = [str(code) for code in codes if any(True for _ in _spans(str(code), words))]
+    having = [code for each in codes if (code := marker.found(str(each)[:60]))]
     if having:
         more = f" and {len(having) - MOST_CODES:,} more" if len(having) > MOST_CODES else ""
-        shown = mark_safe(", ".join(marked(code[:60], words) for code in having[:MOST_CODES]))  # noqa: S308 - marked escapes
-        parts.append(mark_safe(f"{'codes' if len(having) > 1 else 'code'} {shown}{more}"))  # noqa: S308
-    if len(parts) == 1:
-        return parts[0]
-    return mark_safe(f"{parts[0]} ({'; '.join(parts[1:])})")  # noqa: S308 - both parts are escaped
+        parts.append(f"{'codes' if len(having) > 1 else 'code'} {', '.join(having[:MOST_CODES])}{more}")
+    return mark_safe(f"{name} ({'; '.join(parts)})") if parts else name  # noqa: S308 - what is marked is escaped
 
 
-def _line(description: str, words: Sequence[Word]) -> str:
+def _line(description: str, marker: Marker) -> str:
     """The first line, or what stands around the first word found, where that is elsewhere."""
     first = _first_line(description)
-    if any(True for _ in _spans(first, words)):
+    if marker.found(first):
         return first
     whole = " ".join(description.split())
-    return _around(whole, words, SNIPPET) if any(True for _ in _spans(whole, words)) else first
+    return _around(whole, marker, SNIPPET) if marker.found(whole) else first
 
 
 def _first_line(text: str) -> str:
@@ -147,11 +164,11 @@ def _first_line(text: str) -> str:
     return line if len(line) <= SNIPPET else f"{line[: SNIPPET - 3].rsplit(' ', 1)[0]} …"
 
 
-def _around(text: str, words: Sequence[Word], room: int) -> str:
+def _around(text: str, marker: Marker, room: int) -> str:
     """About `room` characters of the text around the first word found, cut at blanks."""
     if len(text) <= room:
         return text
-    at = next(iter(_spans(text, words)))[0]
+    at = next(marker.spans(text))[0]
     start = max(0, min(at - room // 3, len(text) - room))
     piece = text[start : start + room]
     if start:

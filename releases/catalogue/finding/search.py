@@ -52,6 +52,10 @@ class Choice:
     chosen: bool
     identity: str = ""
 
+    @property
+    def label(self) -> str:
+        return f"{self.name} ({self.count:,})"
+
 
 @dataclass(frozen=True)
 class Facet:

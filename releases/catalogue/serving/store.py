@@ -63,8 +63,7 @@ class Arrivals:
 
     def settle(self) -> None:
         """Make all of them durable under their own names: what is there already stays."""
-        for temporary in self._waiting.values():
-            files.sync_file(temporary)
+        files.sync_together(list(self._waiting.values()))
         folders = set()
         for sha256, temporary in self._waiting.items():
             target = place(self.store, sha256)
@@ -72,8 +71,7 @@ class Arrivals:
             temporary.chmod(0o444)
             temporary.replace(target)
             folders.add(target.parent)
-        for folder in sorted(folders):
-            files.sync_folder(folder)
+        files.sync_together(sorted(folders))
         self._waiting.clear()
 
     def discard(self) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+
 from releases.catalogue.finding.matches import matches
 from releases.catalogue.finding.search import Search
 from releases.catalogue.models import ReleaseVersion
@@ -16,11 +19,18 @@ def hits(search: Search, versions: Sequence[ReleaseVersion]) -> list[dict[str, A
     found = matches(search, versions)
     return [
         {
-            "version": version,
+            "address": version.release.get_absolute_url(),
+            "open": version.access_level == "open",
             "tier": words.tier(version.tier),
             "colour": words.TIER_COLOURS.get(version.tier, "grey"),
-            "purpose": words.purpose(version.purpose),
+            "size": f"{version.row_count:,} rows × {version.column_count:,} columns",
+            "about": " · ".join(filter(None, _about(version))),
             "match": found[version.pk],
         }
         for version in versions
     ]
+
+
+def _about(version: ReleaseVersion) -> tuple[str, ...]:
+    published = date_format(localtime(version.published_at), "j F Y")
+    return f"Made for: {words.purpose(version.purpose)}", version.organisation, version.data_model, published

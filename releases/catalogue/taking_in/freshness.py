@@ -25,13 +25,16 @@ class Freshness:
 
 def freshness(now: datetime | None = None) -> Freshness:
     """Where the site stands by the settings SYNTHPORTAL_STALE_AFTER and SYNTHPORTAL_REFUSE_AFTER (seconds)."""
-    now = now or timezone.now()
-    heard_at = FeedPosition.objects.filter(pk=1).values_list("heartbeat_at", flat=True).first()
+    known = FeedPosition.objects.filter(pk=1).values_list("sequence", "heartbeat_at").first()
+    return freshness_of(*(known or (0, None)), now)
+
+
+def freshness_of(sequence: int, heard_at: datetime | None, now: datetime | None = None) -> Freshness:
+    """The same of a position that was read already."""
     if heard_at is None:
         # A position without a heartbeat: notices were read, but nobody says how old they are.
-        behind = FeedPosition.objects.filter(pk=1, sequence__gt=0).exists()
-        return Freshness(None, behind, behind)
-    age = now - heard_at
+        return Freshness(None, sequence > 0, sequence > 0)
+    age = (now or timezone.now()) - heard_at
     return Freshness(
         heard_at,
         stale=age > timedelta(seconds=settings.SYNTHPORTAL_STALE_AFTER),

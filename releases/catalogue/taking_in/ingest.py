@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 CLOCKS_APART = timedelta(minutes=5)
 """How far ahead the publisher's clock may be before its heartbeat is refused: one from the future would never grow stale."""
-AT_ONCE = 64
+AT_ONCE = 200
 """Notices of one transaction: the disk is waited for once for all of them."""
 MOST_BYTES = 256 * 1024**2
 """Bytes after which a batch ends early, so that large capsules are not all waited for together."""

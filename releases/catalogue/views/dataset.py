@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from releases.capsule import layout, texts
 from releases.catalogue.models import ReleaseVersion
+from releases.catalogue.serving.kept_pages import for_everybody
 from releases.catalogue.showing import changes, contents, entities, told, words
 from releases.catalogue.showing.dictionary import Table, tables
 from releases.catalogue.showing.limitations import limitations
@@ -27,6 +28,7 @@ MOST_COLUMNS = 150
 LARGE = ("manifest", "attestation", "description", "column_names")
 
 
+@for_everybody
 @require_safe
 def dataset(request: HttpRequest, slug: str) -> HttpResponse:
     """The newest version on show; where there is none, the newest of all, which says why."""
@@ -35,6 +37,7 @@ def dataset(request: HttpRequest, slug: str) -> HttpResponse:
     return _answer(request, (on_show or everything)[0], everything)
 
 
+@for_everybody
 @require_safe
 def version(request: HttpRequest, slug: str, version: int) -> HttpResponse:
     """One version, for citations and links that must not move."""

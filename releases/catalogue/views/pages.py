@@ -11,12 +11,14 @@ from django.views.decorators.http import require_safe
 
 from releases.catalogue.finding.search import Search
 from releases.catalogue.models import ReleaseVersion
+from releases.catalogue.serving.kept_pages import for_everybody
 from releases.catalogue.showing import words
 from releases.catalogue.showing.hits import hits
 from releases.catalogue.showing.register import totals
 from releases.catalogue.taking_in.freshness import freshness
 
 
+@for_everybody
 @require_safe
 def front(request: HttpRequest) -> HttpResponse:
     """What is this, and is there something for me?"""
@@ -31,6 +33,7 @@ def front(request: HttpRequest) -> HttpResponse:
     return page(request, "front", "front", shown)
 
 
+@for_everybody
 @require_safe
 def patients(request: HttpRequest) -> HttpResponse:
     """What does this mean for me as a patient?"""

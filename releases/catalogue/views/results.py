@@ -13,23 +13,19 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from releases.catalogue.finding.search import BEST, SORTS, Search
-from releases.catalogue.models import FeedPosition
+from releases.catalogue.serving.kept_pages import for_everybody
 from releases.catalogue.showing.hits import hits
-from releases.catalogue.taking_in.freshness import freshness
-from releases.catalogue.views.kept import kept
 from releases.catalogue.views.pages import page as shown_page
 
 PER_PAGE = 20
 
 
+@for_everybody
 @require_safe
 def results(request: HttpRequest) -> HttpResponse:
     """Which releases fit what I asked for? While somebody types, the lists alone."""
     typing = bool(request.headers.get("HX-Request")) and not request.headers.get("HX-History-Restore-Request")
-    heard = freshness()
-    known = FeedPosition.objects.filter(pk=1).values_list("revision", "digest").first()
-    depends = (typing, known, heard.stale, heard.refusing, heard.heard_at if heard.stale else None)
-    answer = kept(request, depends, lambda: _results(request, typing))
+    answer = _results(request, typing)
     patch_vary_headers(answer, ["HX-Request", "HX-History-Restore-Request"])
     if typing:
         search = Search.asked(dict(request.GET.lists()))
