@@ -65,7 +65,7 @@ class KeptPages:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         asked = request.META
-        if request.method != "GET" or "HTTP_COOKIE" in asked or "HTTP_AUTHORIZATION" in asked or "HTTP_RANGE" in asked:
+        if request.method != "GET" or any(asked.get(name) for name in ("HTTP_COOKIE", "HTTP_AUTHORIZATION", "HTTP_RANGE")):
             return self.get_response(request)
         key = (request.get_full_path(), *(str(asked.get(name, "")) for name in HANGS_ON))
         stands_for = _stands_for()
