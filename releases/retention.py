@@ -1,4 +1,6 @@
-"""How long personal data are kept in the zone: a trained model while its request is prepared, a working copy while anything needs it."""
+"""How long personal data are kept in the zone: a raw upload until its working copy is made, a trained model while its request is prepared,
+a working copy while anything needs it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,10 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from releases.models import ReleaseRequest, Run, TrainedModel, WorkingCopy
+from releases.models import ReleaseRequest, Run, Snapshot, TrainedModel, WorkingCopy
 
 State = ReleaseRequest.State
+RAW = "raw upload"
 CLOSED = {
     State.CANCELLED: "The request was cancelled.",
     State.REJECTED: "The request was rejected.",
@@ -34,6 +37,31 @@ def due(trained: TrainedModel) -> str:
 def in_use(trained: TrainedModel) -> bool:
     """Whether a run that generates from it waits or goes on."""
     return trained.runs.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists()
+
+
+def unconfirmed(snapshot: Snapshot) -> str:
+    """Why a raw upload is to be destroyed although no working copy was made of it; empty while it is not, or while a run reads it."""
+    days = settings.SYNTHPORTAL_UPLOAD_DAYS
+    kept = snapshot.origin == Snapshot.Origin.UPLOAD and snapshot.state != Snapshot.State.READY and not raw_gone(snapshot)
+    if not kept or snapshot.received_at + timedelta(days=days) > timezone.now():
+        return ""
+    if snapshot.runs.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).exists():
+        return ""
+    return f"No working copy was made of it within {days} days."
+
+
+def raw_gone(snapshot: Snapshot) -> bool:
+    """Whether the raw upload was destroyed, and is on record as destroyed."""
+    return snapshot.destructions.filter(what__startswith=RAW).exists()
+
+
+def raw_files(snapshot: Snapshot) -> list[tuple[str, int, str]]:
+    """(what it is, bytes, SHA-256) of every raw file. Not by its name, which may be a patient's."""
+    if not snapshot.files:
+        return [(RAW, snapshot.size, snapshot.sha256)]
+    return [
+        (f"{RAW}, file {number} of {len(snapshot.files)}", each["size"], each["sha256"]) for number, each in enumerate(snapshot.files, 1)
+    ]
 
 
 def superseded(copy: WorkingCopy) -> str:

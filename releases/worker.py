@@ -14,7 +14,7 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
 
-from releases.services import drills, leftovers, links, notices, runs, sign_ins, trained, working_copies
+from releases.services import drills, leftovers, links, notices, runs, sign_ins, trained, unconfirmed, working_copies
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,8 @@ class ReleaseWorker(Worker):
                     log.warning("%d files or folders that killed processes left behind were destroyed", destroyed)
                 if ended := sign_ins.end_outlasted():
                     log.info("%d sign-ins whose time was over were ended", ended)
+                if destroyed := unconfirmed.destroy_unconfirmed():
+                    log.info("%d uploads that nobody confirmed in time were destroyed", destroyed)
                 if destroyed := working_copies.destroy_superseded():
                     log.info("%d working copies of older snapshots were destroyed", destroyed)
                 if destroyed := trained.destroy_due():

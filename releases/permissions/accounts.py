@@ -83,4 +83,6 @@ def _compatible(account: Account, role: str) -> str | None:
     working = REVIEWER_ROLES | {"steward", "ppi"}
     if (role == "administrator" and held & working) or (role in working and "administrator" in held):
         return "An administrator approves nothing and stewards nothing: those roles do not go together."
+    if (role == "auditor" and held & working) or (role in working and "auditor" in held):
+        return "An auditor sees everything, drills and blind reviews too, and changes nothing: that role does not go with this one."
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from releases import budget
+from releases import budget, retention
 from releases.models import Account, Run, Snapshot, SourceDataset
 
 STEWARD = "Only a data steward of this dataset can do that; a steward of it can add others."
@@ -46,6 +46,8 @@ def schema_waits(snapshot: Snapshot) -> str | None:
         return "The file is still being read; its schema can be confirmed when that is done."
     if snapshot.state == Snapshot.State.READY or _preparing(snapshot):
         return "The schema of this snapshot is confirmed already; upload a new file to change it."
+    if retention.raw_gone(snapshot):
+        return "Its file was kept for so long without a confirmed schema that it was destroyed; give it again."
     if snapshot.source.snapshots.filter(number__gt=snapshot.number).exists():
         return "A newer file was given for this dataset; confirm the schema of that one."
     return None

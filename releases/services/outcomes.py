@@ -18,7 +18,7 @@ from generators.reading.dataset import Finding
 from generators.schema import DatasetSchema
 from generators.summarising.exposure import Conflict, figures_by_table
 from generators.summary import MetadataSummary
-from releases import audit, budget, files
+from releases import audit, budget, files, retention
 from releases.models import (
     DestructionRecord,
     EvaluationRecord,
@@ -89,9 +89,9 @@ def raw_destroyed(run: Run, token: str) -> Run:
     with transaction.atomic():
         run = runs.finish(run, token)
         for snapshot in uploads:
-            if snapshot.destructions.filter(what__startswith="raw upload").exists():
+            if retention.raw_gone(snapshot):
                 continue
-            for what, size, sha256 in _raw_files(snapshot):
+            for what, size, sha256 in retention.raw_files(snapshot):
                 record = DestructionRecord.objects.create(
                     snapshot=snapshot,
                     what=what,
@@ -103,16 +103,6 @@ def raw_destroyed(run: Run, token: str) -> Run:
                 )
                 audit.record(None, "destroy_raw", snapshot, record=record.pk, sha256=sha256)
     return run
-
-
-def _raw_files(snapshot: Snapshot) -> list[tuple[str, int, str]]:
-    """(what it is, bytes, SHA-256) of every raw file. Not by its name, which may be a patient's."""
-    if not snapshot.files:
-        return [("raw upload", snapshot.size, snapshot.sha256)]
-    return [
-        (f"raw upload, file {number} of {len(snapshot.files)}", each["size"], each["sha256"])
-        for number, each in enumerate(snapshot.files, 1)
-    ]
 
 
 @recorded("summarise", by_system=True)

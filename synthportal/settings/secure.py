@@ -32,6 +32,8 @@ SYNTHPORTAL_REAUDIT_AFTER_DAYS = environment.integer("SYNTHPORTAL_SECURE_REAUDIT
 """Days after its last evaluation at which a published release is re-audited."""
 SYNTHPORTAL_MODEL_DAYS = environment.integer("SYNTHPORTAL_SECURE_MODEL_DAYS", 90, minimum=1)
 """Days after which a model learned from records is destroyed, whatever its request."""
+SYNTHPORTAL_UPLOAD_DAYS = environment.integer("SYNTHPORTAL_SECURE_UPLOAD_DAYS", 30, minimum=1)
+"""Days after which a raw upload is destroyed of which no working copy was made."""
 SYNTHPORTAL_WORKING_COPY_DAYS = environment.integer("SYNTHPORTAL_SECURE_WORKING_COPY_DAYS", 0, minimum=0)
 """Days after which the working copy of a superseded snapshot is destroyed, when nothing needs it any more; 0: it is kept."""
 SYNTHPORTAL_MODEL_DAYS_AFTER_RELEASE = environment.integer("SYNTHPORTAL_SECURE_MODEL_DAYS_AFTER_RELEASE", 14, minimum=0)

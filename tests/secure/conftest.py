@@ -125,7 +125,7 @@ def _copy(copy: Path) -> None:
     """Keep the present content of the database: SQLite's in a file, PostgreSQL's in a database of its own."""
     if connection.vendor == "postgresql":
         # another run of the tests on the same server may have left one
-        _as_owner('DROP DATABASE IF EXISTS world WITH (FORCE)', f'CREATE DATABASE world TEMPLATE "{connection.settings_dict["NAME"]}"')
+        _as_owner("DROP DATABASE IF EXISTS world WITH (FORCE)", f'CREATE DATABASE world TEMPLATE "{connection.settings_dict["NAME"]}"')
         return
     with connection.cursor() as cursor:
         cursor.execute("VACUUM INTO %s", [str(copy)])

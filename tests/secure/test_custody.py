@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from releases import custody, retention
-from releases.models import AuditEvent, DestructionRecord, ReleaseRequest, Snapshot, SplitRecord, WorkingCopy
+from releases.models import AuditEvent, DestructionRecord, ReleaseRequest, Run, Snapshot, SplitRecord, WorkingCopy
 from releases.permissions import Refused
-from releases.services import publishing, requests, working_copies
+from releases.services import publishing, requests, sources, unconfirmed, working_copies
 from tests.secure import world as build
 from tests.secure.conftest import World
 
@@ -109,6 +109,31 @@ def test_a_release_that_is_out_keeps_its_held_out_records_for_re_audits(world: W
     for state, wanted in (("draft", True), ("returned", True), ("rejected", False)):
         ReleaseRequest.objects.filter(pk=request.pk).update(state=state)
         assert retention.needed(copy) == wanted
+
+
+@pytest.mark.promise("custody.4")
+def test_an_upload_that_nobody_confirms_in_time_is_destroyed_with_a_record_and_cannot_be_confirmed_after(world: World) -> None:
+    people = world.people
+    source = build.registered_source(people.steward)
+    snapshot = source.latest_snapshot
+    assert snapshot is not None
+    raw = sources.raw_data(snapshot)
+    assert unconfirmed.destroy_unconfirmed() is None
+    Snapshot.objects.filter(pk=snapshot.pk).update(received_at=timezone.now() - timedelta(days=31))
+    ended = Run.objects.filter(snapshot=snapshot).first()
+    assert ended is not None
+    Run.objects.filter(pk=ended.pk).update(state="queued", finished_at=None)
+    assert unconfirmed.destroy_unconfirmed() is None  # something will read it
+    ended.save()
+    assert unconfirmed.destroy_unconfirmed() == 1
+    assert not raw.exists()
+    record = DestructionRecord.objects.get(snapshot=snapshot)
+    assert (record.sha256, record.size, record.reason) == (snapshot.sha256, snapshot.size, "No working copy was made of it within 30 days.")
+    assert AuditEvent.objects.get(action="destroy_unconfirmed").target_id == str(snapshot.pk)
+    assert unconfirmed.destroy_unconfirmed() is None
+    with pytest.raises(Refused, match="give it again"):
+        sources.confirm_schema(people.steward, snapshot, schema=build.confirmed_schema(snapshot))
+    assert "destroyed" in {entry.stage for entry in custody.of_source(source)}
 
 
 @pytest.mark.promise("custody.3")

@@ -83,6 +83,27 @@ def test_an_auditor_reads_everything_and_may_do_nothing(world: World) -> None:
 
 
 @pytest.mark.promise("permissions.6")
+def test_an_auditor_is_shown_every_row_there_is_of_whatever_is_shown_to_anybody(world: World) -> None:
+    requests.submit(world.people.steward, world.ready)
+    own = {"visible_tokens", "visible_notices", "visible_releases"}  # one's own; releases are some of the requests
+    found = {name: show for name, show in vars(visibility).items() if name.startswith("visible_") and name not in own}
+    assert len(found) > 10
+    for name, show in found.items():
+        shown = show(world.people.auditor)
+        assert shown.count() == shown.model.objects.count(), name
+
+
+@pytest.mark.promise("permissions.6")
+@pytest.mark.parametrize("role", ["steward", "sdat", "ig", "ppi"])
+def test_who_audits_holds_no_role_that_changes_anything(world: World, role: str) -> None:
+    people = world.people
+    with pytest.raises(Refused, match="changes nothing"):
+        accounts.propose_role(people.administrator, people.auditor, role=role)
+    with pytest.raises(Refused, match="changes nothing"):
+        accounts.propose_role(people.administrator, getattr(people, role), role="auditor")
+
+
+@pytest.mark.promise("permissions.6")
 @pytest.mark.parametrize("who", ["administrator", "nobody"])
 def test_administrators_and_people_without_a_role_see_no_data_at_all(world: World, who: str) -> None:
     requests.submit(world.people.steward, world.ready)
