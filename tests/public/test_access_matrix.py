@@ -78,6 +78,7 @@ EXPECTED: dict[str, Expected] = {
     **{f"catalogue-interface:{name}": OPEN for name in ("search", "facets", "release", "version", "files", "columns", "notices")},
     "catalogue-interface:register": Expected(everybody(404)),
     "catalogue-interface:api-root": Expected(everybody(404), everybody(404)),
+    ":unknown": Expected(everybody(404), everybody(404)),
     "catalogue-interface:look": Expected(rows()),
     "report": Expected(everybody(200), everybody(422)),
     "tell-use": Expected(everybody(200), everybody(422)),
@@ -136,6 +137,7 @@ EXPECTED: dict[str, Expected] = {
 
 
 KNOWN = {
+    "rest": "v2/nothing",
     "slug": build.SLUG,
     "path": "data/visits.parquet",
     "link": "forged.link",

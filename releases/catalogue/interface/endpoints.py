@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.db.models import Max
 from django.http import Http404, HttpRequest
 from django.urls import reverse
-from ninja import Path, Query
+from ninja import Path, Query, Schema
 
 from releases.capsule import layout
 from releases.catalogue.finding.search import Search
@@ -54,6 +54,7 @@ Number = Path(ge=1, le=999_999)
 
 @interface.get("/releases", response={200: FoundOut, 422: Problem, 429: Problem}, summary="Search")
 def search(request: HttpRequest, asked: Query[Asked]) -> FoundOut:
+    _only(request, Asked)
     here, found = site(request), _search(asked)
     versions = found.found(whole=False)[asked.offset : asked.offset + asked.limit]
     after = _after(request, here, "search", found.parameters, found.total, asked.limit, asked.offset)
@@ -63,6 +64,7 @@ def search(request: HttpRequest, asked: Query[Asked]) -> FoundOut:
 
 @interface.get("/facets", response={200: list[FacetOut], 422: Problem, 429: Problem}, summary="What a search can be narrowed by")
 def facets(request: HttpRequest, asked: Query[Filters]) -> list[FacetOut]:  # type: ignore[valid-type] # made from the facets
+    _only(request, Filters)
     return [
         FacetOut(
             name=facet.name,
@@ -120,6 +122,7 @@ def files(request: HttpRequest, slug: str = Slug, version: int = Number) -> File
 
 @interface.get("/releases/{slug}/versions/{version}/columns", response={200: ColumnsOut, **_OF_ONE}, summary="Its data dictionary")
 def columns(request: HttpRequest, asked: Query[Stretch], slug: str = Slug, version: int = Number) -> ColumnsOut:
+    _only(request, Stretch)
     said = described(_version(slug, version), site(request))
     every = [(table.name, column) for table in said.tables for column in table.columns]
     chosen = every[asked.offset : asked.offset + asked.limit]
@@ -133,6 +136,7 @@ def columns(request: HttpRequest, asked: Query[Stretch], slug: str = Slug, versi
     summary="Synthetic rows to look at",
 )
 def look(request: HttpRequest, asked: Query[RowsAsked], slug: str = Slug, version: int = Number) -> RowsOut:
+    _only(request, RowsAsked)
     wanted = _version(slug, version)
     refused = refused_rows(request, wanted)
     if refused is not None:
@@ -169,6 +173,7 @@ def register(request: HttpRequest) -> RegisterOut:
     "/notices", response={200: NoticesOut, 422: Problem, 429: Problem}, summary="What changed last: published, suspended, withdrawn"
 )
 def notices(request: HttpRequest, asked: Query[Stretch]) -> NoticesOut:
+    _only(request, Stretch)
     here, every = site(request), by_change().order_by("-changed", "-pk").defer("manifest", "attestation")
     total = every.count()
     told = [
@@ -185,6 +190,12 @@ def notices(request: HttpRequest, asked: Query[Stretch]) -> NoticesOut:
     ]
     after = _after(request, here, "notices", [], total, asked.limit, asked.offset)
     return NoticesOut(total=total, limit=asked.limit, offset=asked.offset, next=after, notices=told)
+
+
+def _only(request: HttpRequest, shape: type[Schema]) -> None:
+    """422 for a parameter that the address does not take: a filter with a slip of the pen would find everything."""
+    if not request.GET.keys() <= shape.model_fields.keys():
+        raise Told(422, f"This address takes no other parameters than: {', '.join(shape.model_fields)}.")
 
 
 def _search(asked: Any) -> Search:

@@ -45,7 +45,12 @@ def too_many(request: HttpRequest, now: float | None = None) -> int | None:
         count = min(_counted(position, window) for position in _positions(_place(request), window))
     except OSError:
         return None
-    return WINDOW - int(moment % WINDOW) if count > most else None
+    return seconds_left(moment) if count > most else None
+
+
+def seconds_left(now: float | None = None) -> int:
+    """Seconds until the minute is over and counting begins again."""
+    return WINDOW - int((time.time() if now is None else now) % WINDOW)
 
 
 def _place(request: HttpRequest) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response
 from ninja import NinjaAPI
-from ninja.errors import HttpError, ValidationError
+from ninja.errors import HttpError, Throttled, ValidationError
 from ninja.throttling import BaseThrottle
 
-from releases.catalogue.interface.rate import too_many
+from releases.catalogue.interface.rate import seconds_left, too_many
 
 PROBLEM = "application/problem+json"
 _TITLES = {
@@ -37,23 +37,13 @@ class Told(Exception):
 
 
 class _Rate(BaseThrottle):
-    def __init__(self) -> None:
-        self.seconds: int | None = None
+    """So many requests a minute. One for all threads: it keeps nothing between its two questions."""
 
     def allow_request(self, request: HttpRequest) -> bool:
-        seconds = too_many(request)
-        if seconds is not None:
-            raise _Hasty(seconds)
-        return True
+        return too_many(request) is None
 
-    def wait(self) -> float | None:
-        return None
-
-
-class _Hasty(Exception):
-    def __init__(self, seconds: int) -> None:
-        super().__init__("too many requests")
-        self.seconds = seconds
+    def wait(self) -> float:
+        return seconds_left()
 
 
 class Interface(NinjaAPI):
@@ -106,10 +96,10 @@ def _unknown(request: HttpRequest, error: Http404) -> HttpResponse:
     return problem(request, 404, "There is nothing at this address.")
 
 
-@interface.exception_handler(_Hasty)
-def _hasty(request: HttpRequest, error: _Hasty) -> HttpResponse:
-    response = problem(request, 429, f"Too many requests in a minute; wait {error.seconds} seconds.")
-    response["Retry-After"] = str(error.seconds)
+@interface.exception_handler(Throttled)
+def _hasty(request: HttpRequest, error: Throttled) -> HttpResponse:
+    response = problem(request, 429, f"Too many requests in a minute; wait {error.wait} seconds.")
+    response["Retry-After"] = str(error.wait)
     return response
 
 
@@ -121,6 +111,11 @@ def _unusable(request: HttpRequest, error: HttpError) -> HttpResponse:
 @interface.exception_handler(ValidationError)
 def _unfitting(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Where it does not fit and why; never what was sent."""
-    wrong = [{"place": ".".join(str(part) for part in each["loc"] if part != "asked"), "why": each["msg"].removeprefix("Value error, ")} for each in error.errors]
+    wrong = [{"place": _place(each["loc"]), "why": each["msg"].removeprefix("Value error, ")} for each in error.errors]
     first = wrong[0] if wrong else {"place": "the request", "why": "it does not fit"}
     return problem(request, 422, f"{first['place']}: {first['why']}.", errors=wrong)
+
+
+def _place(where: tuple[str | int, ...]) -> str:
+    """ "query.limit" of what is written ("query", "asked", "limit")."""
+    return ".".join(str(part) for part in where if part != "asked")

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from releases.catalogue.interface import reference
+from releases.catalogue.interface.site import problem
 from releases.catalogue.standards.described import site
 from releases.catalogue.views.pages import page
 from releases.catalogue.views.standards import answered
@@ -18,6 +19,11 @@ from releases.catalogue.views.standards import answered
 def openapi(request: HttpRequest) -> HttpResponse:
     """The OpenAPI document."""
     return answered(request, json.dumps(reference.openapi(), ensure_ascii=False).encode(), "application/json")
+
+
+def unknown(request: HttpRequest, rest: str) -> HttpResponse:
+    """An address that the interface does not have, answered as it answers."""
+    return problem(request, 404, "There is nothing at this address.")
 
 
 @require_safe
