@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -16,14 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from releases.capsule.build import CapsuleTable, build
-from releases.capsule.manifest import Made
 from releases.capsule.publish import publish
-from tests.capsule.world import REPORT, Publisher, attestation, description
+from tests.capsule.world import Publisher, attestation
+from tests.public.any_release import publish_tables
 from tests.public.counting import Counted, counting
 from tests.public.running import ROOT, Site, served
 
@@ -42,18 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     publish(folder / "capsule", publisher.lake, publisher.signer, attestation())
     numbers = np.random.default_rng(1)
     large = pa.table({f"c{n}": numbers.random(60_000) for n in range(WIDE)})
-    pq.write_table(large, folder / "large.parquet")
-    pyarrow.csv.write_csv(large, folder / "large.csv")
-    columns = [{"name": name, "kind": "real", "storage": "float64"} for name in large.column_names]
-    build(
-        folder / "large",
-        description(slug="large", rows=len(large), tier="privately-sourced", made=Made("any", "1", "ab" * 32, 1, len(large), None, 1)),
-        tables=[CapsuleTable("large", folder / "large.parquet", folder / "large.csv", len(large))],
-        schema={"tables": [{"name": "large", "columns": columns}]},
-        report_json=json.dumps(REPORT),
-        report_html="<!doctype html><title>Report</title>",
-    )
-    publish(folder / "large", publisher.lake, publisher.signer, attestation())
+    publish_tables(publisher, {"large": large}, slug="large")
     with served(publisher) as site:
         yield site
 

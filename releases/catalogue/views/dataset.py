@@ -70,7 +70,7 @@ def _depends(version: ReleaseVersion, everything: list[ReleaseVersion], refused:
     states = tuple(tuple(getattr(each, name) for name in names) for each in everything)
     return (
         version.manifest_sha256,
-        version.version,
+        version.attestation_sha256,
         states,
         refused,
         downloaded,
