@@ -34,12 +34,12 @@ def forbid_changes(apps: Any, schema_editor: Any) -> None:
 def allow_changes(apps: Any, schema_editor: Any) -> None:
     if schema_editor.connection.vendor == "postgresql":
         for table in APPEND_ONLY:
-            schema_editor.execute(f"DROP TRIGGER {table}_append_only ON {table}")
-        schema_editor.execute("DROP FUNCTION catalogue_append_only()")
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {table}_append_only ON {table}")
+        schema_editor.execute("DROP FUNCTION IF EXISTS catalogue_append_only()")
         return
     for table in APPEND_ONLY:
         for event in ("update", "delete"):
-            schema_editor.execute(f"DROP TRIGGER {table}_no_{event}")
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {table}_no_{event}")
 
 
 class Migration(migrations.Migration):

@@ -65,7 +65,7 @@ def application(request: HttpRequest, account: CatalogueAccount, key: UUID) -> H
     rows.append(
         {
             "title": "Licence: read, sign and send",
-            "hint": "" if ready or not editable else "Cannot start yet: finish what stands above",
+            "hint": "" if ready or not editable else "Finish what stands above first",
             "href": reverse("catalogue:sign", args=[mine.pk]) if ready and editable else "",
             **({"status": "Signed", "colour": ""} if not editable else {"status": "To do" if ready else "Cannot start yet", "colour": ""}),
         }

@@ -35,7 +35,7 @@ def for_everybody(view: View) -> View:
             answer = view(request, *args, **kwargs)
         except AccessRefused as refusal:
             answer = shown_page(request, "refused", {"reason": str(refusal)}, 403)
-        answer.headers["Referrer-Policy"] = "no-referrer" if "link" in kwargs else "same-origin"
+        answer.headers["Referrer-Policy"] = "same-origin"  # none at all, and browsers send forms without their origin, which is refused
         return answer
 
     return shown

@@ -41,7 +41,7 @@ def register(request: HttpRequest) -> HttpResponse:
         return shown_page(request, "told", {"heading": "Look at your e-mail", "text": LOOK_IN_MAIL})
 
     lead = f"For people of institutions: your e-mail address ends in {institutions.endings()}."
-    return one_form(request, RegisterForm, act, {"heading": "Register", "action": "Register", "lead": lead})
+    return one_form(request, RegisterForm, act, {"heading": "Make an account", "action": "Make the account", "lead": lead})
 
 
 @sensitive_post_parameters("password")
