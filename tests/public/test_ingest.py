@@ -110,23 +110,24 @@ def test_an_ingest_that_ends_at_any_step_can_be_run_again(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.promise("catalogue.2")
-def test_two_polls_at_once_take_each_notice_in_once(publisher: Publisher, settings: Settings) -> None:
+@pytest.mark.parametrize("stores", [("store", "store"), ("store", "of another machine")])
+def test_two_polls_at_once_take_each_notice_in_once(publisher: Publisher, settings: Settings, stores: tuple[str, str]) -> None:
     for number in range(1, 4):
         publisher.publish(version=number)
     keys = TrustedKeys.load(settings.SYNTHPORTAL_KEYS)
     barrier = threading.Barrier(2)
     failures: list[BaseException] = []
 
-    def work() -> None:
+    def work(store: str) -> None:
         try:
             barrier.wait()
-            assert poll(publisher.lake, keys, settings.SYNTHPORTAL_STORE).refusal is None
+            assert poll(publisher.lake, keys, publisher.folder / store).refusal is None
         except BaseException as failure:
             failures.append(failure)
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
+    threads = [threading.Thread(target=work, args=(store,)) for store in stores]
     for thread in threads:
         thread.start()
     for thread in threads:
