@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 from django.db.models import Max
 from django.http import Http404, HttpRequest
 from django.urls import reverse
-from ninja import Path, Query, Schema
+from ninja import Query, Schema
+from ninja.params import functions
 
 from releases.capsule import layout
 from releases.catalogue.finding.search import Search
@@ -48,8 +49,8 @@ from releases.catalogue.visitors import refused_rows
 
 _ANY = {404: Problem, 422: Problem, 429: Problem}
 _OF_ONE = {**_ANY, 410: Problem}
-Slug = Path(max_length=80, pattern="^[-a-zA-Z0-9_]+$")
-Number = Path(ge=1, le=999_999)
+Slug: Any = functions.Path(max_length=80, pattern="^[-a-zA-Z0-9_]+$")
+Number: Any = functions.Path(ge=1, le=999_999)
 
 
 @interface.get("/releases", response={200: FoundOut, 422: Problem, 429: Problem}, summary="Search")

@@ -37,14 +37,13 @@ class Stretch(Strict):
 
 _Value = Annotated[str, Field(max_length=LONGEST_TEXT)]
 _FILTERS: dict[str, Any] = {
-    name: (list[_Value], Field(default_factory=list, max_length=50, description="As /facets has it; may be repeated.")) for name in FACETS
+    "q": (_Value, Field("", description="Words, a column's name or a code.")),
+    **{
+        name: (list[_Value], Field(default_factory=list, max_length=50, description="As /facets has it; may be repeated."))
+        for name in FACETS
+    },
 }
-Filters = create_model(
-    "Filters",
-    __base__=Strict,
-    q=(Annotated[str, Field("", max_length=LONGEST_TEXT, description="Words, a column's name or a code.")], ""),
-    **_FILTERS,
-)
+Filters = create_model("Filters", __base__=Strict, **_FILTERS)
 
 
 class Asked(Filters, Stretch):  # type: ignore[misc,valid-type] # made from the facets

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from django.db.models import DateTimeField
+from typing import Any
+
+from django.db.models import DateTimeField, QuerySet
 from django.db.models.functions import Coalesce, Greatest
 
-from releases.catalogue.models import ReleaseVersion, VersionQuerySet
+from releases.catalogue.models import ReleaseVersion
 
 
-def by_change() -> VersionQuerySet:
+def by_change() -> QuerySet[Any]:
     """Versions whose capsule or notice was taken in, with `changed`: when they were published, suspended, resumed, withdrawn or audited."""
     changed = Greatest("published_at", "state_at", Coalesce("reaudited_at", "state_at"), output_field=DateTimeField())
     return ReleaseVersion.objects.annotate(changed=changed).select_related("release")
