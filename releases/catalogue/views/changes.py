@@ -6,10 +6,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from releases.catalogue.models import ReleaseVersion
+from releases.catalogue.serving.kept_pages import for_everybody
 from releases.catalogue.showing import changes
 from releases.catalogue.views.pages import page
 
 
+@for_everybody
 @require_safe
 def log(request: HttpRequest, slug: str) -> HttpResponse:
     """All versions, the newest first, each with what it changed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any
 
 from django.db.models import Sum
@@ -15,9 +14,7 @@ from releases.catalogue.serving.kept_pages import for_everybody
 from releases.catalogue.showing import changes, contents, entities, told, words
 from releases.catalogue.showing.dictionary import Table, tables
 from releases.catalogue.showing.limitations import limitations
-from releases.catalogue.taking_in.freshness import freshness
 from releases.catalogue.views import figures, loading
-from releases.catalogue.views.kept import kept
 from releases.catalogue.views.pages import page
 from releases.catalogue.views.rows import preview
 from releases.catalogue.visitors import Refusal, refused_rows
@@ -34,7 +31,7 @@ def dataset(request: HttpRequest, slug: str) -> HttpResponse:
     """The newest version on show; where there is none, the newest of all, which says why."""
     everything = _versions(slug)
     on_show = [each for each in everything if each.on_show]
-    return _answer(request, (on_show or everything)[0], everything)
+    return _dataset_page(request, (on_show or everything)[0], everything)
 
 
 @for_everybody
@@ -45,7 +42,7 @@ def version(request: HttpRequest, slug: str, version: int) -> HttpResponse:
     wanted = next((each for each in everything if each.version == version), None)
     if wanted is None:
         raise Http404
-    return _answer(request, wanted, everything)
+    return _dataset_page(request, wanted, everything)
 
 
 def _versions(slug: str) -> list[ReleaseVersion]:
@@ -56,33 +53,8 @@ def _versions(slug: str) -> list[ReleaseVersion]:
     return found
 
 
-def _answer(request: HttpRequest, version: ReleaseVersion, everything: list[ReleaseVersion]) -> HttpResponse:
+def _dataset_page(request: HttpRequest, version: ReleaseVersion, everything: list[ReleaseVersion]) -> HttpResponse:
     refused = refused_rows(request, version)
-    downloaded = version.downloads.aggregate(total=Sum("count"))["total"] or 0
-    depends = _depends(version, everything, refused, downloaded)
-    return kept(request, depends, lambda: _dataset_page(request, version, everything, refused, downloaded))
-
-
-def _depends(version: ReleaseVersion, everything: list[ReleaseVersion], refused: Refusal | None, downloaded: int) -> Hashable:
-    """All that the page shows beside what never changes: files and texts of a version."""
-    heard = freshness()
-    names = ("version", "state", "state_at", "state_reason", "key_revoked", "display_held", "reaudited_at")
-    states = tuple(tuple(getattr(each, name) for name in names) for each in everything)
-    return (
-        version.manifest_sha256,
-        version.attestation_sha256,
-        states,
-        refused,
-        downloaded,
-        heard.stale,
-        heard.refusing,
-        heard.heard_at if heard.stale else None,
-    )
-
-
-def _dataset_page(
-    request: HttpRequest, version: ReleaseVersion, everything: list[ReleaseVersion], refused: Refusal | None, downloaded: int
-) -> HttpResponse:
     shown: dict[str, Any] = {"version": version, "versions": everything, "tier": words.tier(version.tier), "disclaimer": layout.DISCLAIMER}
     if version.state == ReleaseVersion.State.WITHDRAWN:
         shown["instead"] = version.release.versions.on_show().order_by("-version").first()
@@ -124,7 +96,7 @@ def _dataset_page(
         "overrides": told.overrides(version),
         "timeline": told.timeline(version),
         "facts": told.facts(version),
-        "downloaded": downloaded,
+        "downloaded": version.downloads.aggregate(total=Sum("count"))["total"] or 0,
         "citation": told.citation(version, address(version.get_absolute_url())),
     }
     return page(request, "dataset", "results", shown)

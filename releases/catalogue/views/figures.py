@@ -11,6 +11,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from releases.catalogue.models import ReleaseVersion
+from releases.catalogue.serving.kept_pages import for_everybody
 from releases.catalogue.showing import changes, contents, words
 from releases.catalogue.showing.dictionary import Column, Table, tables
 from releases.catalogue.showing.distributions import Spread, spreads
@@ -49,6 +50,7 @@ def lines(table: Table, columns: Sequence[Column], refused: Refusal | None) -> l
     ]
 
 
+@for_everybody
 @require_safe
 def columns(request: HttpRequest, slug: str, version: int) -> HttpResponse:
     """The whole dictionary of one table, page by page."""
@@ -70,6 +72,7 @@ def columns(request: HttpRequest, slug: str, version: int) -> HttpResponse:
     return page(request, "columns", "results", shown)
 
 
+@for_everybody
 @require_safe
 def column(request: HttpRequest, slug: str, version: int) -> HttpResponse:
     """One column: what it is, how its synthetic values are spread, and what was released about the real ones."""

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from releases.catalogue.models import ReleaseVersion, StoredFile
 from releases.catalogue.serving import store
+from releases.catalogue.serving.kept_pages import for_everybody
 from releases.catalogue.showing import loading
 from releases.catalogue.showing.loading import Snippet
 from releases.catalogue.views.files import refused, version_of
@@ -19,6 +20,7 @@ LONGEST_EXAMPLE = 32 * 1024
 """Bytes of a script that is shown."""
 
 
+@for_everybody
 @require_safe
 def load(request: HttpRequest, slug: str, version: int) -> HttpResponse:
     """The page of lines to copy."""

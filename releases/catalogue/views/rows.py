@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
+from releases.catalogue.serving.kept_pages import for_everybody
 from releases.catalogue.showing import rows
 from releases.catalogue.showing.dictionary import Table, tables
 from releases.catalogue.showing.rows import Stretch, TooMuch
@@ -33,6 +34,7 @@ class Heading:
     query: str
 
 
+@for_everybody
 @require_safe
 def look(request: HttpRequest, slug: str, version: int) -> HttpResponse:
     """Rows of one table of a version."""
