@@ -103,6 +103,7 @@ def test_a_use_case_is_agreed_then_learned_assessed_explained_and_signed_by_diff
     member.follows("Assess it")
     member.pictures("assessment", tall=1400)
     judges(member, bias="Few people over 90; the note says so.")
+    member.pictures("judgement", "#id_privacy", tall=560)
     member.presses("Record this assessment")
     member.signs(request)
     member.opens_request(request, "review/")
