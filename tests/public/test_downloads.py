@@ -198,6 +198,6 @@ def test_safeguarded_data_are_listed_but_not_handed_out(client: Client, publishe
     publisher.publish(access_level="safeguarded")
     take_in()
     assert "Safeguarded" in client.get("/datasets/").content.decode()
-    assert "not open for download" in client.get("/datasets/ed-visits/").content.decode()
+    assert "granted access" in client.get("/datasets/ed-visits/").content.decode()
     for address in (FILE, ZIP):
         assert client.get(address).status_code == 403
