@@ -13,17 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.browser import inspection
+from tests.browser.conftest import chromium as chromium
 from tests.capsule.world import Publisher
 from tests.public.relational_release import HOSTILE, publish_relational
 from tests.public.running import ROOT, Site, served
 
 TOOLS = ROOT / "build/validators/bin"
 PATH = "/datasets/two-tables/v1/"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (TOOLS.parent / "installed.lock").exists(), reason="no validators: run .ci/install-validators"),
-]
+pytestmark = pytest.mark.slow
+tools = pytest.mark.skipif(not (TOOLS.parent / "installed.lock").exists(), reason="no validators: run .ci/install-validators")
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,7 @@ def checked(site: Site, check: str, path: str = PATH, *more: str) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@tools
 @pytest.mark.promise("standard.3")
 def test_mlcroissant_finds_nothing_to_say_and_loads_every_record(site: Site) -> None:
     records = checked(site, "croissant")
@@ -52,6 +54,7 @@ def test_mlcroissant_finds_nothing_to_say_and_loads_every_record(site: Site) -> 
     assert records["visits/of a person"] == [["A01", "1", "2026-01-02 03:04:05", None, "=made up"], ["A02", "3", None, "15", None]]
 
 
+@tools
 @pytest.mark.promise("standard.4")
 def test_dcat_conforms_to_the_official_shapes_and_lacks_of_the_health_profile_only_what_a_site_cannot_know(site: Site) -> None:
     found = checked(site, "dcat")
@@ -69,11 +72,13 @@ def test_dcat_conforms_to_the_official_shapes_and_lacks_of_the_health_profile_on
     assert checked(site, "catalogue", "/") == [f"{site.address}/datasets/ed-visits/v1/", f"{site.address}{PATH}"]
 
 
+@tools
 @pytest.mark.promise("standard.5")
 def test_frictionless_validates_every_cell_against_the_package(site: Site) -> None:
     assert checked(site, "data_package") == {"person": 3, "visits-of-a-person": 2}
 
 
+@tools
 @pytest.mark.promise("standard.6")
 def test_the_unzipped_capsule_with_its_metadata_is_an_ro_crate(site: Site, tmp_path: Path) -> None:
     (tmp_path / "capsule.zip").write_bytes(site.get(f"{PATH}capsule.zip")[2])
@@ -89,6 +94,7 @@ def test_the_unzipped_capsule_with_its_metadata_is_an_ro_crate(site: Site, tmp_p
     assert found["advised"] == ["The organization SHOULD have a URL."]  # of the data controller's the capsule knows none
 
 
+@tools
 @pytest.mark.promise("standard.7")
 def test_datacites_schema_and_readers_of_citations_take_a_hostile_title_as_one_value(site: Site) -> None:
     title = " ".join(HOSTILE.split())
@@ -99,11 +105,13 @@ def test_datacites_schema_and_readers_of_citations_take_a_hostile_title_as_one_v
     assert found["fields"] == ["ENTRYTYPE", "ID", "author", "note", "publisher", "title", "url", "version", "year"]
 
 
+@tools
 @pytest.mark.promise("standard.8")
 def test_a_harvester_goes_through_the_whole_catalogue(site: Site) -> None:
     assert checked(site, "harvested", "/")["records"] == [["oai:127.0.0.1:ed-visits/v1", False], ["oai:127.0.0.1:two-tables/v1", False]]
 
 
+@tools
 @pytest.mark.promise("service.5")
 def test_schemathesis_finds_nothing(site: Site) -> None:
     command = [TOOLS / "schemathesis", "run", f"{site.address}/api/v1/openapi.json", "--no-color", "--seed", "1", "-n", "8"]
@@ -112,3 +120,23 @@ def test_schemathesis_finds_nothing(site: Site) -> None:
     done = subprocess.run([*command, *bounds], cwd=site.publisher.folder, env=environment, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout[-4000:]
     assert "9 passed" in done.stdout
+
+
+@pytest.mark.browser
+@pytest.mark.promise("standard.11")
+@pytest.mark.promise("service.6")
+def test_a_browser_has_nothing_against_the_description_in_the_page_nor_the_page_for_programs(site: Site, chromium: Browser) -> None:
+    page = chromium.new_context(viewport=inspection.LARGE).new_page()
+    complaints = inspection.watch(page)
+    page.goto(site.address + PATH)
+    told = page.locator('script[type="application/ld+json"]').text_content()
+    assert json.loads(told or "")["url"] == f"{site.address}{PATH}"
+    page.goto(f"{site.address}/api/")
+    assert inspection.serious_findings(page) == []
+    page.set_viewport_size(inspection.SMALL)
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert inspection.overflow(page) is None
+    assert inspection.serious_findings(page) == []
+    assert complaints == []
+    page.context.close()
