@@ -52,7 +52,7 @@ def line(site: Site, identity: str, page: str = "/datasets/visits/v1/load/") -> 
 
 def said(*command: str, cwd: Path | None = None, more: dict[str, str] | None = None) -> str:
     """What a program prints."""
-    done = subprocess.run(command, cwd=cwd, env={**os.environ, **(more or {})}, capture_output=True, text=True, timeout=150, check=False)
+    done = subprocess.run(command, cwd=cwd, env={**os.environ, **(more or {})}, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

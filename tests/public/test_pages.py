@@ -169,7 +169,7 @@ def test_a_page_sets_no_cookie_and_asks_nobody_else_for_anything(client: Client,
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "unsafe" not in page.headers["Content-Security-Policy"]
     # Nothing inline that such a policy would stop.
-    assert not re.findall(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)", page.content.decode())
+    assert not re.findall(r"<script(?![^>]*\bsrc=)(?![^>]*application/(?:ld\+)?json)", page.content.decode())
     assert not re.findall(r"<style|\sstyle=|\son[a-z]+=", page.content.decode())
 
 

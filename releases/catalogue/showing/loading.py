@@ -93,11 +93,63 @@ PARQUET = (
 )
 CSV = (Loader("R", "R, with nothing to install", "", lambda address, name, sha256: f"table <- read.csv({_python(address)})"),)
 
+YOUR_TOKEN = "YOUR-TOKEN"  # noqa: S105 - a place for one
+"""What stands for the reader's own token in lines for safeguarded data."""
+_BEARER = f"Authorization: Bearer {YOUR_TOKEN}"
+_STORAGE = f'storage_options={{"Authorization": "Bearer {YOUR_TOKEN}"}}'
 
-def snippets(number: int, parquet: StoredFile | None, csv: StoredFile | None, absolute: Callable[[str], str]) -> tuple[Snippet, ...]:
-    """Lines for one table. number: of the table, from 1, part of their ids; absolute: the whole address of one on this site."""
+PARQUET_BY_TOKEN = (
+    Loader(
+        "pandas",
+        "Python, with pandas",
+        "pip install pandas pyarrow",
+        lambda address, name, sha256: f"import pandas as pd; table = pd.read_parquet({_python(address)}, {_STORAGE})",
+    ),
+    Loader(
+        "DuckDB",
+        "SQL, with DuckDB: only the columns you name are fetched",
+        "DuckDB with its extension httpfs, which it fetches by itself",
+        lambda address, name, sha256: (
+            f"CREATE SECRET (TYPE http, BEARER_TOKEN '{YOUR_TOKEN}'); " + " ".join(("SELECT * FROM", _sql(address), "LIMIT 10;"))
+        ),
+    ),
+    Loader(
+        "Spark",
+        "Spark",
+        "pip install pyspark pandas pyarrow",
+        lambda address, name, sha256: (
+            f"import pandas as pd; table = spark.createDataFrame(pd.read_parquet({_python(address)}, {_STORAGE}))"
+        ),
+    ),
+    Loader(
+        "curl",
+        "The file itself, and is it whole?",
+        "curl and sha256sum, which come with Linux",
+        lambda address, name, sha256: (
+            f"curl -fsSH {_shell(_BEARER)} -o {_shell(name)} {_shell(address)} && echo {_shell(f'{sha256}  {name}')} | sha256sum -c"
+        ),
+    ),
+)
+CSV_BY_TOKEN = (
+    Loader(
+        "R",
+        "R, with nothing to install",
+        "",
+        lambda address, name, sha256: f'table <- read.csv(url({_python(address)}, headers = c(Authorization = "Bearer {YOUR_TOKEN}")))',
+    ),
+)
+
+
+def snippets(
+    number: int, parquet: StoredFile | None, csv: StoredFile | None, absolute: Callable[[str], str], *, by_token: bool = False
+) -> tuple[Snippet, ...]:
+    """Lines for one table. number: of the table, from 1, part of their ids; absolute: the whole address of one on this site.
+
+    by_token: for safeguarded data, which programs fetch with a token of their reader's.
+    """
+    columnar, plain = (PARQUET_BY_TOKEN, CSV_BY_TOKEN) if by_token else (PARQUET, CSV)
     found = []
-    for stored, loaders in ((parquet, PARQUET[:3]), (csv, CSV), (parquet, PARQUET[3:])):
+    for stored, loaders in ((parquet, columnar[:-3]), (csv, plain), (parquet, columnar[-3:])):
         if stored is not None:
             address, name = absolute(stored.get_absolute_url()), stored.path.rsplit("/", 1)[-1]
             for each in loaders:
@@ -112,10 +164,11 @@ def croissant(address: str, table: str) -> Snippet:
     return Snippet("croissant", "the Croissant line", "Python, with mlcroissant", "pip install mlcroissant", line, True)
 
 
-def everything(sums: str, files: str) -> str:
+def everything(sums: str, files: str, *, by_token: bool = False) -> str:
     """All files by curl, each checked. sums: address of SHA256SUMS; files: address under which the files lie, ending in "/"."""
+    curl = f"curl -fsSH {_shell(_BEARER)}" if by_token else "curl -fsS"
     return (
-        f"curl -fsSO {_shell(sums)} && "
-        f"cut -c67- SHA256SUMS | xargs -I {{}} curl -fsS --create-dirs -o {{}} {_shell(files)}{{}} && "
+        f"{curl} -O {_shell(sums)} && "
+        f"cut -c67- SHA256SUMS | xargs -I {{}} {curl} --create-dirs -o {{}} {_shell(files)}{{}} && "
         "sha256sum -c SHA256SUMS"
     )

@@ -29,14 +29,16 @@ def load(request: HttpRequest, slug: str, version: int) -> HttpResponse:
         return answer
     stored = list(wanted.files.all())
     first = next((each for each in stored if each.path.endswith(".parquet")), None)
+    by_token = wanted.access_level != "open"
     records = _address(request, wanted, "croissant.json")
     files_address = request.build_absolute_uri(f"{wanted.get_absolute_url()}files/")
     scripts = [each for each in stored if each.role == "example" and each.size <= LONGEST_EXAMPLE]
     shown = {
         "version": wanted,
         "loading": snippets_of(request, stored),
-        "croissant": loading.croissant(records, first.table) if first else None,
-        "everything": loading.everything(_address(request, wanted, "SHA256SUMS"), files_address),
+        "croissant": loading.croissant(records, first.table) if first and not by_token else None,
+        "by_token": by_token,
+        "everything": loading.everything(_address(request, wanted, "SHA256SUMS"), files_address, by_token=by_token),
         "examples": [(f"example-{number}", each, _text(each)) for number, each in enumerate(scripts, 1)],
     }
     return page(request, "load", "results", shown)
@@ -46,8 +48,13 @@ def snippets_of(request: HttpRequest, stored: Sequence[StoredFile]) -> list[tupl
     """Each table with the lines that load it."""
     csv = {each.table: each for each in stored if each.path.endswith(".csv")}
     parquet = [each for each in stored if each.role == "data" and each.path.endswith(".parquet")]
-    absolute = request.build_absolute_uri
-    return [(each.table, loading.snippets(number, each, csv.get(each.table), absolute)) for number, each in enumerate(parquet, 1)]
+    return [
+        (
+            each.table,
+            loading.snippets(number, each, csv.get(each.table), request.build_absolute_uri, by_token=each.version.access_level != "open"),
+        )
+        for number, each in enumerate(parquet, 1)
+    ]
 
 
 def _address(request: HttpRequest, version: ReleaseVersion, name: str) -> str:
