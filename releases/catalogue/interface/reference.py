@@ -32,6 +32,11 @@ class Operation:
     answer: str
     refusals: tuple[str, ...]
 
+    @property
+    def shape(self) -> str:
+        """What the answer is made of: one of `shapes`."""
+        return self.answer.rsplit(" ", 1)[-1]
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -60,7 +65,7 @@ def operations() -> tuple[Operation, ...]:
     for path, methods in openapi()["paths"].items():
         operation = methods["get"]
         answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
-        refusals = tuple(status for status in operation["responses"] if status != "200")
+        refusals = tuple(sorted(status for status in operation["responses"] if status != "200"))
         parameters = tuple(_parameter(each) for each in operation.get("parameters", ()))
         told.append(Operation(path, operation["summary"], parameters, _kind(answer), refusals))
     return tuple(told)
