@@ -52,7 +52,7 @@ def subjects() -> dict[str, list[str]]:
     """Subjects of the mails since last asked, by who got them."""
     found: dict[str, list[str]] = {}
     for message in mail.outbox:
-        found.setdefault(message.to[0].partition("@")[0], []).append(message.subject)
+        found.setdefault(message.to[0].partition("@")[0], []).append(str(message.subject))
     mail.outbox.clear()
     return found
 

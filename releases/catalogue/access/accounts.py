@@ -110,7 +110,7 @@ def describe(actor: CatalogueAccount, *, full_name: str, organisation: str, post
 
 
 def add_officer(*, email: str, full_name: str) -> str:
-    """An access officer (the installation does this); the address of the link by which they choose their password.
+    """An access officer (the installation does this); the address of the link by which they choose their password, which is mailed too.
 
     InputRefused when the address has an account already: who asks for data does not decide on it.
     """
@@ -123,7 +123,10 @@ def add_officer(*, email: str, full_name: str) -> str:
         values = {"email": email.strip().lower(), "full_name": full_name, "officer": True, "made_at": now, "password": make_password(None)}
         account = known or CatalogueAccount.objects.create(person_key=person_key, **values)
         journal.record(None, "add officer", account)
-        return links.made(Purpose.PASSWORD, account.pk, lasts=links.LASTS[Purpose.CONFIRM])
+        address = links.made(Purpose.PASSWORD, account.pk, lasts=links.LASTS[Purpose.CONFIRM])
+        text = f"You are an access officer of the synthetic data catalogue. Choose a password within two days:\n\n{address}"
+        outbox.post(account.email, "You are an access officer", text)
+        return address
 
 
 def set_aside_second_step(*, email: str) -> str:

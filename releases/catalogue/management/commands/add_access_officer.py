@@ -13,9 +13,9 @@ from releases.catalogue.access.permissions import InputRefused
 
 
 class Command(BaseCommand):
-    """Prints the link by which the officer chooses a password; at the first sign-in they set up their app."""
+    """Mails and prints the link by which the officer chooses a password; at the first sign-in they set up their app."""
 
-    help = "Make an access officer's account and print the link, good once and for two days, by which they choose a password."
+    help = "Make an access officer's account; mail and print the link, good once and for two days, by which they choose a password."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", required=True)
