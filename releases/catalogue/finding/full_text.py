@@ -30,7 +30,9 @@ def write(rows: Iterable[tuple[int, Mapping[str, Iterable[str]]]]) -> None:
             lines = [(release, _vector(said)) for release, said in rows]
             cursor.executemany("INSERT INTO catalogue_words (release_id, words) VALUES (%s, %s::tsvector)", lines)
         else:
-            said = [(release, *(" ".join(dict.fromkeys(fields[name])) for name in FIELDS)) for release, fields in rows]
+            said: list[list[int | str]] = [
+                [release, *(" ".join(dict.fromkeys(fields[name])) for name in FIELDS)] for release, fields in rows
+            ]
             cursor.executemany(
                 "INSERT INTO catalogue_words (rowid, title, columns, subject, description) VALUES (%s, %s, %s, %s, %s)", said
             )

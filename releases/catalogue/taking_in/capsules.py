@@ -94,7 +94,7 @@ def _describe(version: ReleaseVersion, verified: VerifiedCapsule, arrivals: Arri
     version.row_count = said.made.rows
     version.published_at = verified.attestation.published
     version.year = version.published_at.year
-    version.manifest = layout.parse_json(verified.manifest.to_bytes(), "the manifest")
+    version.manifest = layout.parse_json(arrivals.content(verified.manifest_sha256).read_bytes(), "the manifest")
     version.attestation = verified.attestation.predicate()
     names = _column_names(verified, arrivals)
     version.column_names, version.column_count = "\n".join(names), len(names)

@@ -63,12 +63,12 @@ def _poll(lake: Path, keys: TrustedKeys, store: Path, now: datetime) -> Poll:
     withdrawn = {(notice.slug, notice.version): notice.sequence for notice in pending if notice.kind is NoticeKind.WITHDRAWN}
     taken: list[Notice] = []
     while len(taken) < len(pending):
-        batch, refusal = _prepared(pending[len(taken) :], withdrawn, lake, keys, store)
+        batch, stopped = _prepared(pending[len(taken) :], withdrawn, lake, keys, store)
         if batch and not _recorded(batch, store):
             return Poll(tuple(taken), None)  # another poll was quicker: the next one goes on where that one is
         taken += [arrival.notice for arrival in batch]
-        if refusal is not None:
-            refused = refusal
+        if stopped is not None:
+            refused = stopped
             break
     try:
         if refused is None:
