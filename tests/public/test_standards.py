@@ -103,6 +103,7 @@ def test_safeguarded_files_are_told_as_restricted(publisher: Publisher, take_in:
     publish_relational(publisher, access_level="safeguarded")
     take_in()
     assert b"access-right/RESTRICTED" in client.get(f"{PATH}dcat.ttl").content
+    assert b"gender_concept_id" in client.get(f"{PATH}croissant.json").content  # names and meanings are public
     said = json.loads(client.get(f"{PATH}schema.jsonld").content)
     assert said["conditionsOfAccess"] == "For those with a live grant; see the page."
     assert client.get(said["distribution"][0]["contentUrl"].removeprefix("http://testserver")).status_code == 403
