@@ -109,7 +109,7 @@ docs: $(VENV)/.test
 	$(RUN)/python -m generators.reference > docs/reference/generators.md
 
 pictures: $(VENV)/.test
-	SYNTHPORTAL_PICTURES=1 $(RUN)/python -m pytest -q tests/browser
+	SYNTHPORTAL_PICTURES=1 $(RUN)/python -m pytest -q tests/secure/journeys tests/browser/test_whole_path.py -k "not crashes and not real_csv and not without_scripts"
 
 # --- dependencies ------------------------------------------------------------------------------------------------------------
 COMPILE = build/lock/bin/pip-compile --quiet --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --strip-extras --annotation-style line
