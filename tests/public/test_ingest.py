@@ -217,6 +217,20 @@ def test_what_does_not_hold_is_refused_logged_and_never_shown_and_a_mended_lake_
     assert client.get(FILE).status_code == 200
 
 
+@pytest.mark.promise("catalogue.2", "catalogue.3")
+def test_of_a_batch_that_does_not_hold_whole_what_stands_before_is_taken_in_at_once(publisher: Publisher, take_in: TakeIn) -> None:
+    first, second, third = (publisher.publish(slug=slug) for slug in ("one", "two", "three"))
+    announce(publisher, NoticeKind.SUSPENDED, first, "Looked into.")
+    flip(publisher.lake / third.place / "data/visits.csv")
+    done = take_in()
+    assert (done.taken, IngestRefusal.objects.get().sequence) == ((first, second), 3)
+    assert FeedPosition.objects.get().sequence == 2
+    flip(publisher.lake / third.place / "data/visits.csv")
+    assert [notice.sequence for notice in take_in().taken] == [3, 4]
+    states = dict(ReleaseVersion.objects.values_list("release__slug", "state"))
+    assert states == {"one": "suspended", "two": "published", "three": "published"}
+
+
 @pytest.mark.promise("catalogue.3")
 def test_a_replayed_notice_takes_nothing_in(publisher: Publisher, take_in: TakeIn) -> None:
     publisher.publish()
