@@ -289,3 +289,12 @@ def test_a_suspended_release_shows_nothing_of_what_is_in_it(client: Client, publ
     assert client.get("/datasets/ed-visits/v1/rows/").status_code == 403
     ReleaseVersion.objects.update(state="published", state_reason="")
     assert b"sp-sparkline" in client.get("/datasets/ed-visits/").content
+
+
+@pytest.mark.promise("show.1")
+def test_a_process_sorts_one_table_at_a_time_and_says_so(client: Client, numbers: StoredFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "PATIENCE", 0.05)
+    with rows._sorting:
+        assert "Others are having tables sorted just now" in text(client.get("/datasets/any/v1/rows/?sort=at").content)
+    monkeypatch.setattr(rows, "PATIENCE", 60.0)
+    assert "sorted by at" in text(client.get("/datasets/any/v1/rows/?sort=at").content)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from threading import BoundedSemaphore
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -29,6 +30,9 @@ PATIENCE = 4.0
 LONGEST = 200
 """Characters of one cell that are shown."""
 
+
+_sorting = BoundedSemaphore()
+"""A process sorts one table at a time: whoever asks for many has the others wait, not the machine busy."""
 
 Places = np.ndarray[Any, np.dtype[np.int64]]
 """Numbers of rows, from 0."""
@@ -98,10 +102,19 @@ class _Source:
 @lru_cache(maxsize=64)
 def _sorted_places(source: _Source, by: str, descending: bool) -> Places:
     """Numbers of the first `SORTED` rows in the order of column `by`."""
+    if not _sorting.acquire(timeout=max(PATIENCE, 0)):
+        raise TooMuch("Others are having tables sorted just now. Try again in a moment.")
+    try:
+        return _sorted(source.stored, by, descending)
+    finally:
+        _sorting.release()
+
+
+def _sorted(stored: StoredFile, by: str, descending: bool) -> Places:
     until = time.monotonic() + PATIENCE
     order = [("value", "descending" if descending else "ascending"), ("row", "ascending")]
     best: pa.Table | None = None
-    with parquet(source.stored) as file:
+    with parquet(stored) as file:
         start = 0
         for batch in file.iter_batches(BATCH, columns=[by]):
             _in_time(until)
