@@ -49,7 +49,7 @@ def test_the_readme_begins_with_the_two_commands_and_the_makefile_has_them() -> 
 
 @pytest.mark.promise("install.2")
 def test_the_lock_files_name_versions_and_no_place() -> None:
-    for name in ("requirements.lock", "requirements-test.lock", "requirements-queue.lock"):
+    for name in ("requirements.lock", "requirements-test.lock", "requirements-queue.lock", "requirements-validators.lock"):
         text = (ROOT / name).read_text()
         entries = [line for line in text.splitlines() if line and not line.lstrip().startswith(("#", "--hash"))]
         assert all(re.match(r"[a-z0-9._-]+==\S+", line) for line in entries), name

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 from django.template.context import Context
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
@@ -35,6 +36,13 @@ def structured_data(context: Context, version: ReleaseVersion) -> SafeString:
         links,
         _block(schema_org.dataset(said)),
     )
+
+
+@register.simple_tag
+def description_formats(version: ReleaseVersion) -> list[tuple[str, str]]:
+    """The formats a version is described in, for a list: (name, address). Citations have a line of their own."""
+    place = [version.release.slug, version.version]
+    return [(each.title, reverse("catalogue:format", args=[*place, name])) for name, each in FORMATS.items() if "citation" not in name]
 
 
 def _block(content: dict[str, Any]) -> SafeString:
