@@ -101,7 +101,7 @@ class OneMachine:
             environment.setdefault("SYNTHPORTAL_SECURE_URL", f"http://localhost:{self.secure_port}")
             environment["REDIS_URL"] = self.redis_url or queue_server.url(self.queue_socket)
         else:
-            environment.setdefault("SYNTHPORTAL_PUBLIC_URL", f"http://localhost:{self.public_port}")
+            environment["SYNTHPORTAL_PUBLIC_PORT"] = str(self.public_port)
         if publisher:
             environment["SYNTHPORTAL_SIGNING_KEY"] = str(self.signing_key)
         return environment

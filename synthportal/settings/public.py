@@ -58,7 +58,8 @@ SYNTHPORTAL_PROXIES = environment.integer("SYNTHPORTAL_PUBLIC_PROXIES", 0)
 """Proxies in front of this site, each of which adds to X-Forwarded-For: a visitor's network address is that many from its end."""
 
 # Mail. Without a server each mail is a file of the zone.
-SYNTHPORTAL_URL = environment.text("SYNTHPORTAL_PUBLIC_URL", "http://localhost:8001").rstrip("/")
+_PORT = environment.integer("SYNTHPORTAL_PUBLIC_PORT", 8001)
+SYNTHPORTAL_URL = environment.text("SYNTHPORTAL_PUBLIC_URL", f"http://localhost:{_PORT}").rstrip("/")
 """Where people reach this site, as https://…: what links in mails begin with."""
 SYNTHPORTAL_REPORTS_TO = environment.listed("SYNTHPORTAL_PUBLIC_REPORTS_TO")
 """Addresses of Information Governance, told of every report beside the access officers."""

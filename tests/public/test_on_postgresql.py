@@ -22,6 +22,9 @@ AGAIN = (
     "tests/public/test_ingest.py::test_a_suspension_takes_a_release_off_the_shelf_and_its_lifting_puts_it_back",
     "tests/public/test_ingest.py::test_a_withdrawn_release_keeps_its_address_says_why_and_stays_withdrawn",
     "tests/public/test_ingest.py::test_what_a_key_signed_that_is_revoked_later_is_taken_off_the_shelf",
+    "tests/public/test_reach.py",
+    "tests/public/test_access.py::test_every_download_is_written_down_by_name_and_a_day_has_its_limit",
+    "tests/public/test_access.py::test_an_officer_grants_what_both_signed_after_looking_and_never_for_themselves",
     "tests/public/test_register.py::test_the_signed_register_is_shown_to_people_and_machines",
 )
 

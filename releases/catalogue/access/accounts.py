@@ -26,7 +26,7 @@ def register(*, email: str, full_name: str, organisation: str, post: str, passwo
     hashed = make_password(password)
     with transaction.atomic():
         known = CatalogueAccount.objects.filter(person_key=institutions.canonical(email)).first()
-        if known is not None and known.confirmed_at is not None:
+        if known is not None and (known.confirmed_at is not None or known.officer):
             _tell_known(known)
             return
         if known is not None:

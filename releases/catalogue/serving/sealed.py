@@ -43,10 +43,11 @@ def seal(pieces: Iterable[bytes], target: Path, key: bytes) -> tuple[int, str]:
         for piece in pieces:
             digest.update(piece)
             size += len(piece)
-            waiting += piece
-            while len(waiting) > CHUNK:  # the last chunk, full or not, is written below: it is marked as the last
-                stream.write(cipher.encrypt(_nonce(index, last=False), waiting[:CHUNK], _MAGIC))
-                waiting, index = waiting[CHUNK:], index + 1
+            waiting, at = waiting + piece, 0
+            while len(waiting) - at > CHUNK:  # the last chunk, full or not, is written below: it is marked as the last
+                stream.write(cipher.encrypt(_nonce(index, last=False), waiting[at : at + CHUNK], _MAGIC))
+                at, index = at + CHUNK, index + 1
+            waiting = waiting[at:]
         stream.write(cipher.encrypt(_nonce(index, last=True), waiting, _MAGIC))
         stream.flush()
         os.fsync(stream.fileno())
