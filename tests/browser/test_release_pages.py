@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -143,3 +145,26 @@ def test_on_paper_nothing_is_folded_away_and_nothing_asks_to_be_clicked(tab: Pag
     assert tab.get_by_text("Mechanism (SHA-256)").is_visible()
     assert tab.get_by_role("table", name="Columns agree").is_visible()
     assert tab.locator(".sp-chart:not(.sp-chart--drawn):visible").count() == 0
+
+
+@pytest.mark.promise("show.9")
+def test_somebody_finds_a_release_understands_it_and_loads_it_by_the_line_they_copied(chromium: Browser, site: Site) -> None:
+    context = chromium.new_context(viewport=LARGE, permissions=["clipboard-read", "clipboard-write"])
+    tab = context.new_page()
+    complaints = watch(tab)
+    tab.goto(site.address)
+    tab.get_by_role("searchbox").or_(tab.get_by_role("textbox")).first.fill("triage")
+    tab.keyboard.press("Enter")
+    tab.locator("main").get_by_role("link", name="Emergency department visits").first.click()
+    tab.get_by_role("link", name="triage").first.click()
+    assert tab.get_by_role("row", name="red").first.is_visible()
+    tab.go_back()
+    tab.get_by_role("link", name="Get the data").first.click()
+    tab.get_by_role("button", name="Copy the pandas line").click()
+    tab.get_by_role("button", name="Copied").wait_for()
+    line = tab.evaluate("navigator.clipboard.readText()")
+    program = [sys.executable, "-c", f"{line}; print(table.shape[1] > 2)"]
+    loaded = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+    assert loaded.stdout == "True\n", loaded.stderr
+    assert complaints == []
+    context.close()
