@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from evaluation.definitions import result
 from evaluation.refusals import refuse_shared
@@ -25,7 +26,8 @@ class Comparison:
 
     measured: columns with a distribution. usable: those of them that the synthetic table has in the right type. people, held_out: who each
     row of train and holdout is about. thin: ordered columns in which fewer persons than the minimum have a value, on either real side.
-    crowd: whether train, and the holdout, are about the minimum of persons at all.
+    crowd: whether train, and the holdout, are about the minimum of persons at all. public: by name of a column that refers to a vocabulary
+    all that it may refer to, which is public as a list of codes is.
     """
 
     table: TableSchema
@@ -41,6 +43,7 @@ class Comparison:
     thin: frozenset[str]
     crowd: tuple[bool, bool]
     notes: list[str] = field(default_factory=list)
+    public: Mapping[str, pa.Array] = field(default_factory=dict)
 
     @property
     def usable(self) -> tuple[ColumnSchema, ...]:

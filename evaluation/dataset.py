@@ -8,6 +8,9 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from evaluation import basket
 from evaluation.comparison import compare
 from evaluation.fidelity import relationships, structure, ties
@@ -67,7 +70,8 @@ def evaluate(
     parts = []
     for place, table in enumerate(measured):
         here = Asked(tuple(t for t in targets if known(t, table)) or (None if targets else ()))
-        parts.append(_table(table, sides, policy, seed, here, only, _share(progress, place, len(measured)), table.name in whole))
+        share, public = _share(progress, place, len(measured)), vocabularies(schema, table, sides)
+        parts.append(_table(table, sides, policy, seed, here, only, share, table.name in whole, public))
     progress("checking keys", 0.96)
     links = relationships.keys(schema, sides, seed) + relationships.children(schema, sides, policy, seed)
     if only is None or not set(only).isdisjoint(ties.MEASURED):
@@ -75,6 +79,16 @@ def evaluate(
     links = [r for r in links if only is None or r.metric in only]
     progress("done", 1.0)
     return _together(parts, links, schema, policy, seed)
+
+
+def vocabularies(schema: DatasetSchema, table: TableSchema, sides: Sides) -> dict[str, pa.Array]:
+    """By name of each column that refers to a vocabulary by itself, what is in that: one that saw no record may show it too."""
+    found = {}
+    for key in table.foreign_keys:
+        path = next((files[key.parent] for _, files in sides.named() if key.parent in files), None)
+        if schema.table(key.parent).public and path is not None and len(key.columns) == 1:
+            found[key.columns[0]] = pq.read_table(path, columns=list(key.parent_columns)).column(0).combine_chunks()
+    return found
 
 
 def _table(
@@ -86,10 +100,11 @@ def _table(
     only: Collection[str] | None,
     progress: Progress,
     kept_whole: bool = False,
+    public: Mapping[str, pa.Array] | None = None,
 ) -> Evaluation:
     train, holdout, synthetic = (files[table.name] for files in (sides.train, sides.holdout, sides.synthetic))
     progress("reading the tables", 0.0)
-    c = compare(train, holdout, synthetic, table, policy, seed, kept_whole=kept_whole)
+    c = replace(compare(train, holdout, synthetic, table, policy, seed, kept_whole=kept_whole), public=public or {})
     if int(c.people.max()) + 1 >= policy.minimum_table:
         return basket.evaluated(c, asked, only, progress)
     note = (

@@ -39,12 +39,14 @@ class RareValues:
         return int(pc.sum(pc.is_in(self.values, value_set=present)).as_py() or 0)
 
 
-def rare_values(train: Rows, column: ColumnSchema, people: npt.NDArray[np.int32], minimum: int) -> RareValues:
-    """The rare values of one column of train."""
+def rare_values(
+    train: Rows, column: ColumnSchema, people: npt.NDArray[np.int32], minimum: int, vocabulary: pa.Array | None = None
+) -> RareValues:
+    """The rare values of one column of train. vocabulary: public codes beside those of the column."""
     array = train.column(column)
     codes, values = categories(array)
     behind = persons_per_code(codes, people, len(values) + 1)
-    public = {*(column.codes or ()), POOLED}
+    public = {*(column.codes or ()), POOLED, *(str(v) for v in (() if vocabulary is None else vocabulary.to_pylist()))}
     rare: list[Any] = [v for v, n in zip(values, behind, strict=False) if n < minimum and str(v) not in public]
     return RareValues(column, pa.array(rare, array.type))
 

@@ -17,7 +17,7 @@ def rare(c: Comparison) -> list[MetricResult]:
     for column in guarded(c.table):
         scope = c.scope("column", column.name)
         try:
-            known = rare_values(c.train, column, c.people, c.policy.minimum)
+            known = rare_values(c.train, column, c.people, c.policy.minimum, c.public.get(column.name))
             if column.name in c.synthetic.defects:
                 raise Incomputable(c.synthetic.defects[column.name])
             if not c.synthetic.rows:

@@ -239,3 +239,20 @@ def test_composite_keys_are_compared_as_a_whole(tmp_path: Path) -> None:
     found = evaluate(files, files, files, replace(schema), policy=POLICY)
     assert found.of("unique_keys")[0].value == 1
     assert found.of("foreign_keys")[0].value == pytest.approx(1 - (rows // 2 - 1) / (rows - 1))
+
+
+@pytest.mark.promise("evaluate.23")
+def test_codes_of_a_vocabulary_are_no_rare_values_though_few_people_have_them(tmp_path: Path) -> None:
+    codes = TableSchema("codes", (ColumnSchema("code", Kind.CATEGORICAL, "string"),), primary_key=("code",), public=True)
+    seen = TableSchema(
+        "seen", (ColumnSchema("code", Kind.CATEGORICAL, "string"),), foreign_keys=(ForeignKey(("code",), "codes", ("code",)),)
+    )
+    sides: list[dict[str, Path]] = []
+    for name, held in (("train", ["A"] * 60 + ["B", "D"]), ("holdout", ["A"] * 20), ("made", ["A", "B", "C", "D"])):
+        files = {"codes": ["A", "B", "C"], "seen": held}
+        (tmp_path / name).mkdir()
+        for table, values in files.items():
+            pq.write_table(pa.table({"code": values}), tmp_path / name / f"{table}.parquet")
+        sides.append({table: tmp_path / name / f"{table}.parquet" for table in files})
+    found = evaluate(*sides, DatasetSchema((codes, seen)), policy=POLICY, only=("rare_values",))
+    assert found.part("seen").find("rare_values").value == 1  # D, which no vocabulary has
