@@ -24,6 +24,7 @@ from generators.models.autoregressive.model import AutoregressiveModel
 from generators.models.autoregressive.raking import raked
 from generators.models.autoregressive.sharing import sharing
 from generators.models.autoregressive.slimming import slimmed
+from generators.models.autoregressive.straight import straight
 from generators.models.autoregressive.tables import Table, TableChooser
 from tests.generators.coded_rows import PARTS, coded
 
@@ -352,3 +353,37 @@ def test_codes_of_too_few_persons_are_not_raked() -> None:
     weights = Weights(np.zeros((2, 1), dtype=np.float32), [None], [None], [even], [()], [0])
     made = raked(layout, weights, nothing(500), [chooser.counted(layout.heads[0])], seed=0)
     assert np.allclose(made.tables[0].log_shares, 0)
+
+
+def measured(rows: int, seed: int, apart: frozenset[tuple[int, int]] = frozenset()) -> CodedRows:
+    """Six measured numbers that go closely together, in twenty steps each."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(0, 1, (rows, 1)) + 0.3 * rng.normal(0, 1, (rows, 6))
+    codes = np.clip((values + 2.5) * 4, 0, 19).astype(np.int32)
+    parts = tuple(Part(name, "value", 20, ordered=True, ordered_codes=(0, 20)) for name in "abcdef")
+    return CodedRows(codes, parts, np.arange(rows), apart=apart)
+
+
+@pytest.mark.promise("flagship.14")
+def test_few_measured_numbers_are_told_by_a_straight_model_and_others_by_the_network(model: AutoregressiveModel) -> None:
+    rows = measured(300, 0)
+    small = fitted(rows, held_out=measured(100, 1))
+    assert small.record["straight"]
+    assert not model.record["straight"]  # its codes hang on each other in other ways
+    real, codes = (np.corrcoef(each.T)[0, 1:] for each in (measured(5000, 2).codes, drawn(small)))
+    assert codes == pytest.approx(real, abs=0.06)
+    again = Autoregressive.load(small.saved(), rows.parts, rows.given)
+    assert np.array_equal(drawn(again, 500), drawn(small, 500))
+
+
+@pytest.mark.promise("flagship.5")
+def test_the_straight_model_keeps_columns_apart_too() -> None:
+    rows = measured(300, 0, frozenset({(0, 1)}))
+    found = straight(rows, measured(100, 1), least=5, restraint=0, seed=0)
+    assert found is not None
+    _, weights = found
+    assert weights.apart[1] == (0,)
+    first, second = weights.inward[1:3]
+    assert first is None or first[0, 0] == 0
+    assert second is not None
+    assert second[0, 0] != 0

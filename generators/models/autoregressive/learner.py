@@ -19,6 +19,7 @@ from generators.models.autoregressive.model import AutoregressiveModel, loaded
 from generators.models.autoregressive.raking import raked
 from generators.models.autoregressive.settings import Settings
 from generators.models.autoregressive.slimming import slimmed
+from generators.models.autoregressive.straight import straight
 from generators.models.autoregressive.tables import Table, TableChooser
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 LEAST_ROWS = 60
 HELD_OUT = 0.1
+FEW_ROWS = 5_000
+"""Below so many rows the network is smaller and held back, and a model without one is tried too."""
 MANY_ROWS = 100_000
 """From so many rows on a wider network pays, and fewer rounds do."""
 BESIDE = 8
@@ -114,13 +117,13 @@ def _settings(rows: int, options: Mapping[str, str]) -> Settings:
     """By the number of rows; what is given wins."""
     size, restraint = options["size"], options["restraint"]
     if size == AUTO:
-        size = "small" if rows < 5_000 else "middle" if rows < MANY_ROWS else "large"
+        size = "small" if rows < FEW_ROWS else "middle" if rows < MANY_ROWS else "large"
     embedding, hidden = SIZES[size]
     if restraint == AUTO:
-        restraint = "1" if rows < 5_000 else "0"
+        restraint = "1" if rows < FEW_ROWS else "0"
     drop, decay = ((0.0, 0.01), (0.2, 0.1), (0.35, 0.3), (0.5, 1.0))[int(restraint)]
     batch = min(512, max(64, 1 << int(np.log2(max(64, rows / 32)))))
-    rounds = int(float(options["rounds"])) or (8 if rows < 5_000 else 5 if rows < MANY_ROWS else 3)
+    rounds = int(float(options["rounds"])) or (8 if rows < FEW_ROWS else 5 if rows < MANY_ROWS else 3)
     return Settings(embedding, hidden, rounds, batch, rate=4e-3, drop=drop, decay=decay)
 
 
@@ -190,7 +193,24 @@ def _fitted(rows: CodedRows, held_out: CodedRows, seed: int, options: Mapping[st
     weights = slimmed(layout, _weights(layout, network, tables, shares, rows.apart), rows.codes[:, : rows.given], seed)
     weights = raked(layout, weights, rows.codes[:, : rows.given], [chooser.counted(head) for head in layout.heads], seed)
     record["units"] = [0 if inward is None else inward.shape[1] for inward in weights.inward]
-    return AutoregressiveModel(layout, weights, record)
+    model = AutoregressiveModel(layout, weights, record)
+    if rows.rows < FEW_ROWS and options["size"] == AUTO:
+        return _better(model, rows, held_out, least, options["restraint"], seed)
+    return model
+
+
+def _better(model: AutoregressiveModel, rows: CodedRows, held_out: CodedRows, least: int, restraint: str, seed: int) -> AutoregressiveModel:
+    """The model, or a straight one where that tells more of the rows held out."""
+    found = straight(rows, held_out, least, 0 if restraint == AUTO else int(restraint), seed)
+    if found is None:
+        return model
+    layout, weights = found
+    plain = TableChooser(layout, layout.inputs(rows.codes), rows.persons, rows.apart, least, seed)
+    weights = raked(layout, weights, rows.codes[:, : rows.given], [plain.counted(head) for head in layout.heads], seed)
+    other = AutoregressiveModel(layout, weights, model.record)
+    told = [float(each.surprise(held_out.codes).mean()) for each in (model, other)]
+    record = {**model.record, "straight": told[1] < told[0], "surprise": told}
+    return AutoregressiveModel(layout, weights, record) if told[1] < told[0] else AutoregressiveModel(model.layout, model.weights, record)
 
 
 def _weights(
