@@ -3,7 +3,7 @@
 Both hold the same tokens (`finding.tokens`) in four fields and are asked for nothing but whether a token is there, so both find the same
 in the same order: neither engine's own tokeniser, stemmer, ranking or query language is used. Tokens are of a-z and 0-9, so nothing that
 somebody typed reaches either query language.
-Order: for each word the weights of the fields that have it, and a little more where it is there as a whole word.
+Order: for each word the weights of the fields that have it, and a little more where it is a whole word of the title.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from django.db import connection
 
 from releases.catalogue.finding.tokens import Word
 
-FIELDS = {"title": ("A", 16), "columns": ("B", 8), "subject": ("C", 4), "description": ("D", 2)}
-"""Field: PostgreSQL's letter for it, and what a word in it counts."""
+FIELDS = {"title": ("A", 16), "columns": ("B", 8), "subject": ("C", 4), "description": ("D", 0)}
+"""Field: PostgreSQL's letter for it, and what a word in it counts. Every word of what was found is somewhere: the last counts nothing."""
 WHOLE_WORD = 3
 
 Sql = tuple[str, list[str]]
@@ -63,8 +63,8 @@ def score(words: Sequence[Word]) -> Sql:
     parts: list[str] = []
     parameters: list[str] = []
     for word in words:
-        asked = [(_somewhere(word, name), weight) for name, (_, weight) in FIELDS.items()]
-        for expression, weight in [*asked, (_whole(word), WHOLE_WORD)]:
+        asked = [(_somewhere(word, name), weight) for name, (_, weight) in FIELDS.items() if weight]
+        for expression, weight in [*asked, (_whole(word, "title"), WHOLE_WORD)]:
             sql, values = _ids("".join, [expression])
             parts.append(f"CASE WHEN release_id IN ({sql}) THEN {weight} ELSE 0 END")
             parameters += values
@@ -88,8 +88,8 @@ def _somewhere(word: Word, field: str = "") -> str:
     return _any(ways)
 
 
-def _whole(word: Word) -> str:
-    return _any([[_has(each, "")] for each in dict.fromkeys((word.raw, word.stem))])
+def _whole(word: Word, field: str) -> str:
+    return _any([[_has(each, field)] for each in dict.fromkeys((word.raw, word.stem))])
 
 
 def _any(ways: Sequence[Sequence[str]]) -> str:
