@@ -94,7 +94,7 @@ def _weights(
             final.append(table)
             continue
         score = scores[head.part][: head.size]
-        slope, constant, variance = _regressed(features[np.ix_(said, seen)], scores[head.part][columns[head.part][said]], ridge)
+        slope, constant, variance = _regressed(features[said][:, seen], scores[head.part][columns[head.part][said]], ridge)
         into = np.zeros((count + 1, 1), dtype=np.float32)
         into[seen, 0], into[-1, 0] = slope, constant
         inward.append(into)
