@@ -118,7 +118,7 @@ def test_the_link_in_the_mail_takes_the_release_off_display_at_once_and_works_on
     phone = Client()
     asked = phone.get(link)
     assert "Take it off display now" in asked.content.decode()
-    assert (asked.headers["Referrer-Policy"], version.display_held) == ("no-referrer", False)
+    assert (asked.headers["Referrer-Policy"], version.display_held) == ("same-origin", False)
     assert client.get(FILE).status_code == 200, "looking at the link does nothing"
     assert "is off display" in send(phone, link)
     assert client.get(FILE).status_code == 403
