@@ -94,7 +94,7 @@ def test_the_list_sorts(client: Client, query: str, found: list[str]) -> None:
 @pytest.mark.usefixtures("shelf")
 def test_a_filter_says_how_many_have_each_value_and_a_hit_where_the_words_matched(client: Client) -> None:
     page = client.get("/datasets/?q=glucose").content.decode()
-    assert "Found in column: " in page and "<mark>glucose</mark>_level" in page
+    assert "Found in column: <mark>glucose</mark>_level" in page
     page = client.get("/datasets/?purpose=training").content.decode()
     assert "Training and teaching (2)" in page
     assert "Code development (1)" in page

@@ -216,7 +216,8 @@ class Search:
         words, values = self._having_words()
         if words:
             # The words are looked for once, whatever is counted then.
-            start, source = f"WITH found AS MATERIALIZED (SELECT * FROM catalogue_listing WHERE {words}) ", "found"  # noqa: S608
+            start = f"WITH found AS MATERIALIZED (SELECT {', '.join(FACETS)} FROM catalogue_listing WHERE {words}) "  # noqa: S608
+            source = "found"
             parameters += values
         where, values = self._chosen()
         parts = [f"SELECT '', '', COUNT(*) FROM {source} WHERE {where}"]  # noqa: S608
