@@ -47,7 +47,7 @@ class LearnedGenerator:
 OURS = (
     LearnedGenerator(
         name="autoregressive",
-        version="1",
+        version="2",
         title="Autoregressive network",
         fidelity="Highest: columns hang together as they do in the records.",
         privacy="Learns from records: small tables may be remembered, which the fit measures and can be told to avoid.",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from html import unescape
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -11,7 +13,8 @@ from django.urls import reverse
 
 from generators.errors import InputError
 from generators.fitting.conditions import Conditions
-from releases import conditions, files, jobs, stored
+from releases import conditions, evidence, files, jobs, stored
+from releases.capsule.verify import check_unsigned
 from releases.learning import Learning
 from releases.models import LedgerEntry, Run, SyntheticVersion
 from releases.services import requests, summaries
@@ -21,8 +24,8 @@ from tests.secure.drawn_forms import drawn
 from tests.secure.test_fitting import draft, fresh, learn, signed_in
 
 
-@pytest.mark.promise("control.10")
-def test_conditions_asked_for_on_the_page_are_met_by_every_row_and_told_with_the_version(world: World) -> None:
+@pytest.mark.promise("control.10", "control.13")
+def test_conditions_asked_for_on_the_page_are_met_by_every_row_and_told_with_the_version(world: World, tmp_path: Path) -> None:
     request, client = draft(world), signed_in(world)
     where = reverse("generate", args=[request.pk])
     assert "given" not in drawn(client.get(where, {"method": "structural"}).content), "what learns nothing cannot be asked"
@@ -56,6 +59,16 @@ def test_conditions_asked_for_on_the_page_are_met_by_every_row_and_told_with_the
     assert "only rows with sex = F were made" in client.get(reverse("request", args=[request.pk])).content.decode()
     entry = world.source.ledger.filter(what=LedgerEntry.What.ATTEMPT).latest("number")
     assert "only rows with sex = F were made" in entry.detail["conditions"]
+    run = request.runs.get(kind=Run.Kind.EVALUATE)
+    jobs.perform(str(run.pk), run.token, beating=False)
+    assert fresh(run).state == Run.State.SUCCEEDED, fresh(run).reason
+    request.version = SyntheticVersion.objects.get(request=request)
+    evidence.build_capsule(request, tmp_path / "capsule", slug="women-of-forty", version=1)
+    check_unsigned(tmp_path / "capsule")
+    report = json.loads((tmp_path / "capsule" / "report.json").read_text())
+    assert any("only rows with sex = F were made" in note for note in report["notes"])
+    (data,) = (tmp_path / "capsule" / "data").glob("*.parquet")
+    assert pq.read_table(data).num_rows == 300
 
 
 REFUSED = (
