@@ -110,7 +110,7 @@ def allowed() -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 @pytest.mark.promise("zones.23")
 @pytest.mark.promise("zones.24")
 @pytest.mark.promise("deidentify.7")
