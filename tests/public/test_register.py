@@ -140,13 +140,16 @@ def test_while_a_release_is_suspended_its_page_says_so_and_shows_nothing_of_what
     notice = publisher.publish()
     take_in()
     page = client.get("/datasets/ed-visits/").content.decode()
-    assert "1,200" in page
+    column = "/datasets/ed-visits/v1/column/?table=visits&name=triage"
+    assert "differ from the real ones by 4%" in page
+    assert "1,200" in client.get(column).content.decode()
     feed.announce(publisher.lake, publisher.signer, NoticeKind.SUSPENDED, about=notice, at=NOW, reason="It is looked into.")
     take_in()
     page = client.get("/datasets/ed-visits/").content.decode()
     for words in ("is suspended", "It is looked into.", "use it for nothing new", "Not shown while"):
         assert words in page
-    assert "1,200" not in page
+    assert "differ from the real ones" not in page
+    assert "1,200" not in client.get(column).content.decode()
     assert client.get("/datasets/ed-visits/v1/files/summary.json").status_code == 403
     feed.announce(publisher.lake, publisher.signer, NoticeKind.PUBLISHED, about=notice, at=NOW)
     take_in()
