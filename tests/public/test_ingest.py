@@ -18,7 +18,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from releases.capsule import feed
+from releases.capsule import feed, files
 from releases.capsule.feed import Notice, NoticeKind
 from releases.capsule.signing import TrustedKeys
 from releases.catalogue.models import FeedPosition, IngestRefusal, ReleaseVersion, StoredFile
@@ -71,9 +71,11 @@ class Killed(BaseException):
 
 @pytest.mark.slow
 @pytest.mark.promise("catalogue.2")
+@pytest.mark.parametrize(("many", "steps"), [(files.MANY, 30), (1, 12)], ids=["file by file", "many by one call"])
 def test_an_ingest_that_ends_at_any_step_can_be_run_again(
-    publisher: Publisher, take_in: TakeIn, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    publisher: Publisher, take_in: TakeIn, settings: Settings, monkeypatch: pytest.MonkeyPatch, many: int, steps: int
 ) -> None:
+    monkeypatch.setattr(files, "MANY", many)
     publisher.publish()
     store = Path(settings.SYNTHPORTAL_STORE)
     step, made, finished = 0, 0, False
@@ -96,6 +98,7 @@ def test_an_ingest_that_ends_at_any_step_can_be_run_again(
         with monkeypatch.context() as patched:
             for name in ("fsync", "rename", "replace", "mkdir", "chmod"):
                 patched.setattr(os, name, stepped(getattr(os, name)))
+            patched.setattr(files, "sync_together", stepped(files.sync_together))
             try:
                 take_in()
                 finished = True
@@ -105,7 +108,7 @@ def test_an_ingest_that_ends_at_any_step_can_be_run_again(
         assert ReleaseVersion.objects.count() == 1
         assert list((store / ".incoming").iterdir()) == []
         step += 3  # a file makes more steps than that, so every kind of place is met
-    assert step > 30
+    assert step > steps
 
 
 @pytest.mark.django_db(transaction=True)
