@@ -274,3 +274,22 @@ def test_tokens_are_plain_whatever_was_written() -> None:
     assert set(tokens("HbA1c_mmol", humps=True)) >= {"hba1c", "mmol", "hba1cmmol"}
     assert stem("haemoglobins") == stem("hemoglobin")
     assert stem("specialised") == stem("specialized")
+
+
+@pytest.mark.promise("find.7")
+def test_what_filters_count_follows_what_is_on_show_at_once(publisher: Publisher, take_in: TakeIn) -> None:
+    def counted(text: str = "") -> tuple[int, dict[str, int]]:
+        search = Search(text)
+        return search.total, {each.code: each.count for each in search.choices("subject")}
+
+    first = publisher.publish(slug="first", title="Resuscitations", subject="Emergency care")
+    take_in()
+    assert counted() == counted("resuscitation") == (1, {"Emergency care": 1})
+    publisher.publish(slug="second", title="Operations", subject="Surgery")
+    take_in()
+    assert counted() == (2, {"Emergency care": 1, "Surgery": 1})
+    assert counted("resuscitation") == (1, {"Emergency care": 1})
+    feed.announce(publisher.lake, publisher.signer, NoticeKind.SUSPENDED, about=first, at=datetime.now(UTC), reason="Looked into.")
+    take_in()
+    assert counted() == (1, {"Surgery": 1})
+    assert counted("resuscitation") == (0, {})

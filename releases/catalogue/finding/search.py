@@ -12,6 +12,7 @@ from zlib import crc32
 from django.db import connection
 
 from releases.catalogue.finding import full_text
+from releases.catalogue.finding.counts import shelf
 from releases.catalogue.finding.index import LARGEST, SIZES
 from releases.catalogue.finding.tokens import LONGEST_TEXT, Word, looked_for
 from releases.catalogue.models import ReleaseVersion
@@ -211,27 +212,16 @@ class Search:
 
     @cached_property
     def _counted(self) -> tuple[int, dict[str, dict[str, int]]]:
-        """How many are found, and for each filter how many have each value: one query."""
-        source, start, parameters = "catalogue_listing", "", []
-        words, values = self._having_words()
+        """How many are found, and for each filter how many have each value."""
+        among: list[int] | None = None
+        words, parameters = self._having_words()
         if words:
-            # The words are looked for once, whatever is counted then.
-            start = f"WITH found AS MATERIALIZED (SELECT {', '.join(FACETS)} FROM catalogue_listing WHERE {words}) "  # noqa: S608
-            source = "found"
-            parameters += values
-        where, values = self._chosen()
-        parts = [f"SELECT '', '', COUNT(*) FROM {source} WHERE {where}"]  # noqa: S608
-        parameters += values
-        for name in FACETS:
-            where, values = self._chosen(but=name)
-            parts.append(f"SELECT '{name}', {name}, COUNT(*) FROM {source} WHERE {where} GROUP BY {name}")  # noqa: S608
-            parameters += values
-        counts: dict[str, dict[str, int]] = {}
-        with connection.cursor() as cursor:
-            cursor.execute(start + " UNION ALL ".join(parts), parameters)
-            for name, value, count in cursor.fetchall():
-                counts.setdefault(name, {})[value or NONE] = count
-        return counts.pop("").get(NONE, 0), counts
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT release_id FROM catalogue_listing WHERE {words}", parameters)  # noqa: S608 - parts of our own
+                among = [release for (release,) in cursor.fetchall()]
+        asked = {name: ["" if value == NONE else value for value in values] for name, values in self.chosen.items()}
+        total, counts = shelf().counted(asked, among)
+        return total, {name: {value or NONE: count for value, count in each.items()} for name, each in counts.items()}
 
     def _where(self) -> full_text.Sql:
         words, first = self._having_words()
