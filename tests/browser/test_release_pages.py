@@ -30,6 +30,9 @@ PAGES = (
     "/datasets/ed-visits/v1/column/?table=visits&name=triage",
     f"{VISITS}load/",
     "/datasets/ed-visits/changes/",
+    "/datasets/ed-visits/uses/",
+    "/datasets/ed-visits/uses/tell/",
+    "/datasets/ed-visits/v1/report/",
 )
 MOST = 300_000
 
