@@ -58,6 +58,7 @@ def tab(chromium: Browser) -> Iterator[Page]:
 
 
 @pytest.mark.promise("show.8")
+@pytest.mark.promise("back.7")
 def test_every_page_of_a_release_is_sound_on_a_desk_and_on_a_telephone(tab: Page, site: Site) -> None:
     complaints = watch(tab)
     for address in PAGES:

@@ -65,6 +65,7 @@ def signed_in(page: Page, email: str) -> None:
 
 @pytest.mark.browser
 @pytest.mark.promise("grant.14")
+@pytest.mark.promise("back.7")
 def test_from_applying_to_a_confirmed_deletion(
     browser: Browser,
     transactional_db: None,
@@ -177,6 +178,26 @@ def test_from_applying_to_a_confirmed_deletion(
     grace.get_by_text("token notebook").wait_for()
     held(grace)
     grace.goto(f"{live_server.url}/officer/grants/")
+    held(grace)
+    # Ada reports something; it is taken off display, answered and put back.
+    ada.goto(f"{live_server.url}/datasets/{notice.slug}/v{notice.version}/report/")
+    ada.get_by_label("I believe that it tells something about a real person").check()
+    ada.get_by_label("What did you see, and where?").fill("The oldest row of the table.")
+    ada.get_by_role("button", name="Send the report").click()
+    ada.get_by_text("Report sent").wait_for()
+    held(ada)
+    grace.goto(f"{live_server.url}/officer/reports/")
+    held(grace)
+    grace.get_by_role("link", name="version 1").first.click()
+    held(grace)
+    grace.get_by_role("button", name="Take it off display now").click()
+    grace.get_by_label("Your answer").fill("It is chance: nobody real is like this.")
+    grace.get_by_role("button", name="Send the answer").click()
+    grace.get_by_role("link", name="Put it back").click()
+    held(grace)
+    grace.get_by_label("Why may it be shown again?").fill("Looked into.")
+    grace.get_by_role("button", name="Put it back").click()
+    grace.get_by_text("Nothing is off display.").wait_for()
     held(grace)
     # Withdrawn: Ada is told, and confirms.
     feed.announce(publisher.lake, publisher.signer, NoticeKind.WITHDRAWN, about=notice, at=datetime.now(UTC), reason="Somebody could show.")
