@@ -82,10 +82,13 @@ def evaluate(
 
 
 def vocabularies(schema: DatasetSchema, table: TableSchema, sides: Sides) -> dict[str, pa.Array]:
-    """By name of each column that refers to a vocabulary by itself, what is in that: one that saw no record may show it too."""
+    """By name of each column that refers to a vocabulary by itself, what the real one holds: what saw no record may show it too.
+
+    Never the synthetic side's: what is measured does not say what is public.
+    """
     found = {}
     for key in table.foreign_keys:
-        path = next((files[key.parent] for _, files in sides.named() if key.parent in files), None)
+        path = next((files[key.parent] for files in (sides.train, sides.holdout) if key.parent in files), None)
         if schema.table(key.parent).public and path is not None and len(key.columns) == 1:
             found[key.columns[0]] = pq.read_table(path, columns=list(key.parent_columns)).column(0).combine_chunks()
     return found

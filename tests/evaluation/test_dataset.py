@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evaluation.dataset import evaluate
+from evaluation.dataset import evaluate, vocabularies
+from evaluation.fidelity.relationships import Sides
 from evaluation.gates import judge
 from evaluation.report import html, public
 from evaluation.results import Evaluation
@@ -256,3 +257,17 @@ def test_codes_of_a_vocabulary_are_no_rare_values_though_few_people_have_them(tm
         sides.append({table: tmp_path / name / f"{table}.parquet" for table in files})
     found = evaluate(*sides, DatasetSchema((codes, seen)), policy=POLICY, only=("rare_values",))
     assert found.part("seen").find("rare_values").value == 1  # D, which no vocabulary has
+
+
+@pytest.mark.promise("evaluate.23")
+def test_what_is_measured_does_not_say_what_is_public(tmp_path: Path) -> None:
+    codes = TableSchema("codes", (ColumnSchema("code", Kind.CATEGORICAL, "string"),), primary_key=("code",), public=True)
+    seen = TableSchema(
+        "seen", (ColumnSchema("code", Kind.CATEGORICAL, "string"),), foreign_keys=(ForeignKey(("code",), "codes", ("code",)),)
+    )
+    schema = DatasetSchema((codes, seen))
+    for name, values in (("real", ["A", "B"]), ("made", ["A", "B", "D"])):
+        pq.write_table(pa.table({"code": values}), tmp_path / f"{name}.parquet")
+    real, made = ({"codes": tmp_path / f"{name}.parquet"} for name in ("real", "made"))
+    assert vocabularies(schema, seen, Sides(real, real, made))["code"].to_pylist() == ["A", "B"]
+    assert vocabularies(schema, seen, Sides({}, {}, made)) == {}

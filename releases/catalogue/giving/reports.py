@@ -13,6 +13,7 @@ import holidays
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.timezone import localtime
 
@@ -27,7 +28,6 @@ WORKING_DAYS = {ProblemReport.Kind.DISCLOSURE: 1, ProblemReport.Kind.PROBLEM: 10
 """Within how many working days of England a report is answered."""
 NOT_ON_SHOW = "This release is not on show any more."
 _PURPOSE = "report"
-_DESK = "/officer/reports/"
 
 
 def report(version: ReleaseVersion, kind: str, said: str, *, reply_to: str = "") -> ProblemReport:
@@ -197,11 +197,11 @@ def _subject(report: ProblemReport) -> str:
 
 def _letter(report: ProblemReport, hold: str | None) -> str:
     """What is reported is read on the site, signed in: it may itself disclose something, so no mail carries it."""
-    version = report.version
+    version, desk = report.version, f"{settings.SYNTHPORTAL_URL}{reverse('catalogue:reports')}"
     lines = [
         f"Somebody reported {report.get_kind_display()[:1].lower()}{report.get_kind_display()[1:]}.",
         f"It is about “{version.title}”, version {version.version}: {_address(version)}",
-        f"Answer it by {localtime(report.due_at):%-d %B %Y, %H:%M}. It is read and answered here: {settings.SYNTHPORTAL_URL}{_DESK}",
+        f"Answer it by {localtime(report.due_at):%-d %B %Y, %H:%M}. It is read and answered here: {desk}",
     ]
     if hold:
         lines.append(f"To take the release off display at once, from wherever you are, follow this link; it works once:\n{hold}")
