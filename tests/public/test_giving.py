@@ -6,10 +6,12 @@ import re
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
@@ -250,3 +252,12 @@ def test_the_database_holds_one_hold_at_a_time_and_no_half_decision(version: Rel
     ):
         with pytest.raises(IntegrityError), transaction.atomic():
             wrong()
+
+
+@pytest.mark.promise("back.1")
+def test_a_report_is_mailed_also_while_the_lake_cannot_be_read(version: ReleaseVersion, settings: Settings, tmp_path: Path) -> None:
+    reports.report(version, "problem", "A column is empty.")
+    settings.SYNTHPORTAL_KEYS = tmp_path / "nothing"
+    with pytest.raises(CommandError):
+        call_command("ingest")
+    assert [each.to for each in mail.outbox] == [["ig@hospital.test"]]

@@ -54,6 +54,13 @@ class Command(BaseCommand):
             stop.wait(loop)
 
     def _once(self) -> None:
+        try:
+            self._take_in()
+        finally:
+            # Mails go, and reports grow late, whatever becomes of the lake.
+            clock.tick()
+
+    def _take_in(self) -> None:
         if not self._mended:
             # What an older program listed, or nobody yet: once in the life of a process.
             mend(Path(settings.SYNTHPORTAL_STORE))
@@ -69,7 +76,6 @@ class Command(BaseCommand):
             self.stdout.write(f"notice {notice.sequence}: {notice.slug} version {notice.version} {notice.kind}")
         if done.refusal:
             self.stderr.write(f"refused: {done.refusal}")
-        clock.tick()
 
     def _carry_in(self) -> None:
         safeguarded = settings.SYNTHPORTAL_LAKE_STORE_SAFEGUARDED
