@@ -17,6 +17,7 @@ _FIELDS = (
     ("decimals", "the number of decimal places"),
     ("format", "the format"),
     ("codes", ""),
+    ("unit", "the unit"),
 )
 
 
@@ -134,4 +135,4 @@ def _named(*names: str | None) -> str:
 
 
 def _said(value: object) -> str:
-    return "none" if value is None else str(value)
+    return "none" if value is None or value == "" else str(value)

@@ -23,6 +23,7 @@ from generators.fitting.fitted_table import FittedTable
 from generators.fitting.records import issued_columns, read, without_keys
 from generators.generating.layout import layout
 from generators.learning.choosing import choose
+from generators.learning.known import private_generators
 from generators.learning.ledger import PrivacyLedger
 from generators.learning.model import Learner
 from generators.learning.private_coding import private_coding
@@ -60,8 +61,8 @@ def fit_privately(
     """All tables of which the noisy summary tells enough persons. InputError where a generator cannot be private, and what `fit` raises."""
     if not learner.private:
         raise InputError(
-            f'"{name}" cannot be fitted with differential privacy; choose dp-marginals, or synthvae, or leave epsilon, delta and '
-            "contributions out"
+            f'"{name}" cannot be fitted with differential privacy; choose {", or ".join(private_generators())}, or leave epsilon, '
+            "delta and contributions out"
         )
 
     def progress(stage: str, fraction: float, rows: int | None = None, total: int | None = None) -> None:

@@ -154,3 +154,15 @@ def learner_of(name: str, *, fitting: bool = True) -> type[Learner]:
         raise InputError(f'the generator "{name}" needs the package "{info.library}": install synthportal with the extra "learned"')
     module, _, attribute = info.learner.partition(":")
     return cast("type[Learner]", getattr(importlib.import_module(module), attribute))
+
+
+def private_generators() -> tuple[str, ...]:
+    """Names of those that can be fitted with differential privacy here; one whose package is broken is none of them."""
+    able = []
+    for name, info in learned_generators().items():
+        try:
+            if info.installed and learner_of(name).private:
+                able.append(name)
+        except (ImportError, AttributeError):
+            continue
+    return tuple(able)

@@ -22,10 +22,10 @@ from generators.models.autoregressive.layout import Layout, alike
 from generators.models.autoregressive.learner import Autoregressive
 from generators.models.autoregressive.model import AutoregressiveModel
 from generators.models.autoregressive.raking import raked
-from generators.models.autoregressive.sharing import sharing
-from generators.models.autoregressive.slimming import slimmed
+from generators.models.autoregressive.slimming import PRICE, PRICE_OF_MANY, slimmed
 from generators.models.autoregressive.straight import straight
 from generators.models.autoregressive.tables import Table, TableChooser
+from generators.models.sharing import sharing
 from tests.generators.coded_rows import PARTS, coded
 
 ROWS = coded(3000)
@@ -288,7 +288,8 @@ def test_codes_share_what_is_learned_with_their_neighbours_in_the_same_column_al
     wards, sexes = np.arange(3000, dtype=np.int32) % 300, np.arange(3000, dtype=np.int32) % 2
     groups = alike(2, [sexes, sexes, wards], [21, 2, 300], [1])
     layout = Layout(parts, 0, (0, 1, 2), {2: groups})
-    shared, starts = sharing(layout), layout.starts[0]
+    starts, total = layout.starts
+    shared = sharing(parts, starts, total, layout.groups)
     told = np.zeros((shared.places.shape[1], shared.size))
     for places, weights in zip(shared.places, shared.weights, strict=True):
         np.add.at(told, (np.arange(len(places)), places), weights)
@@ -322,6 +323,23 @@ def test_a_network_made_slimmer_gives_rows_the_same_likelihood(model: Autoregres
     again = slimmed(layout, wide, nothing(1), seed=0)
     for one, other in zip(slim.weights.outward, again.outward, strict=True):
         assert (one is None and other is None) or np.array_equal(one, other)
+
+
+@pytest.mark.promise("flagship.12")
+def test_where_rows_must_come_fast_a_network_keeps_fewer_units_and_most_of_what_they_told(model: AutoregressiveModel) -> None:
+    rng, layout = np.random.default_rng(4), model.layout
+    embedding = rng.normal(0, 0.3, model.weights.embedding.shape).astype(np.float32)
+    inward = [rng.normal(0, 0.3, (embedding.shape[1] + 1, 40)).astype(np.float32) for _ in layout.heads]
+    outward = [rng.normal(0, 0.3, (head.size, 40)).astype(np.float32) for head in layout.heads]
+    wide = replace(model.weights, embedding=embedding, inward=inward, outward=outward, straight=[0] * len(layout.heads))
+    mute = AutoregressiveModel(layout, replace(wide, inward=[None] * len(layout.heads), outward=[None] * len(layout.heads)), {})
+    full = AutoregressiveModel(layout, wide, {})
+    slim, slimmer = (AutoregressiveModel(layout, slimmed(layout, wide, nothing(1), 0, price), {}) for price in (PRICE, PRICE_OF_MANY))
+    codes = drawn(full, 4000)
+    units = [sum(0 if each is None else each.shape[1] for each in some.weights.inward) for some in (slimmer, slim)]
+    lost = [float((some.surprise(codes) - full.surprise(codes)).mean()) for some in (slimmer, mute)]
+    assert units[0] < 0.8 * units[1]
+    assert lost[0] < 0.2 * lost[1]
 
 
 @pytest.mark.promise("flagship.13")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generators.encoding.coded import CodedRows, Codes
+from generators.encoding.coded import CodedRows, Codes, Part
 from generators.errors import Cancelled, InputError
 from generators.learning.choosing import hold_out
 from generators.learning.known import learner_of
@@ -247,3 +247,18 @@ def test_a_mixture_is_conditioned_on_its_context() -> None:
     assert isinstance(mixture, Mixture)
     joint = mixture.log_density(np.array([[1.0, 2.0]]))[0]
     assert 0.7 < joint < 1.8
+
+
+@pytest.mark.promise("family.27")
+def test_what_few_rows_say_of_a_value_is_learned_from_its_neighbours_too() -> None:
+    rng = np.random.default_rng(3)
+    ages = rng.permutation(np.arange(800) % 40).astype(np.int32)
+    ill = (rng.random(800) < np.where(ages > 20, 0.9, 0.1)).astype(np.int32)
+    # Nobody of 10 and of 30 is learned from.
+    seen = (ages != 10) & (ages != 30)
+    parts = (Part("age", "value", 40, ordered=True, ordered_codes=(0, 40)), Part("ill", "value", 2))
+    rows = CodedRows(np.column_stack([ages, ill])[seen], parts, np.arange(int(seen.sum())))
+    model = fit(rows, given={"tables": "no"})
+    young, old = (model.surprise(np.array([[age, 1], [age, 0]], dtype=np.int32)) for age in (10, 30))
+    assert young[0] - young[1] > 0.7, "at 10 more are well, as at 9 and 11"
+    assert old[1] - old[0] > 0.7, "at 30 more are ill"

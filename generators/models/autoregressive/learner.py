@@ -18,7 +18,7 @@ from generators.models.autoregressive.layout import LARGE, MANY, MEMBER, Layout,
 from generators.models.autoregressive.model import AutoregressiveModel, loaded
 from generators.models.autoregressive.raking import raked
 from generators.models.autoregressive.settings import Settings
-from generators.models.autoregressive.slimming import slimmed
+from generators.models.autoregressive.slimming import PRICE, PRICE_OF_MANY, slimmed
 from generators.models.autoregressive.straight import straight
 from generators.models.autoregressive.tables import Table, TableChooser
 
@@ -123,7 +123,7 @@ def _settings(rows: int, options: Mapping[str, str]) -> Settings:
         restraint = "1" if rows < FEW_ROWS else "0"
     drop, decay = ((0.0, 0.01), (0.2, 0.1), (0.35, 0.3), (0.5, 1.0))[int(restraint)]
     batch = min(512, max(64, 1 << int(np.log2(max(64, rows / 32)))))
-    rounds = int(float(options["rounds"])) or (8 if rows < FEW_ROWS else 5 if rows < MANY_ROWS else 3)
+    rounds = int(float(options["rounds"])) or (8 if rows < FEW_ROWS else 5 if rows < MANY_ROWS else 4)
     return Settings(embedding, hidden, rounds, batch, rate=4e-3, drop=drop, decay=decay)
 
 
@@ -190,7 +190,8 @@ def _fitted(rows: CodedRows, held_out: CodedRows, seed: int, options: Mapping[st
     shares = training.shares()
     network.forget()
     record |= {"loss": training.lowest, "loss_of_tables": training.begun, "rounds": training.round, "shares": [float(s) for s in shares]}
-    weights = slimmed(layout, _weights(layout, network, tables, shares, rows.apart), rows.codes[:, : rows.given], seed)
+    price = PRICE if rows.rows < MANY_ROWS else PRICE_OF_MANY
+    weights = slimmed(layout, _weights(layout, network, tables, shares, rows.apart), rows.codes[:, : rows.given], seed, price)
     weights = raked(layout, weights, rows.codes[:, : rows.given], [chooser.counted(head) for head in layout.heads], seed)
     record["units"] = [0 if inward is None else inward.shape[1] for inward in weights.inward]
     model = AutoregressiveModel(layout, weights, record)

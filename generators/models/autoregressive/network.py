@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from generators.models.autoregressive.layout import MEMBER, Layout
-from generators.models.autoregressive.sharing import sharing
 from generators.models.autoregressive.tables import Table
+from generators.models.sharing import sharing
 
 CLOSED = -1e9
 """The logit of codes there are not, where heads of unlike size are computed together."""
@@ -73,7 +73,7 @@ class Network:
         self.slots = [self.computed.index(i) for i in range(len(widths))]
         self.batches = [[i for i in self.computed if widths[i] == width] for width in sorted(set(widths))]
         count = len(self.heads)
-        shares = sharing(layout)
+        shares = sharing(layout.parts, *layout.starts, layout.groups)
         self._places = torch.from_numpy(shares.places).to(device)
         self._weights = torch.from_numpy(shares.weights).to(device)[:, :, None]
         self._own, self._shared = (torch.from_numpy(each).to(device) for each in shares.begun(embedding, random))

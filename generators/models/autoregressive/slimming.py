@@ -21,6 +21,12 @@ from generators.models.autoregressive.tables import Table
 
 PRICE = 3e-6
 """Nats a row that a unit must be worth: it takes some three nanoseconds of every row drawn."""
+PRICE_OF_MANY = 4e-4
+"""What it must be worth, at most, where tables are so large that their users wait for rows."""
+AT_STAKE = 0.4
+"""Of what a head's units tell in all, the most that all of them together may cost: a column may have little to do with all others, and that
+little be wanted.
+"""
 UNITS = (0, 4, 8, 12, 16, 24, 32, 48, 64)
 """How many bent units are tried."""
 LEARNED_FROM, TRIED_ON = 4096, 2048
@@ -38,8 +44,10 @@ FAINT = 1e-4
 Doubles = npt.NDArray[np.float64]
 
 
-def slimmed(layout: Layout, weights: Weights, given: Codes, seed: int) -> Weights:
-    """The same network with as few units a head as pay. given: given codes of records, any number but none, each counted alike."""
+def slimmed(layout: Layout, weights: Weights, given: Codes, seed: int, price: float = PRICE) -> Weights:
+    """The same network with as few units a head as pay. given: given codes of records, any number but none, each counted alike; price: nats
+    a row that a unit must be worth, at most.
+    """
     if all(inward is None for inward in weights.inward):
         return weights
     drawing = Drawing(layout, weights)
@@ -53,7 +61,8 @@ def slimmed(layout: Layout, weights: Weights, given: Codes, seed: int) -> Weight
         number = learned[0]
         if weights.outward[number] is None:
             continue
-        slim = _slim(*(_Said.of(drawing, number, rows, target >= 0, memory) for _, rows, target in (learned, tried)))
+        seen, unseen = (_Said.of(drawing, number, rows, target >= 0, memory) for _, rows, target in (learned, tried))
+        slim = _slim(seen, unseen, price)
         if slim is None:
             continue
         inward[number], outward[number] = (slim.inward, slim.outward) if slim.inward.shape[1] else (None, None)
@@ -106,7 +115,7 @@ class _Slim:
         )
 
 
-def _slim(learned: _Said, tried: _Said) -> _Slim | None:
+def _slim(learned: _Said, tried: _Said, price: float) -> _Slim | None:
     """The head with as few units as pay; None where all pay, or there are too few rows to know."""
     units = learned.inward.shape[1]
     if min(len(learned.said), len(tried.said)) < LEAST_ROWS:
@@ -125,6 +134,8 @@ def _slim(learned: _Said, tried: _Said) -> _Slim | None:
     order = _best_first(gram, with_wanted, units)
     straight = list(range(units, len(gram)))
     exact = _shares(tried.behind + tried.said)
+    told = float(_divergence(exact, tried.behind).sum(dtype=np.float64)) / tried.every
+    price = min(price, max(PRICE, AT_STAKE * told / units))
     best: _Slim | None = None
     worse = 0
     for many in sorted({min(each, len(order)) for each in UNITS}):
@@ -134,12 +145,12 @@ def _slim(learned: _Said, tried: _Said) -> _Slim | None:
         _, sizes, ways = np.linalg.svd(spread @ linear, full_matrices=False)
         # Half the weighted square of what is left out is what it costs, to the second order.
         left = np.concatenate((np.cumsum((sizes**2)[::-1])[::-1], [0.0])) / 2 * len(learned.said) / learned.every
-        rank = int(np.argmin(left + PRICE * np.arange(len(left))))
+        rank = int(np.argmin(left + price * np.arange(len(left))))
         first = linear @ ways[:rank].T
         added = ((constant + middle @ (linear - first @ ways[:rank])) / scale).astype(np.float32)
         inward = np.concatenate((learned.inward[:, order[:many]], np.concatenate((first, np.zeros((1, rank))))), axis=1, dtype=np.float32)
         outward = np.concatenate((factors[:many].T, ways[:rank].T), axis=1) / scale[:, None]
-        slim = _Slim(inward, outward.astype(np.float32), rank, added, PRICE * (many + rank))
+        slim = _Slim(inward, outward.astype(np.float32), rank, added, price * (many + rank))
         worth = slim.worth + _divergence(exact, tried.behind + slim.said(tried, order[:many])).sum(dtype=np.float64) / tried.every
         if best is None or worth < best.worth:
             best, worse = replace(slim, worth=float(worth)), 0
@@ -147,7 +158,7 @@ def _slim(learned: _Said, tried: _Said) -> _Slim | None:
             worse += 1
         if worse == PATIENCE:
             break
-    return best if best is not None and best.worth < PRICE * units else None
+    return best if best is not None and best.worth < price * units else None
 
 
 def _best_first(gram: Doubles, wanted: Doubles, units: int) -> list[int]:

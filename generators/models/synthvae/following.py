@@ -17,10 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from generators.encoding.coded import Part
+from generators.models.sharing import sharing
 from generators.models.synthvae.leading import Tables
 
 CLOSED = -1e9
 """The score of codes there are not, where parts of unlike size are reckoned together."""
+OWN_SAID, OWN_HEARD = 0.1, 0.3
+"""What codes that share begin with of their own, of what others begin with."""
 
 
 class Heads:
@@ -63,8 +66,34 @@ class Heads:
         return (own + self.lines_from).T.contiguous()
 
 
+class Shared(nn.Module):
+    """What the lines of a table, one for each code of these parts, have in common with those of neighbouring codes."""
+
+    def __init__(self, parts: Sequence[Part], width: int, spread: float, rng: np.random.Generator) -> None:
+        """spread: of what is shared before anything is learned."""
+        super().__init__()
+        starts = [0, *np.cumsum([part.size for part in parts]).tolist()]
+        found = sharing(parts, starts, starts[-1] + 1, {})
+        self.register_buffer("places", torch.from_numpy(found.places), persistent=False)
+        self.register_buffer("weights", torch.from_numpy(found.weights)[:, :, None], persistent=False)
+        self.features = nn.Parameter(_drawn(rng, (found.size, width), spread))
+
+    def lessened(self, own: Tensor, share: float) -> None:
+        """Makes that share of the lines that have something in common: they are to begin with that."""
+        with torch.no_grad():
+            own.mul_(torch.where(self.get_buffer("weights").sum(0) > 0, share, 1.0)[: len(own)])
+
+    def joined(self, own: Tensor) -> Tensor:
+        """(codes, or one more for nothing said; width) what each line is by itself → the same and what it shares."""
+        places, weights = (self.get_buffer(name)[:, : len(own)] for name in ("places", "weights"))
+        for place, weight in zip(places, weights, strict=True):
+            own = own + self.features.index_select(0, place) * weight
+        return own
+
+
 class Following(nn.Module):
-    """What the decoder has besides: what each code says (the last: nothing said), and by part a layer from all said to its hidden units.
+    """What the decoder has besides: what each code says (the last: nothing said), and by part a layer from all said to its hidden units;
+    and what neighbouring codes share of what they say (`said`), are heard by (`heard`, in the encoder) and told by (`wrote`).
 
     learning: the randomness by which hidden units are left out while it learns; None: it does not, and leaves none out.
     """
@@ -86,6 +115,9 @@ class Following(nn.Module):
         self.says = nn.Parameter(_drawn(rng, (self.heads.own + 1, width), 0.3))
         self.inward = nn.Parameter(_drawn(rng, (self.heads.count, width, width), 1 / math.sqrt(width)))
         self.bias = nn.Parameter(torch.zeros(self.heads.count, width))
+        self.said, self.wrote = (Shared(parts[given:], width, spread, rng) for spread in (0.2, 0.0))
+        self.heard = Shared(parts, width, 0.1, rng)
+        self.said.lessened(self.says, OWN_SAID)
 
     def surprises(self, unfolded: Tensor, write: Tensor, bias: Tensor, places: Tensor, codes: Tensor) -> Tensor:
         """(rows, width), the last layer and its bias, (rows, generated parts) places of codes, (rows, parts) codes → (rows,) in nats."""
@@ -94,7 +126,16 @@ class Following(nn.Module):
             shape = (self.heads.count, *unfolded.shape)
             kept = torch.rand(shape, generator=self.learning, device=unfolded.device).ge_(self.dropped).div_(1 - self.dropped)
         told: Tensor = _Surprises.apply(  # type: ignore[no-untyped-call]
-            unfolded, self.says, self.inward, self.bias, write, bias, self.heads.on(unfolded.device), places.T.contiguous(), codes, kept
+            unfolded,
+            self.said.joined(self.says),
+            self.inward,
+            self.bias,
+            self.wrote.joined(write),
+            bias,
+            self.heads.on(unfolded.device),
+            places.T.contiguous(),
+            codes,
+            kept,
         )
         return told
 

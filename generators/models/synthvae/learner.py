@@ -37,6 +37,10 @@ CONTEXT_DIRECTIONS = 4
 """Directions of the context by which the mixture is conditioned, at most."""
 NARROWNESS = 1.0
 """Unless asked otherwise; less follows the records more closely, but not more truly."""
+NUMBERS, PUBLISHED_NUMBERS = 4, 16
+"""Unless asked otherwise: so few where the decoder reads earlier parts too, which tell most of what others tell already."""
+DECAYING = 500
+"""Rows among which weights decay at once the rate of learning; the more rows there are, the less."""
 
 
 class SynthVae:
@@ -58,7 +62,7 @@ class SynthVae:
             least=0,
             most=10,
         ),
-        Option("numbers", "16", "How many hidden numbers describe a record.", least=1, most=256),
+        Option("numbers", "0", "How many hidden numbers describe a record; 0: chosen.", least=0, most=256),
         Option("width", "0", "How much detail the network can hold; 0: chosen from how many records there are.", least=0, most=1024),
         Option("rounds", "0", "The most often it goes through the records; 0: chosen from how many there are.", least=0, most=1000),
         Option(
@@ -122,8 +126,8 @@ class SynthVae:
         """A narrower code, fewer numbers and a smaller network; at last nearly the counted tables alone, then columns each by itself."""
         ladder = (
             {"narrowness": "1.5", "width": "16"},
-            {"narrowness": "2", "width": "8", "numbers": "8"},
-            {"narrowness": "2", "width": "8", "numbers": "4", "following": "no"},
+            {"narrowness": "2", "width": "8", "numbers": "2"},
+            {"narrowness": "2", "width": "8", "numbers": "2", "following": "no"},
             {"narrowness": "4", "width": "8", "numbers": "2", "following": "no"},
             {"narrowness": "4", "width": "8", "numbers": "2", "following": "no", "tables": "no"},
         )
@@ -141,6 +145,7 @@ class SynthVae:
 
 def _settings(rows: int, parts: tuple[Part, ...], options: Mapping[str, str]) -> Settings:
     published = options["loss"] == "published"
+    following = options["following"] == "yes" and not published
     batch = int(min(512, max(32, 2 ** int(np.log2(max(1, rows) / 40)))))
     steps = STEPS * float(np.clip(MANY_CODES / max(1, sum(part.size for part in parts)), 0.6, 1))
     steps *= float(np.clip(len(parts) / FEW_PARTS, 0.5, 1))
@@ -150,12 +155,13 @@ def _settings(rows: int, parts: tuple[Part, ...], options: Mapping[str, str]) ->
     dropped = 10 / math.sqrt(max(1, rows))
     return Settings(
         width=int(float(options["width"])) or width,
-        latent=int(float(options["numbers"])),
+        latent=int(float(options["numbers"])) or (NUMBERS if following else PUBLISHED_NUMBERS),
         rounds=rounds,
         batch=batch,
         divergence=float(options["narrowness"]) or NARROWNESS,
         published=published,
-        following=options["following"] == "yes" and not published,
+        following=following,
+        decay=min(1.0, DECAYING / max(1, rows)) if following else 1e-4,
         dropped=min(0.4, dropped) if dropped >= 0.1 else 0.0,
     )
 

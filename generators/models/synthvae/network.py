@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generators.encoding.coded import Part
-from generators.models.synthvae.following import Following
+from generators.models.synthvae.following import OWN_HEARD, Following, Shared
 
 
 class Autoencoder(nn.Module):
@@ -73,6 +73,7 @@ class Autoencoder(nn.Module):
     def follow(self, following: Following) -> None:
         """From now on each part is also told by those before it. At the start it is as likely as its table has it."""
         self.following, self.within = following, nn.ModuleDict()
+        following.heard.lessened(self.read.weight, OWN_HEARD)
         with torch.no_grad():
             self.write.weight.zero_()
 
@@ -91,14 +92,17 @@ class Autoencoder(nn.Module):
 
     def encode(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """→ mean and logarithm of the variance of the hidden numbers, (rows, latent) each."""
-        h = functional.relu(self._summed(self.read, positions))
+        h = functional.relu(self._summed(self.read, positions, None if self.following is None else self.following.heard))
         mean, spread = self.code(functional.relu(self.inner(h))).chunk(2, dim=1)
         return mean, 4 * torch.tanh(spread / 4) - 2
 
-    def _summed(self, table: nn.Embedding, places: Tensor) -> Tensor:
+    def _summed(self, table: nn.Embedding, places: Tensor, shared: Shared | None = None) -> Tensor:
         # Private training hears what a layer reads only where the layer itself is called.
-        summed: Tensor = table(places).sum(1) if self.following is None else functional.embedding_bag(places, table.weight, mode="sum")
-        return summed
+        if self.following is None:
+            summed: Tensor = table(places).sum(1)
+            return summed
+        lines = table.weight if shared is None else shared.joined(table.weight)
+        return functional.embedding_bag(places, lines, mode="sum")
 
     def unfolded(self, hidden: Tensor, positions: Tensor) -> Tensor:
         """(rows, latent) → (rows, width): what all scores come from."""

@@ -28,7 +28,7 @@ TABLES = 0.7
 """The share of what is left that goes to noisy tables; training gets the rest."""
 
 ROUNDS, BATCH, RATE = 5.0, 512, 3e-3
-WIDTH, NARROW = 128, 0.6
+WIDTH, NUMBERS, NARROW = 128, 16, 0.6
 """Unless asked otherwise. The decoder reads no earlier parts here: the noisy tables say what it would."""
 
 Array = npt.NDArray[np.float32]
@@ -64,7 +64,8 @@ def fitted_privately(rows: CodedRows, ledger: PrivacyLedger, seed: int, options:
         raise InputError('the generator "synthvae" learns each table by itself with differential privacy: it cannot be given other rows')
     if options["loss"] == "published":
         raise InputError("the published loss is not one that can be trained with differential privacy; choose the mended one")
-    latent, width, narrow = int(float(options["numbers"])), int(float(options["width"])) or WIDTH, float(options["narrowness"]) or NARROW
+    latent, width = int(float(options["numbers"])) or NUMBERS, int(float(options["width"])) or WIDTH
+    narrow = float(options["narrowness"]) or NARROW
     watch.tick(0.0, f"{watch.stage}: counting with noise")
     found = leading_tables(rows, ledger, ledger.left * TABLES) if options["tables"] == "yes" else {}
     tables = {n: (m.parts[0], np.log(m.counts).astype(np.float32)) for n, m in found.items() if len(m.parts) == 2}

@@ -129,7 +129,7 @@ class Training:
 
 
 def weights(network: Autoencoder) -> tuple[dict[str, Floats], dict[int, tuple[int, Floats]]]:
-    """What a `VaeModel` holds of the network: its layers, and the learned tables of parts within others."""
+    """What a `VaeModel` holds of the network: its layers, with what codes share in them, and the learned tables of parts within others."""
     held: dict[str, Floats] = {"read": _array(network.read.weight)}
     # A part that says nothing reads as nothing.
     for name in ("inner", "code", "unfold", "outer", "write"):
@@ -137,9 +137,12 @@ def weights(network: Autoencoder) -> tuple[dict[str, Floats], dict[int, tuple[in
         held[name], held[f"{name} bias"] = _array(layer.get_parameter("weight")), _array(layer.get_parameter("bias"))
     if network.context is not None:
         held["context"] = _array(network.context.weight)
-    if network.following is not None:
-        held["says"], held["inward"] = _array(network.following.says), _array(network.following.inward)
-        held["inward bias"] = _array(network.following.bias)
+    following = network.following
+    if following is not None:
+        held["says"], held["inward"] = _array(following.said.joined(following.says)), _array(following.inward)
+        held["inward bias"] = _array(following.bias)
+        held["read"] = _array(following.heard.joined(network.read.weight))
+        held["write"] = _array(following.wrote.joined(network.write.weight))
     tables = {}
     for name, table in network.within.items():
         of = network.parts[int(name)].of

@@ -7,12 +7,13 @@ begins small, so that it says only what enough rows say, and drawing knows the s
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from generators.models.autoregressive.layout import Layout
+from generators.encoding.coded import Part
 
 KNOTS = 8
 FEWEST = 4
@@ -23,8 +24,8 @@ OWN, ALONE, SHARED = 0.02, 0.1, 0.2
 
 @dataclass(frozen=True)
 class Sharing:
-    """size: how many features there are to share; places: int64 (2, codes and groups of `Layout.starts`) two of them, and weights: float32,
-    how much of each: 0 where a code shares nothing.
+    """size: how many features there are to share; places: int64 (2, places in the embedding) two of them, and weights: float32, how much of
+    each: 0 where a code shares nothing.
     """
 
     size: int
@@ -38,12 +39,17 @@ class Sharing:
         return own, random.standard_normal((self.size, width), dtype=np.float32) * np.float32(SHARED)
 
 
-def sharing(layout: Layout) -> Sharing:
-    """What the codes of a layout share, always within one part."""
-    starts, total = layout.starts
+def sharing(
+    parts: Sequence[Part], starts: Mapping[int, int] | Sequence[int], total: int, groups: Mapping[int, npt.NDArray[np.int32]]
+) -> Sharing:
+    """What codes share, always within one part.
+
+    starts: by number of a part where its codes begin in an embedding of `total` rows; groups: by number of a large part, (codes, 2), first
+    the group of each code.
+    """
     places, weights = np.zeros((2, total), dtype=np.int64), np.zeros((2, total), dtype=np.float32)
     size = 0
-    for number, part in enumerate(layout.parts):
+    for number, part in enumerate(parts):
         first, last = part.ordered_codes or (0, part.size)
         if part.ordered and last - first >= FEWEST:
             knots = min(KNOTS, (last - first) // 2)
@@ -53,9 +59,9 @@ def sharing(layout: Layout) -> Sharing:
             places[:, here] = size + below, size + below + 1
             weights[:, here] = 1 - (along - below), along - below
             size += knots
-        elif not part.ordered and number in layout.groups:
-            groups = layout.groups[number][:, 0]
-            places[0, starts[number] : starts[number] + part.size] = size + groups
+        elif not part.ordered and number in groups:
+            of_code = groups[number][:, 0]
+            places[0, starts[number] : starts[number] + part.size] = size + of_code
             weights[0, starts[number] : starts[number] + part.size] = 1
-            size += int(groups.max()) + 1
+            size += int(of_code.max()) + 1
     return Sharing(max(1, size), places, weights)
