@@ -61,9 +61,27 @@ def dealt(values: npt.NDArray[np.float64], groups: npt.NDArray[np.int64], sizes:
     return max(0.0, mean - half), min(1.0, mean + half)
 
 
-def middle(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """95 % interval of a median, between two of the ordered values (binomial ranks, normal approximation)."""
-    ordered, n = np.sort(values), len(values)
+def median(values: npt.NDArray[np.float64], persons: npt.NDArray[np.int64]) -> float:
+    """The median over rows, each weighed so that every person counts once however many rows they have.
+
+    Without that, what a few people with very many rows are like would decide, on one side and not on the other.
+    """
+    ordered, behind = _by_share(values, persons)
+    at = np.searchsorted(behind, [0.5 - 1e-12, 0.5 + 1e-12]).clip(max=len(ordered) - 1)
+    return float(ordered[at].mean())
+
+
+def middle(values: npt.NDArray[np.float64], persons: npt.NDArray[np.int64]) -> tuple[float, float]:
+    """95 % interval of that median, between two of the ordered values (binomial ranks of persons, normal approximation)."""
+    ordered, behind = _by_share(values, persons)
+    n = len(np.unique(persons))
     half = Z * np.sqrt(n) / 2
-    low, high = int(np.floor(n / 2 - half)), int(np.ceil(n / 2 + half))
-    return float(ordered[max(0, low)]), float(ordered[min(n - 1, high)])
+    low, high = (np.searchsorted(behind, (place + 1 - 1e-9) / n) for place in (np.floor(n / 2 - half), np.ceil(n / 2 + half)))
+    return float(ordered[np.clip(low, 0, len(ordered) - 1)]), float(ordered[np.clip(high, 0, len(ordered) - 1)])
+
+
+def _by_share(values: npt.NDArray[np.float64], persons: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(the values, rising; the share of all persons that lies up to each of them)."""
+    order = np.argsort(values, kind="stable")
+    _, inverse, rows = np.unique(persons, return_inverse=True, return_counts=True)
+    return values[order], np.cumsum(1 / rows[inverse][order]) / len(rows)

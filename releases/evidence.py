@@ -103,6 +103,7 @@ def build_capsule(request: ReleaseRequest, folder: Path, *, slug: str, version: 
             summary=released_summary(chosen),
             examples=examples.scripts(schema, layout.data_names(table.name for table in tables), evaluation) if taught else {},
             account=account.text if (account := plain_account.current(request)) else None,
+            unit_words={column.unit: column.unit_words for table in schema.tables for column in table.columns if column.unit},
         )
     except CapsuleRefused as refusal:
         raise InputError(f"the release cannot be put together: {refusal.reason}") from None
@@ -147,7 +148,7 @@ def _description(request: ReleaseRequest, chosen: SyntheticVersion, slug: str, v
         history=tuple(history),
         overrides=overrides.answered(request),
         organisation=" ".join(request.source.controller.split()),
-        data_model=data_models.recognised(DatasetSchema.from_dict(chosen.schema)),
+        data_model=data_models.followed(chosen.snapshot, DatasetSchema.from_dict(chosen.schema)),
     )
 
 

@@ -93,8 +93,8 @@ SAFE: dict[str, Definition] = {
         "withheld",
         "The median over synthetic rows of the distance to the nearest real row, divided by that to the second "
         "nearest: near 0, rows lie on "
-        "single real ones.",
-        "nearest-neighbour distance ratio by Gower's coefficient",
+        "single real ones. Rows of one person count together as much as one row.",
+        "nearest-neighbour distance ratio by Gower's coefficient, rows weighed by persons",
     ),
     "authenticity": Definition(
         "Authenticity",

@@ -18,7 +18,7 @@ from evaluation.comparison import Comparison
 from evaluation.privacy import support
 from evaluation.results import Incomputable, MetricResult
 from evaluation.tables import nearness
-from evaluation.tables.columns import Ints, Rows, SampledRows
+from evaluation.tables.columns import Ints, Rows, SampledRows, persons
 from evaluation.tables.nearness import Distances, Gower, Near, Placed
 from generators.schema import ColumnSchema, Role
 
@@ -104,6 +104,14 @@ class Attacked:
     def released(self, rows: Rows) -> Rows:
         """The rows that play the released ones: of the holdout, its fresh part."""
         return self.fresh if rows is self.c.holdout else SampledRows(rows, nearness.LIMIT, self.c.seed)
+
+    def whose(self, rows: Rows) -> Ints:
+        """The person each of the released rows is about; without a usable key every row is another person."""
+        if rows is self.c.holdout:
+            return self.fresh.who.astype(np.int64)
+        released = self.released(rows)
+        keyed = self.c.table.person_key not in self.c.synthetic.defects or rows is not self.c.synthetic
+        return persons(released, self.c.table).astype(np.int64) if keyed else np.arange(released.rows)
 
     def _points(self, key: str, rows: Rows, who: npt.NDArray[np.int32] | None = None) -> Placed:
         if key not in self._placed:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from evaluation.comparison import Comparison
 from evaluation.definitions import rounded
-from evaluation.intervals import clustered, dealt, middle
+from evaluation.intervals import clustered, dealt, median, middle
 from evaluation.privacy import anonymity, attacks, membership, support
 from evaluation.privacy.attacked import Attacked
 from evaluation.results import MetricResult
@@ -54,7 +54,7 @@ def distances(w: Work) -> list[MetricResult]:
 
     found = [
         a.result("nearer_to_train", lambda rows: float(nearer(rows).mean())),
-        a.result("nearest_ratio", lambda rows: float(np.median(ratios(rows)))),
+        a.result("nearest_ratio", lambda rows: median(ratios(rows), a.whose(rows))),
         a.result("authenticity", lambda rows: float(authentic(rows).mean())),
         a.result("alpha_precision", lambda rows: support.precision(a.points_of(rows), a.train)),
         a.result("beta_recall", lambda rows: support.recall(*_as_many(a, a.points_of(rows)))),
@@ -62,7 +62,7 @@ def distances(w: Work) -> list[MetricResult]:
     if found[0].value is not None:
         behind = np.bincount(np.concatenate((a.members.who, a.control.who.astype(np.int64) + people)))
         found[0] = _with(found[0], dealt(nearer(made), nearest_person(made), behind))
-        found[1] = _with(found[1], middle(ratios(made)))
+        found[1] = _with(found[1], middle(ratios(made), a.whose(made)))
         found[2] = _with(found[2], clustered(authentic(made), a.learned.who[a.near(made, "train").positions[:, 0]].astype(np.int64)))
     return found
 

@@ -54,3 +54,18 @@ def test_keys_that_do_not_hold_are_one_line_and_leave_nothing(run: Run, place: P
     assert 'table "dispensed"' in ended.err or 'table "deaths"' in ended.err
     assert "P99999" not in ended.err
     assert not list(place.glob("out*"))
+
+
+@pytest.mark.promise("gates.28")
+def test_codes_of_a_public_vocabulary_are_no_rare_values_for_the_gates(run: Run, place: Path) -> None:
+    codes = [f"K{i:02d}" for i in range(40)]
+    people = "".join(f"P{i:04d},{codes[i % 8 if i % 100 else i // 100 + 8]},{20 + i * 7 % 60}\n" for i in range(900))
+    (place / "two").mkdir()
+    (place / "two" / "people.csv").write_text("patient_id,code,age\n" + people)
+    (place / "two" / "codes.csv").write_text("code,label\n" + "".join(f"{c},Complaint {c}\n" for c in codes))
+    ended = run("run", place / "two", "--generator", "structural", "--out", "results")
+    assert 'warning: table "codes": taken as a vocabulary' in ended.err
+    made = (place / "results" / "synthetic" / "people.parquet").exists()
+    outcomes = {o["gate"]: o for o in json.loads((place / "results" / "metrics.json").read_text())["verdict"]["outcomes"]}
+    assert made
+    assert outcomes["rare_values"]["passed"], outcomes["rare_values"]["sentence"]

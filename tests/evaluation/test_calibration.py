@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.calibration import COPIES, LEAKS, RISKS, calibrate, failing, leak_free, planted, power
-from evaluation.intervals import dealt
+from evaluation.intervals import dealt, median, middle
 from evaluation.privacy.agreement import Agreement
 from evaluation.privacy.membership import caught
 
@@ -63,6 +63,24 @@ def test_the_variance_of_dealing_is_that_of_dealing() -> None:
         inside += low <= 0.5 <= high
     assert np.mean(shares) == pytest.approx(0.5, abs=0.02)
     assert 0.92 < inside / 400 < 0.98
+
+
+@pytest.mark.promise("gates.27")
+def test_people_with_very_many_rows_do_not_decide_how_near_rows_lie() -> None:
+    """Nobody has the same rows twice: whoever has a hundred, and is like that in all of them, counts once."""
+    draw = np.random.default_rng(3)
+    rows = np.where(np.arange(150) < 10, 100, 1)
+    people = np.repeat(np.arange(150), rows)
+    found, inside = [], 0
+    for _ in range(300):
+        values = np.clip(draw.random(150)[people] + draw.normal(0, 0.01, len(people)), 0, 1)
+        low, high = middle(values, people)
+        found.append(median(values, people))
+        inside += low <= 0.5 <= high
+    assert np.std(found) < 0.06
+    assert 0.92 < inside / 300 < 0.99
+    each = draw.random(101)
+    assert median(each, np.arange(101)) == np.median(each)
 
 
 def test_chance_copies_are_expected_where_people_are_alike_and_not_where_nobody_is_near() -> None:
