@@ -15,6 +15,7 @@ from typing import Any, cast
 from generators.digests import digest, readable, without_defaults
 from generators.errors import InputError
 from generators.rules.language import parse
+from generators.units import valid, words
 
 FORMAT = 1
 """Version of the JSON layout; a reader refuses a newer one."""
@@ -26,7 +27,7 @@ STORAGES = ("string", "int64", "float64", "bool", "date32", "timestamp[us]")
 REACHED = "~person"
 """The further column of working copies of tables without a person key of their own: see `TableSchema.persons_by`."""
 
-_LATER = {"code_system": None, "sentinels": (), "issued": None, "public": False, "persons_by": None, "code_groups": ()}
+_LATER = {"code_system": None, "sentinels": (), "issued": None, "public": False, "persons_by": None, "code_groups": (), "unit": ""}
 """Parts the layout was given later, and their defaults, which are not written."""
 
 
@@ -42,6 +43,11 @@ class Kind(StrEnum):
     TIME = "time"
     IDENTIFIER = "identifier"
     FREE_TEXT = "free text"
+
+
+NUMBERS = (Kind.INTEGER, Kind.REAL)
+MEASURED = (*NUMBERS, Kind.CATEGORICAL)
+"""Kinds that may have a unit: numbers, and categories of numbers, such as ages in bands."""
 
 
 class Role(StrEnum):
@@ -65,6 +71,7 @@ class ColumnSchema:
     code_system: the public code system the values belong to, a name of `generators.code_systems`, else None.
     sentinels: values that stand for something else than themselves (-999, 1900-01-01), as canonical text; kept as such.
     issued: of a key that the working copy holds as tokens: the storage its source had, in which new keys are issued. Else None.
+    unit: of a number or a category of numbers: a UCUM code (`generators.units`), "kg", "mm[Hg]", "a"; "" where none is known.
     """
 
     name: str
@@ -80,6 +87,12 @@ class ColumnSchema:
     code_system: str | None = None
     sentinels: tuple[str, ...] = ()
     issued: str | None = None
+    unit: str = ""
+
+    @property
+    def unit_words(self) -> str:
+        """The unit as people read it: "mmHg", "years"."""
+        return words(self.unit)
 
 
 @dataclass(frozen=True)
@@ -278,7 +291,7 @@ def _names_of(rule: Rule) -> set[str]:
 def _as_token(column: ColumnSchema) -> ColumnSchema:
     issued = column.issued or (column.storage if column.storage != "string" else None)
     plain = replace(column, kind=Kind.IDENTIFIER, storage="string", role=Role.OTHER, decimals=None, codes=None)
-    return replace(plain, code_system=None, sentinels=(), issued=issued)
+    return replace(plain, code_system=None, sentinels=(), issued=issued, unit="")
 
 
 def _related(schema: DatasetSchema) -> DatasetSchema:
@@ -345,7 +358,11 @@ def _column(table: str, raw: Any) -> ColumnSchema:
         raise InputError(f'{place}: "issued" must be one of: {", ".join(STORAGES)}')
     if raw.get("storage") not in STORAGES:
         raise InputError(f'{place}: "storage" must be one of: {", ".join(STORAGES)}')
-    codes = raw.get("codes")
+    codes, unit = raw.get("codes"), str(raw.get("unit") or "")
+    if unit and kind not in MEASURED:
+        raise InputError(f'{place}: only numbers and categories of numbers have a unit; leave "unit" out')
+    if unit and not valid(unit):
+        raise InputError(f'{place}: "unit" must be a UCUM code: kg, mmol/L, mm[Hg], a for years; what has none in braces: {{tablets}}')
     return ColumnSchema(
         name=str(raw["name"]),
         kind=kind,
@@ -360,4 +377,5 @@ def _column(table: str, raw: Any) -> ColumnSchema:
         code_system=raw.get("code_system") or None,
         sentinels=tuple(str(s) for s in raw.get("sentinels") or ()),
         issued=raw.get("issued") or None,
+        unit=unit,
     )

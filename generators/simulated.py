@@ -7,7 +7,7 @@ seven rules that hold in every row (`EMERGENCY_SCHEMA`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -330,3 +330,22 @@ EMERGENCY_SCHEMA = DatasetSchema(
     )
 )
 """The schema of `emergency_department` as a steward would confirm it (before `deidentified()`)."""
+
+UNITS = {
+    "los_minutes": "min",
+    "age": "a",
+    "heart_rate": "/min",
+    "systolic_bp": "mm[Hg]",
+    "spo2": "%",
+    "temperature": "Cel",
+    "wait_minutes": "min",
+}
+"""Units of its numbers (UCUM)."""
+
+
+def with_units(schema: DatasetSchema = EMERGENCY_SCHEMA) -> DatasetSchema:
+    """`schema` with the units that its visits are measured in. `EMERGENCY_SCHEMA` is from before there were units, and keeps its digest."""
+    return replace(
+        schema,
+        tables=tuple(replace(t, columns=tuple(replace(c, unit=UNITS.get(c.name, "")) for c in t.columns)) for t in schema.tables),
+    )

@@ -1,8 +1,30 @@
-"""Which common data model the tables of a release follow, told by the names of its tables and columns alone."""
+"""Which common data model the tables of a release follow: recognised by the names of tables and columns alone, or said by a steward."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from generators.errors import InputError
 from generators.schema import DatasetSchema
+
+if TYPE_CHECKING:
+    from releases.models import Snapshot
+
+KNOWN = (
+    "OMOP CDM 5.4",
+    "OMOP CDM 5.3",
+    "FHIR R4, flattened to tables",
+    "FHIR UK Core, flattened to tables",
+    "Hospital Episode Statistics (HES)",
+    "Emergency Care Data Set (ECDS)",
+    "CDISC SDTM",
+    "PCORnet CDM",
+    "i2b2",
+    "MIMIC-IV",
+)
+"""Models to choose from; a steward may name another."""
+LONGEST = 100
+"""Characters of a model's name."""
 
 _OMOP = frozenset(
     "person observation_period visit_occurrence visit_detail condition_occurrence drug_exposure procedure_occurrence device_exposure "
@@ -27,3 +49,35 @@ def recognised(schema: DatasetSchema) -> str:
     if columns & _OMOP_5_4:
         return "OMOP CDM 5.4"
     return "OMOP CDM 5.3" if columns & _OMOP_5_3 else "OMOP CDM"
+
+
+def followed(snapshot: Snapshot, released: DatasetSchema) -> str:
+    """The model that tables made from `snapshot` follow: as its steward said, else as the names that are `released` tell."""
+    return recognised(released) if snapshot.data_model is None else snapshot.data_model
+
+
+def proposed(snapshot: Snapshot, schema: DatasetSchema) -> str:
+    """What to offer the steward of `snapshot`: what was said of it, or of the one before; else what the names of `schema` tell."""
+    if snapshot.data_model is not None:
+        return snapshot.data_model
+    earlier = said_before(snapshot)
+    return recognised(schema) if earlier is None else earlier
+
+
+def said_before(snapshot: Snapshot) -> str | None:
+    """What a steward said of the newest earlier snapshot that was confirmed; None where nobody said anything."""
+    earlier = snapshot.source.snapshots.filter(number__lt=snapshot.number, confirmed_at__isnull=False).order_by("-number").first()
+    return None if earlier is None else earlier.data_model
+
+
+def understood(text: str) -> str:
+    """A model's name as it is published: one of `KNOWN` however it is spelt, or the text on one line; "" for the hospital's own.
+
+    InputError when it is too long or no text.
+    """
+    name = " ".join(text.split())
+    if len(name) > LONGEST:
+        raise InputError(f"the name of the data model is longer than {LONGEST} characters")
+    if not name.isprintable():
+        raise InputError("the name of the data model holds signs that cannot be printed; type it anew")
+    return next((known for known in KNOWN if known.casefold() == name.casefold()), name)

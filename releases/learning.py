@@ -9,7 +9,7 @@ from typing import Any
 from generators.digests import digest
 from generators.errors import InputError
 from generators.fitting.controls import Controls
-from generators.learning.known import learner_of
+from generators.learning.known import learner_of, private_generators
 from generators.learning.options import Budget, chosen
 from releases.models import ReleaseRequest, Snapshot, TrainedModel
 
@@ -39,7 +39,8 @@ class Learning:
         if not 0 <= self.seed <= MAX_SEED:
             raise InputError(f"the seed of the learning must be from 0 to {MAX_SEED}")
         if self.budget.private and not learner.private:
-            raise InputError(f"the method {generator} cannot learn with differential privacy; choose another method, or leave ε empty")
+            able = ", or ".join(private_generators())
+            raise InputError(f"the method {generator} cannot learn with differential privacy; choose {able}, or leave ε empty")
         if not self.budget.private and getattr(learner, "only_private", False):
             raise InputError(f"the method {generator} learns with differential privacy alone; say how much ε, for example 1")
         if self.budget.private and self.budget.max_membership is not None:

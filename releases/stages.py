@@ -301,7 +301,9 @@ def _evaluated(run: Run, version: SyntheticVersion, progress: Progress) -> tuple
     disclosure = DisclosurePolicy.from_dict(version.summary.policy) if version.summary else POLICIES["internal"]
     known, held = selection.predictable(stored.working_schema(version.snapshot)), {name for table in schema.tables for name in table.names}
     wanted = list(dict.fromkeys(known[name] for name in targets if name in known and known[name] in held))
-    train, holdout, synthetic = stored.side(version.snapshot, "train"), stored.side(version.snapshot, "holdout"), stored.data(version)
+    # with the vocabularies: what they list is public
+    train = {**stored.side(version.snapshot, "train"), **(stored.vocabularies(version.snapshot, schema) or {})}
+    holdout, synthetic = stored.side(version.snapshot, "holdout"), stored.data(version)
     told = _Told(progress)
     with _scratch(run) as work:
         evaluation = evaluate_dataset(

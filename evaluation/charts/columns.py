@@ -26,6 +26,7 @@ def distribution(c: Comparison, column: ColumnSchema, place: int) -> Chart | Non
     points = f"{100 * gaps[worst]:.1f} percentage points"
     title = f"{column.name}: real and synthetic shares differ by at most {points}"
     labels = shortened(found.labels)
+    measured = f"{column.name}, {column.unit_words}" if column.unit else column.name
     long = max(len(x) for x in found.labels) > 8 or len(labels) > 12
     traces = [
         bars("Real", labels, [round(100 * x, 1) for x in found.real], REAL, long),
@@ -37,8 +38,8 @@ def distribution(c: Comparison, column: ColumnSchema, place: int) -> Chart | Non
     return Chart(
         f"distribution-{place}",
         title,
-        figure(traces, "% of rows", labels if long else None, long, 34 * len(labels)),
-        ChartTable((column.name, "Real, % of rows", "Synthetic, % of rows"), rows),
+        figure(traces, "% of rows", labels if long else None, long, 34 * len(labels), places=column.unit_words),
+        ChartTable((measured, "Real, % of rows", "Synthetic, % of rows"), rows),
         f"Bars of {column.name} for {len(labels)} groups. The largest difference, {points}, "
         f"is in “{found.labels[worst]}”. {found.notes}".strip(),
     )

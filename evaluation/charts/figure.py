@@ -88,15 +88,17 @@ def key_to_shades(most: float) -> list[dict[str, Any]]:
     ]
 
 
-def figure(traces: list[dict[str, Any]], axis: str, labels: list[str] | None, across: bool, height: int) -> dict[str, Any]:
-    """A figure of bars or dots over named places. axis: what the values are. labels: of the places, first on top."""
+def figure(
+    traces: list[dict[str, Any]], axis: str, labels: list[str] | None, across: bool, height: int, *, places: str = ""
+) -> dict[str, Any]:
+    """A figure of bars or dots over named places. axis: what the values are; labels: of the places, first on top; places: their unit."""
     value, name = ("xaxis", "yaxis") if across else ("yaxis", "xaxis")
     layout: dict[str, Any] = {
         "barmode": "group",
         "height": max(320, height + 110),
         "showlegend": len(traces) > 1,
         value: {"title": {"text": axis}, "gridcolor": "#d8dde0", "zerolinecolor": "#aeb7bd", "automargin": True},
-        name: {"type": "category", "automargin": True},
+        name: {"type": "category", "automargin": True, **({"title": {"text": places}} if places else {})},
     }
     if across:
         # the first row on top, as in the table

@@ -19,7 +19,8 @@ from generators.in_place.views import Source
 from generators.profiling.identifiers import named_identifier, named_role, spelled
 from generators.profiling.key_names import VOCABULARY, keyish, own_key, refers, singular
 from generators.reading.dataset import Finding
-from generators.schema import ColumnSchema, DatasetSchema, ForeignKey, Kind, Role, TableSchema
+from generators.schema import NUMBERS, ColumnSchema, DatasetSchema, ForeignKey, Kind, Role, TableSchema
+from generators.units import suggested
 
 FEW_VALUES = 20
 NEAR_UNIQUE = 0.9
@@ -55,7 +56,7 @@ def _table(place: Place, name: str) -> tuple[TableSchema, list[Finding]]:
     declared = {c for k in keys.foreign for c in k.columns} | set(keys.primary)
     columns = tuple(_column(c, s, counts[c.name], c.name in declared) for c, s in zip(plain.columns, kept, strict=True))
     person = next((c.name for c in columns if _PERSON.search(spelled(c.name)) and not c.nullable), None)
-    columns = tuple(replace(c, kind=Kind.IDENTIFIER) if c.name == person else c for c in columns)
+    columns = tuple(replace(c, kind=Kind.IDENTIFIER, unit="") if c.name == person else c for c in columns)
     primary = keys.primary or next(
         ((c.name,) for c in columns if c.unique and c.role is not Role.DIRECT_IDENTIFIER and own_key(name, c.name) is not None), ()
     )
@@ -108,7 +109,8 @@ def _column(column: ColumnSchema, source: SourceColumn, counts: dict[str, Any], 
     unique = kind is Kind.IDENTIFIER and rows == present == distinct and rows > 1
     form = "%H:%M:%S" if kind is Kind.TIME else None
     kept = decimals if kind is Kind.REAL else None
-    return replace(column, kind=kind, role=role, nullable=present < rows, unique=unique, decimals=kept, format=form)
+    unit = suggested(spelled(column.name)) if kind in NUMBERS and role is not Role.DIRECT_IDENTIFIER else ""
+    return replace(column, kind=kind, role=role, nullable=present < rows, unique=unique, decimals=kept, format=form, unit=unit)
 
 
 def _kind(column: ColumnSchema, counts: dict[str, Any], key: bool) -> Kind:

@@ -155,10 +155,10 @@ class Meaning:
             of = self.counts[table.name].get(column.name)
             role = column.role if column.name == table.person_key else Role.OTHER
             unique = column.unique or (of is not None and of.numbers_rows)
-            return replace(column, kind=Kind.IDENTIFIER, role=role, unique=unique, decimals=None)
+            return replace(column, kind=Kind.IDENTIFIER, role=role, unique=unique, decimals=None, unit="")
         if code:
             role = Role.OTHER if column.role is Role.DIRECT_IDENTIFIER else column.role
-            return replace(column, kind=Kind.CATEGORICAL, role=role, unique=False)
+            return replace(column, kind=Kind.CATEGORICAL, role=role, unique=False, unit="")
         return column
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import duckdb
 
-from generators import code_systems
+from generators import code_systems, units
 from generators.engine import engine, first_row, quoted, scan
 from generators.profiling import identifiers
 from generators.profiling.key_discovery import related
@@ -21,7 +21,7 @@ from generators.profiling.sentinel_proposals import proposed
 from generators.progress import Progress, silent
 from generators.reading.casting import KIND_WORDS
 from generators.reading.dataset import Dataset, Finding, TableFile
-from generators.schema import ColumnSchema, DatasetSchema, Kind, Role, TableSchema
+from generators.schema import NUMBERS, ColumnSchema, DatasetSchema, Kind, Role, TableSchema
 
 __all__ = ["Finding", "Profile", "propose"]
 
@@ -108,6 +108,7 @@ def _table(file: TableFile, table: TableSchema) -> tuple[TableSchema, list[Findi
         person_key, key_reason = _person_key(columns, facts, connection, file)
         columns = _roles(connection, file, columns, facts, person_key, notes)
         columns = [_known_codes(connection, file, c, facts[c.name], notes) for c in columns]
+        columns = [_with_unit(c, notes) if facts[c.name].present else c for c in columns]
     columns = [_unique(c, facts[c.name], file.rows) for c in columns]
     if file.rows == 1:
         notes.note(None, "the table has one record", "too few to summarise; is the file whole?", "warning")
@@ -298,6 +299,19 @@ def _known_codes(
     if finding is not None:
         notes.found.append(finding)
     return replace(column, sentinels=sentinels)
+
+
+def _with_unit(column: ColumnSchema, notes: _Notes) -> ColumnSchema:
+    """The number with the unit its name speaks of; values say nothing about units."""
+    if column.kind not in NUMBERS or column.role is Role.DIRECT_IDENTIFIER:
+        return column
+    unit = units.suggested(identifiers.spelled(column.name))
+    if unit:
+        words = units.words(unit)
+        notes.note(
+            column.name, f"taken to be {words if words.startswith('per ') else f'in {words}'}", "its name says so; no value was looked at"
+        )
+    return replace(column, unit=unit)
 
 
 def _direct(

@@ -49,6 +49,7 @@ def build(
     summary: Content | None = None,
     examples: Mapping[str, Content] = MappingProxyType({}),
     account: Content | None = None,
+    unit_words: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Write the capsule into `folder`, which must not exist; the SHA-256 (hex) of its manifest.
 
@@ -56,6 +57,7 @@ def build(
     report_json, report_html: the *public* report. summary: the disclosure-controlled summary, only of publicly-sourced releases.
     examples: scripts that learn from the release, by file name; not of structural ones, which have nothing to teach.
     account: what was made and what it means for a patient, in plain English.
+    unit_words: the schema's units as people read them, by code.
     The same input gives the same bytes. The folder appears whole, with its manifest, or not at all.
     CapsuleRefused names what cannot be published.
     """
@@ -72,7 +74,7 @@ def build(
     building = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}")
     building.mkdir()
     try:
-        digest = _write(building, description, tables, schema, report_json, report_html, summary, examples, account)
+        digest = _write(building, description, tables, schema, report_json, report_html, summary, examples, account, unit_words)
         files.sync_tree(building)
         building.rename(folder)
     finally:
@@ -91,6 +93,7 @@ def _write(
     summary: Content | None,
     examples: Mapping[str, Content],
     account: Content | None,
+    unit_words: Mapping[str, str],
 ) -> str:
     stems = layout.data_names(table.name for table in tables)
     if len(stems) != len(tables):
@@ -108,7 +111,7 @@ def _write(
         entries.append(_put(building, f"{layout.EXAMPLES}/{name}", script, "example"))
     if account is not None:
         entries.append(_put(building, layout.ACCOUNT, account, "text"))
-    columns = texts.dictionary(schema)
+    columns = texts.dictionary(schema, unit_words)
     entries += [
         _put(building, layout.SCHEMA, layout.readable_json(schema), "schema"),
         _put(building, layout.DICTIONARY_JSON, layout.readable_json(columns), "dictionary"),

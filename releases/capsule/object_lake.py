@@ -146,6 +146,18 @@ def carry_in(remote: ObjectLake, lake: Path, *, after: int, apart: Path | None =
     return len(notices)
 
 
+def carry_capsule_in(remote: ObjectLake, lake: Path, notice: Path) -> None:
+    """Bring one capsule into the folder `lake`, the one that the feed's file `notice` announces; nothing is believed here either.
+
+    CapsuleRefused when the notice cannot be read or its capsule cannot lie in a lake; StoreUnreachable when the store does not answer.
+    """
+    envelope = feed.small_file(notice, _SMALL)
+    if envelope is None:
+        raise CapsuleRefused(f"{notice.name} is missing from the feed")
+    said = feed.unverified(envelope, int(notice.name[:8]))
+    _fetch_capsule(remote.holding(said), said, lake)
+
+
 def _carry_capsule(lake: Path, notice: Notice, store: S3Store) -> None:
     place = lake / notice.place
     here = {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file() and not path.is_symlink()}

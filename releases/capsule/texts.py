@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from releases.capsule import layout
 from releases.capsule.manifest import CapsuleDescription, FileEntry
 
 _FIELDS = ("table", "column", "kind", "storage", "nullable", "unique", "decimals", "format", "codes", "description")
+_UNITS = ("unit", "unit_words")
 
 WHAT_IT_IS = {
     "structural": "Made from the names, kinds and formats of columns alone. Nothing observed in any record went into it.",
@@ -21,8 +23,11 @@ WHAT_IT_IS = {
 """One sentence per tier, the same in the README and on the site."""
 
 
-def dictionary(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One entry a column, in order, from a dataset schema as parsed JSON; CapsuleRefused when it is not one."""
+def dictionary(schema: Mapping[str, Any], unit_words: Mapping[str, str] = MappingProxyType({})) -> list[dict[str, Any]]:
+    """One entry a column, in order, from a dataset schema as parsed JSON; CapsuleRefused when it is not one.
+
+    A column with a unit has it as the code of the schema (`unit`) and as people read it (`unit_words`, by code); others have neither field.
+    """
     try:
         return [
             {
@@ -36,6 +41,7 @@ def dictionary(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "format": column.get("format"),
                 "codes": list(column["codes"]) if column.get("codes") is not None else None,
                 "description": str(column.get("description") or ""),
+                **({"unit": str(unit), "unit_words": unit_words.get(str(unit), str(unit))} if (unit := column.get("unit")) else {}),
             }
             for table in schema["tables"]
             for column in table["columns"]
@@ -48,9 +54,10 @@ def dictionary_csv(entries: list[dict[str, Any]]) -> bytes:
     """The dictionary for a spreadsheet: UTF-8, CRLF, no cell that a spreadsheet would run as a formula."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\r\n")
-    writer.writerow(_FIELDS)
+    names = _FIELDS + (_UNITS if any("unit" in entry for entry in entries) else ())
+    writer.writerow(names)
     for entry in entries:
-        writer.writerow([_cell(entry[name]) for name in _FIELDS])
+        writer.writerow([_cell(entry.get(name)) for name in names])
     return stream.getvalue().encode("utf-8")
 
 

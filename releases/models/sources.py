@@ -66,6 +66,7 @@ class Snapshot(Keyed):
     proposed_rules = models.JSONField(default=list, blank=True)  # [{table, name, text, sentence, holds}], for the steward to choose from
     rows = models.BigIntegerField(null=True, blank=True)
     drift = models.JSONField(default=list, blank=True)  # sentences: how the proposed schema differs from the last confirmed one
+    data_model = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 (null: nobody said; "": the hospital's own)
     confirmed_schema = models.JSONField(null=True, blank=True)
     schema_digest = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 (null: the decision is all or none)
     confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")

@@ -15,7 +15,7 @@ from generators.errors import InputError
 from generators.reading.dataset import safe_name
 from generators.rules import meaning as rules
 from generators.schema import DatasetSchema
-from releases import audit, files, incoming
+from releases import audit, data_models, files, incoming
 from releases.incoming import Incoming, Received
 from releases.models import Account, Run, Snapshot, SourceDataset
 from releases.permissions import Refused
@@ -126,12 +126,14 @@ def confirm_schema(
     schema: DatasetSchema,
     renamed: Mapping[str, str] | None = None,
     published_names: Collection[str] = (),
+    data_model: str | None = None,
 ) -> Run:
     """Confirm what the tables and columns are; the working copy and the split are then made, and the raw upload destroyed.
 
     renamed: new name by proposed name, of tables that get another one. published_names: of a dataset of several tables, the names of
     all of them, which the steward has looked at: they are published, and a file's name, which they were proposed from, may hold a
-    patient's. InputError when the schema does not have the file's tables and columns, or a rule of it cannot be read.
+    patient's. data_model: the common data model the tables follow, "" for the hospital's own; None: as was said of the snapshot before,
+    if anything was. InputError when the schema does not have the file's tables and columns, or a rule of it cannot be read.
     """
     renamed = renamed or {}
     with transaction.atomic():
@@ -143,10 +145,12 @@ def confirm_schema(
         snapshot.table_names = {entry: renamed.get(name, name) for entry, name in snapshot.table_names.items()}
         snapshot.state = Snapshot.State.CONFIRMED
         snapshot.confirmed_schema, snapshot.schema_digest = schema.as_dict(), schema.digest
+        snapshot.data_model = data_models.said_before(snapshot) if data_model is None else data_models.understood(data_model)
         snapshot.confirmed_by, snapshot.confirmed_at = steward, timezone.now()
         snapshot.save()
         run = runs.begin(steward, Run.Kind.PREPARE, snapshot.source, snapshot=snapshot)
-        audit.record(steward, "confirm_schema", snapshot, schema_digest=schema.digest, run=run.pk)
+        said = {} if snapshot.data_model is None else {"data_model": snapshot.data_model}
+        audit.record(steward, "confirm_schema", snapshot, schema_digest=schema.digest, run=run.pk, **said)
     return run
 
 

@@ -6,8 +6,10 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from generators import units
 from generators.code_systems import CODE_SYSTEMS
-from generators.schema import ColumnSchema, Kind, Role
+from generators.errors import InputError
+from generators.schema import MEASURED, NUMBERS, ColumnSchema, Kind, Role
 from releases.views.examples import made_up
 
 KIND_WORDS: dict[Kind, str] = {
@@ -73,6 +75,19 @@ class ColumnRow:
     column: ColumnSchema
     notes: list[Note] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    unit_typed: str | None = None  # what was typed, where it is no unit
+
+    @property
+    def measured(self) -> bool:
+        """Whether it is, or could be said to be, a number with a unit."""
+        return self.column.kind in NUMBERS or self.column.storage in ("int64", "float64") or self.column.unit != ""
+
+    @property
+    def unit_text(self) -> str:
+        """The unit as the field holds it: as people read it where they could have written it so."""
+        if self.unit_typed is not None:
+            return self.unit_typed
+        return spoken_unit(self.column.unit)
 
     @property
     def examples(self) -> tuple[str, str, str]:
@@ -123,6 +138,13 @@ def sent_column(row: ColumnRow, sent: Mapping[str, str]) -> ColumnSchema:
     system = sent.get(f"{row.prefix}-system", "")
     if system and system not in CODE_SYSTEMS:
         row.errors.append(f"{place}: choose the code system from the list.")
+    unit = ""
+    if kind in MEASURED:  # others lose their unit, as they lose their decimals
+        try:
+            unit = units.understood(sent.get(f"{row.prefix}-unit", ""))
+        except InputError as error:
+            row.unit_typed = sent[f"{row.prefix}-unit"]
+            row.errors.append(f"{place}: {error}.")
     row.column = replace(
         old,
         kind=kind,
@@ -136,8 +158,22 @@ def sent_column(row: ColumnRow, sent: Mapping[str, str]) -> ColumnSchema:
         code_system=system or None if kind is Kind.CATEGORICAL else None,
         sentinels=sentinels,
         description=sent.get(f"{row.prefix}-description", "").strip()[:500],
+        unit=unit,
     )
     return row.column
+
+
+def spoken_unit(code: str) -> str:
+    """A unit as people read it, where that is understood as the same unit; else its code."""
+    words = units.words(code) if code else ""
+    try:
+        return words if words and units.understood(words) == code else code
+    except InputError:
+        return code
+
+
+COMMON_UNITS = tuple(spoken_unit(code) for code in units.COMMON)
+"""Units to choose from."""
 
 
 def _reads(text: str, kind: Kind) -> bool:

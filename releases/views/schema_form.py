@@ -14,8 +14,9 @@ from generators.errors import InputError
 from generators.reading.dataset import safe_name
 from generators.rules.meaning import parse
 from generators.schema import DatasetSchema, Rule, TableSchema
+from releases import data_models
 from releases.views import schema_keys
-from releases.views.schema_columns import ColumnRow, Note, sent_column
+from releases.views.schema_columns import COMMON_UNITS, ColumnRow, Note, sent_column
 from releases.views.schema_keys import KEY_COLUMNS, Reference, Target
 
 
@@ -73,7 +74,8 @@ class SchemaForm:
     """The whole form; bound when `sent` is given.
 
     proposed: the schema the profile proposed (or the confirmed one of the last snapshot); findings: dicts with table, column, level,
-    message, reason; rules: dicts with table, text, sentence, holds; files: by table, what it was read from, for people.
+    message, reason; rules: dicts with table, text, sentence, holds; files: by table, what it was read from, for people;
+    data_model: as proposed.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class SchemaForm:
         *,
         rules: Sequence[Mapping[str, object]] = (),
         files: Mapping[str, str] | None = None,
+        data_model: str = "",
     ) -> None:
         self.proposed = proposed
         self.sent = sent
@@ -91,6 +94,7 @@ class SchemaForm:
         self.several = len(proposed.tables) > 1
         self.names_sure = sent is not None and "names-sure" in sent
         self.errors_of_names: list[str] = []
+        self.data_model = data_model if sent is None else sent.get("data-model", data_model)
         self.parts = [self._part(t, table, rules, files or {}) for t, table in enumerate(proposed.tables)]
         self.notes: list[Note] = []
         self._place(findings)
@@ -100,6 +104,11 @@ class SchemaForm:
         return [note for note in self.notes if note.warning]
 
     @property
+    def units(self) -> tuple[str, ...]:
+        """Units to choose from; any other may be typed."""
+        return COMMON_UNITS
+
+    @property
     def errors(self) -> list[tuple[str, str]]:
         """(anchor, sentence) of everything wrong with what was sent."""
         found = [("names-sure", error) for error in self.errors_of_names]
@@ -107,7 +116,21 @@ class SchemaForm:
             found += [(f"{part.prefix}-{name}", error) for name, error in part.field_errors.items()]
             found += [(f"{part.prefix}-person", error) for error in part.errors]
             found += [(f"{row.prefix}-kind", error) for row in part.rows for error in row.errors]
-        return found
+        return found + ([("data-model", self.data_model_error)] if self.data_model_error else [])
+
+    @property
+    def data_model_error(self) -> str:
+        """What is wrong with the data model's name, as a sentence, or ""."""
+        try:
+            data_models.understood(self.data_model)
+        except InputError as error:
+            return f"{str(error)[0].upper()}{str(error)[1:]}."
+        return ""
+
+    @property
+    def data_models(self) -> tuple[str, ...]:
+        """Data models to choose from; any other may be named."""
+        return data_models.KNOWN
 
     @property
     def adding(self) -> bool:

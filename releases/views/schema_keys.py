@@ -136,7 +136,7 @@ def _as(column: ColumnSchema, kind: Kind | None) -> ColumnSchema:
         return column
     storage = column.storage if column.storage in ("string", "int64") else "int64" if column.storage == "float64" else "string"
     role = Role.OTHER if kind is Kind.IDENTIFIER and column.role is Role.DIRECT_IDENTIFIER else column.role
-    plain = replace(column, kind=kind, storage=storage, role=role, decimals=None, codes=None, code_system=None, sentinels=())
+    plain = replace(column, kind=kind, storage=storage, role=role, decimals=None, codes=None, code_system=None, sentinels=(), unit="")
     return plain if storage == column.storage else replace(plain, format=None)
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from generators.errors import InputError
 from generators.schema import DatasetSchema
-from releases import permissions, visibility
+from releases import data_models, permissions, visibility
 from releases.models import Snapshot
 from releases.permissions import Refused
 from releases.services import sources as service
@@ -31,7 +31,9 @@ def schema(request: SignedInRequest, key: str) -> HttpResponse:
         raise Refused(refusal or "The file has not been read yet.")
     proposed = DatasetSchema.from_dict(raw)
     rules = () if snapshot.confirmed_schema else snapshot.proposed_rules
-    form = SchemaForm(proposed, snapshot.findings, sent(request), rules=rules, files=_files(snapshot))
+    form = SchemaForm(
+        proposed, snapshot.findings, sent(request), rules=rules, files=_files(snapshot), data_model=data_models.proposed(snapshot, proposed)
+    )
     context = {
         "form": form,
         "snapshot": snapshot,
@@ -57,6 +59,7 @@ def schema(request: SignedInRequest, key: str) -> HttpResponse:
             schema=form.confirmed or form.proposed,
             renamed=form.renamed,
             published_names=form.published_names,
+            data_model=form.data_model,
         )
     except (Refused, InputError) as error:
         return render(request, "secure/schema.html", {**context, "refused": str(error)}, status=status_of(error))
@@ -87,6 +90,7 @@ def _consequences(form: SchemaForm, snapshot: Snapshot) -> dict[str, Any]:
         ("Left out of the working copy", ", ".join(dropped) or "no column: none was marked as saying who somebody is"),
         ("Each row counted as another person in", ", ".join(unreached) or "no table"),
     ]
+    facts.append(("Data model", data_models.understood(form.data_model) or "the hospital's own"))
     if several:
         facts.insert(1, ("Copied whole, as public vocabularies", ", ".join(t.name for t in schema.tables if t.public) or "no table"))
     return {"facts": facts, "ours": snapshot.origin == Snapshot.Origin.UPLOAD, "count": len(snapshot.files) or 1}

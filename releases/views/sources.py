@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from generators.errors import InputError
 from generators.schema import DatasetSchema
-from releases import permissions, visibility
+from releases import data_models, permissions, visibility
 from releases.forms import PointForm, SourceForm, StewardForm, UploadForm
 from releases.incoming import Incoming, is_archive
 from releases.models import Account, DestructionRecord, Publication, Run, Snapshot, SourceDataset, SummaryRecord, SyntheticVersion
@@ -109,6 +109,7 @@ def source(request: SignedInRequest, key: str) -> HttpResponse:
             ("Data controller", found.controller),
             ("Stewards", stewards),
             ("Subject", found.subject),
+            *([("Data model", data_models.proposed(shown, schema) or "the hospital’s own")] if shown and schema else []),
             ("Registered", f"{day(found.registered_at)} by {found.registered_by}"),
         ],
         "may_add_data": permissions.explain(me, "receive_upload", found) is None,

@@ -92,6 +92,19 @@ def test_a_dictionary_cell_that_a_spreadsheet_would_run_is_made_harmless(tmp_pat
     assert [row[0], row[1], row[8], row[9]] == ["'-t", "'=cmd()", "'+1; b", "'@x"]
 
 
+@pytest.mark.promise("show.10")
+def test_units_are_in_the_dictionary_as_code_and_in_words_and_one_without_any_is_what_it_always_was(tmp_path: Path) -> None:
+    plain = texts.dictionary(SCHEMA)
+    assert all("unit" not in entry for entry in plain)
+    measured = json.loads(json.dumps(SCHEMA))
+    measured["tables"][0]["columns"][2]["unit"] = "mm[Hg]"
+    entries = texts.dictionary(measured, {"mm[Hg]": "mmHg", "kg": "kg"})
+    assert entries == [*plain[:2], {**plain[2], "unit": "mm[Hg]", "unit_words": "mmHg"}]
+    heading, *rows = csv.reader(io.StringIO(texts.dictionary_csv(entries).decode()))
+    assert [row[-2:] for row in (heading, *rows)] == [["unit", "unit_words"], ["", ""], ["", ""], ["mm[Hg]", "mmHg"]]
+    assert "unit" not in texts.dictionary_csv(plain).decode()
+
+
 def test_table_names_from_anywhere_become_plain_file_names_that_differ_on_any_file_system() -> None:
     stems = layout.data_names(["../../etc", "Größe 1", "a/b", "A_B", "日本", "", "x" * 300])
     assert list(stems.values()) == ["etc", "Groe_1", "a_b", "A_B_2", "table", "table_2", "x" * 80]

@@ -133,6 +133,7 @@ def test_missing_cells_are_filled_and_nothing_else_is_changed(run: Run, stays: P
     [
         (["--generator", "cart", "--epsilon", "0"], "epsilon"),
         (["--generator", "dp-marginals"], "epsilon"),
+        (["--generator", "autoregressive", "--epsilon", "1"], "choose dp-marginals, or synthvae"),
         (["--generator", "cart", "--option", "leaf=none"], "leaf"),
         (["--generator", "cart", "--option", "latent=3"], "latent"),
         (["--generator", "cart", "--max-membership", "0.4"], "membership"),

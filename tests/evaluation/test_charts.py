@@ -87,6 +87,19 @@ def test_a_column_of_too_few_people_has_no_chart(tmp_path: Path) -> None:
     assert distribution(small.compare("made"), column, 0) is None
 
 
+@pytest.mark.promise("show.10")
+def test_the_unit_of_a_number_stands_at_the_axis_and_above_the_table(world: World) -> None:
+    c, age = world.compare("third"), world.schema.column("age")
+    plain, measured = distribution(c, age, 0), distribution(c, replace(age, unit="a"), 0)
+    assert plain is not None
+    assert measured is not None
+    assert (plain.table.columns[0], measured.table.columns[0]) == ("age", "age, years")
+    axes = [{axis: shown["layout"][axis].get("title") for axis in ("xaxis", "yaxis")} for shown in (plain.figure, measured.figure)]
+    assert "years" not in str(axes[0])
+    assert "years" in str(axes[1])
+    assert measured.alternative == plain.alternative
+
+
 @pytest.mark.promise("evaluate.14")
 def test_shares_come_from_rounded_counts(world: World) -> None:
     c = world.compare("third")

@@ -218,7 +218,7 @@ def test_a_worker_killed_in_the_middle_of_a_fit_is_taken_up_again_to_the_same_mo
 @pytest.mark.promise("fitting.6")
 def test_what_a_fit_spends_is_charged_to_the_budget_of_the_source_and_refused_beyond_it(world: World) -> None:
     people, source, request = world.people, world.source, draft(world)
-    with pytest.raises(InputError, match="cannot learn with differential privacy"):
+    with pytest.raises(InputError, match="cannot learn with differential privacy; choose dp-marginals, or synthvae, or leave ε empty"):
         learn(world, request, "copula", learning=STRICT)
     with pytest.raises(InputError, match="say how much ε"):
         learn(world, request, "dp-marginals")

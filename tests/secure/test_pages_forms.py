@@ -9,7 +9,7 @@ import pytest
 
 from evaluation.report.words import share
 from generators.schema import ColumnSchema, DatasetSchema, Kind, Role, TableSchema
-from generators.simulated import EMERGENCY_SCHEMA
+from generators.simulated import EMERGENCY_SCHEMA, with_units
 from generators.summary import Cell, ColumnSummary, Distribution, Step
 from releases.forms import VariablesForm
 from releases.templatetags import plain_words
@@ -39,6 +39,7 @@ def as_sent(form: SchemaForm) -> dict[str, str]:
             sent |= {f"{row.prefix}-kind": column.kind, f"{row.prefix}-role": column.role, f"{row.prefix}-codes": row.codes_text}
             sent |= {f"{row.prefix}-sentinels": row.sentinels_text, f"{row.prefix}-system": column.code_system or ""}
             sent |= {f"{row.prefix}-format": column.format or "", f"{row.prefix}-description": column.description}
+            sent |= {f"{row.prefix}-unit": row.unit_text} if row.measured else {}
             sent |= {f"{row.prefix}-nullable": "yes"} if column.nullable else {}
             sent |= {f"{row.prefix}-unique": "yes"} if column.unique else {}
     return sent
@@ -46,9 +47,31 @@ def as_sent(form: SchemaForm) -> dict[str, str]:
 
 @pytest.mark.promise("pages.31")
 def test_a_schema_sent_back_unchanged_is_the_schema_proposed() -> None:
-    form = SchemaForm(EMERGENCY_SCHEMA, [], as_sent(SchemaForm(EMERGENCY_SCHEMA)))
-    assert form.is_valid(), form.errors
-    assert form.confirmed == EMERGENCY_SCHEMA
+    for schema in (EMERGENCY_SCHEMA, with_units()):
+        form = SchemaForm(schema, [], as_sent(SchemaForm(schema)))
+        assert form.is_valid(), form.errors
+        assert form.confirmed == schema
+
+
+@pytest.mark.promise("register.38")
+def test_a_unit_is_shown_and_typed_as_people_write_it_and_goes_with_the_number() -> None:
+    proposed = schema_of(PERSON, replace(AGE, name="pressure", unit="mm[Hg]"), person="patient")
+    form = SchemaForm(proposed)
+    assert [row.unit_text for row in form.parts[0].rows if row.measured] == ["mmHg"]
+    for change, unit in (
+        ({}, "mm[Hg]"),
+        ({"t0-c1-unit": " KPA"}, "kPa"),
+        ({"t0-c1-unit": ""}, ""),
+        ({"t0-c1-kind": "categorical"}, "mm[Hg]"),
+        ({"t0-c1-kind": "identifier"}, ""),
+    ):
+        changed = SchemaForm(proposed, [], as_sent(form) | change)
+        assert changed.is_valid()
+        assert changed.confirmed is not None
+        assert changed.confirmed.table("visits").column("pressure").unit == unit
+    refused = SchemaForm(proposed, [], as_sent(form) | {"t0-c1-unit": "<b>much</b>"})
+    assert not refused.is_valid()
+    assert refused.parts[0].rows[1].unit_text == "<b>much</b>"
 
 
 @pytest.mark.promise("pages.31")
@@ -71,6 +94,7 @@ def test_a_changed_kind_takes_the_storage_that_goes_with_it() -> None:
         ({"t0-c1-codes": "1\n2"}, "a code list is only for a category"),
         ({"t0-c1-kind": "date", "t0-c1-format": "DD.MM.YYYY"}, "write the format with % signs"),
         ({"t0-rules": "age <="}, "rules"),
+        ({"t0-c1-unit": "furlongs of trust"}, "is no unit we know"),
     ],
 )
 def test_what_cannot_be_used_is_said_and_linked_to_its_row(change: dict[str, str], sentence: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,9 +15,9 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from generators.errors import InputError
-from generators.schema import DatasetSchema, Kind, Role, Rule
-from releases import files
-from releases.models import AuditEvent, DestructionRecord, Run, Snapshot, SourceDataset
+from generators.schema import ColumnSchema, DatasetSchema, Kind, Role, Rule
+from releases import data_models, evidence, files
+from releases.models import AuditEvent, DestructionRecord, ReleaseRequest, Run, Snapshot, SourceDataset
 from releases.permissions import Refused
 from releases.services import runs, sources
 from tests.secure import world as build
@@ -269,6 +270,42 @@ def test_a_second_file_is_the_next_snapshot_compared_with_the_last_and_keeps_wha
     assert carried.name == decided.name
     assert carried.column("age") == decided.column("age")
     assert carried.person_key == "patient_id"
+
+
+@pytest.mark.promise("register.39")
+def test_the_data_model_is_recognised_chosen_by_the_steward_and_carried_to_the_next_snapshot_and_the_release(
+    world: World, tmp_path: Path
+) -> None:
+    first = profiled(world)
+    steward = world.people.steward
+    schema = DatasetSchema.from_dict(first.proposed_schema)
+    omop = replace(schema.tables[0], name="person", columns=(ColumnSchema("gender_concept_id", Kind.CATEGORICAL, "int64"),))
+    assert (data_models.proposed(first, schema), data_models.proposed(first, DatasetSchema((omop,)))) == ("", "OMOP CDM")
+    for wrong in ("x" * 101, "OMOP\u202e"):
+        with pytest.raises(InputError, match="data model"):
+            sources.confirm_schema(steward, first, schema=build.confirmed_schema(first), data_model=wrong)
+    first.refresh_from_db()
+    assert first.data_model is None
+    sources.confirm_schema(steward, first, schema=build.confirmed_schema(first), data_model="  omop cdm  5.4 ")
+    build.work()
+    first.refresh_from_db()
+    assert first.data_model == "OMOP CDM 5.4"
+    assert AuditEvent.objects.filter(action="confirm_schema").latest("sequence").payload["data_model"] == "OMOP CDM 5.4"
+    build.upload(steward, first.source, SMALL + b"P0001,4010232137,33,F\n")
+    build.work()
+    second = first.source.latest_snapshot
+    assert second is not None
+    assert data_models.proposed(second, schema) == "OMOP CDM 5.4"
+    sources.confirm_schema(steward, second, schema=build.confirmed_schema(second), data_model="")
+    second.refresh_from_db()
+    assert data_models.followed(second, DatasetSchema((omop,))) == "", "a steward's word goes before a name"
+    version = world.ready.version
+    assert version is not None
+    for number, (said, published) in enumerate(((None, None), ("Our own warehouse", "Our own warehouse"))):
+        Snapshot.objects.filter(pk=version.snapshot.pk).update(data_model=said)
+        folder = tmp_path / str(number)
+        evidence.build_capsule(ReleaseRequest.objects.get(pk=world.ready.pk), folder, slug="any", version=1)
+        assert json.loads((folder / "manifest.json").read_bytes()).get("data_model") == published
 
 
 def test_an_older_file_nobody_confirmed_cannot_be_confirmed_any_more_and_goes_with_the_newer_one(world: World) -> None:
