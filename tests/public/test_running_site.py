@@ -23,7 +23,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A public site on a port of its own, with one release, served by the server that `serve` uses."""
     publisher = Publisher.new(tmp_path_factory.mktemp("site"))
     publisher.publish(rows=3000)
-    with served(publisher) as site:
+    # A page that was kept a moment before something was counted is sent again for as long as pages are kept: here that is a second.
+    with served(publisher, SYNTHPORTAL_PUBLIC_KEEP_PAGES="1") as site:
         yield site
 
 
