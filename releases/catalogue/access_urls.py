@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from releases.catalogue.views.access import account, applying, officer, referee, session
+from releases.catalogue.views.access import account, applying, officer, own_record, own_second_step, referee, session
 
 urlpatterns = [
     path("account/", account.your_access, name="your-access"),
@@ -13,9 +13,14 @@ urlpatterns = [
     path("account/sign-in/", session.sign_in, name="sign-in"),
     path("account/second-step/", session.second_step, name="second-step"),
     path("account/app/", session.add_app, name="add-app"),
+    path("account/second-step/set-up/", own_second_step.set_up_app, name="set-up-app"),
+    path("account/second-step/codes/", own_second_step.recovery_codes, name="recovery-codes"),
+    path("account/second-step/remove/", own_second_step.remove_app, name="remove-app"),
     path("account/sign-out/", session.sign_out, name="sign-out"),
     path("account/forgotten/", session.forgotten, name="forgotten"),
     path("account/password/<str:link>/", session.choose_password, name="choose-password"),
+    path("account/record/", own_record.own_record, name="own-record"),
+    path("account/record.json", own_record.own_record_file, name="record-json"),
     path("account/details/", account.details, name="details"),
     path("account/training/", account.give_training, name="training"),
     path("account/training/<uuid:key>/certificate.pdf", account.training_file, name="training-file"),

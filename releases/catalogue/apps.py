@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class CatalogueConfig(AppConfig):
@@ -12,3 +13,10 @@ class CatalogueConfig(AppConfig):
     label = "catalogue"
     verbose_name = "Catalogue"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Settings that are files are read at the start: what does not fit is said before anybody is answered."""
+        if settings.SYNTHPORTAL_DATA_HOLDER:
+            from releases.catalogue.standards.data_holder import written_in
+
+            written_in(settings.SYNTHPORTAL_DATA_HOLDER)

@@ -35,8 +35,8 @@ def refused_rows(request: HttpRequest, version: ReleaseVersion) -> Refusal | Non
     """Why this visitor sees no row of this version; None when they may.
 
     410 withdrawn, 403 suspended or signed by a revoked key, 503 while the feed is too old. Of safeguarded data 401 for a token that opens
-    nothing, and 403, the same to everybody, without a grant that counts at this moment: of the signed-in person, or of the token's, where
-    the token names the release.
+    nothing, and 403 without a grant that counts at this moment: of the signed-in person, or of the token's, where the token names the
+    release. It is the same to everybody, but for the person whose own grant does not count any more, who reads why.
     """
     if version.refusal is not None:
         status = 410 if version.state == ReleaseVersion.State.WITHDRAWN else 403
@@ -55,6 +55,8 @@ def refused_rows(request: HttpRequest, version: ReleaseVersion) -> Refusal | Non
         return Refusal(403, OTHER_TOKEN)
     grant = grants.live(asking.account, version.release)
     if grant is None:
-        return Refusal(403, SAFEGUARDED if asking.token is None else OTHER_TOKEN, apply=asking.token is None)
+        if asking.token is not None:
+            return Refusal(403, OTHER_TOKEN)
+        return Refusal(403, grants.stopped(asking.account, version.release) or SAFEGUARDED, apply=True)
     handouts.opened_by(request, grant, asking.token)
     return None

@@ -27,6 +27,8 @@ SYNTHPORTAL_KEYS = environment.path("SYNTHPORTAL_PUBLIC_KEYS", ZONE_FOLDER / "ke
 """The folder of pinned public keys."""
 SYNTHPORTAL_ACCEL = environment.text("SYNTHPORTAL_PUBLIC_ACCEL")
 """The internal address under which nginx finds the store ("/stored/"); empty: this process sends files itself."""
+SYNTHPORTAL_FETCHED_LOG = environment.text("SYNTHPORTAL_PUBLIC_FETCHED_LOG")
+"""The log that nginx writes of open files it sends by itself, from which they are counted; empty: it sends none by itself."""
 SYNTHPORTAL_STALE_AFTER = environment.integer("SYNTHPORTAL_PUBLIC_STALE_AFTER", 15 * 60, minimum=1)
 """Seconds since the feed's heartbeat after which pages say that the catalogue may be out of date."""
 SYNTHPORTAL_REFUSE_AFTER = environment.integer("SYNTHPORTAL_PUBLIC_REFUSE_AFTER", 24 * 3600, minimum=1)
@@ -38,7 +40,8 @@ SYNTHPORTAL_KEEP_PAGES = environment.integer("SYNTHPORTAL_PUBLIC_KEEP_PAGES", 60
 # Safeguarded data: who may have them, and how they lie here.
 SYNTHPORTAL_SAFEGUARDED_LAKE = environment.text("SYNTHPORTAL_PUBLIC_SAFEGUARDED_LAKE")
 """The folder that holds `safeguarded/<release>/<version>/`, a mount of its own that only ingest can read; empty: the lake."""
-SYNTHPORTAL_SEALING_KEY = environment.secret(environment.path("SYNTHPORTAL_PUBLIC_SEALING_KEY", ZONE_FOLDER / "sealing.key"))
+SYNTHPORTAL_SEALING_KEY = environment.path("SYNTHPORTAL_PUBLIC_SEALING_KEY", ZONE_FOLDER / "sealing.key")
+environment.secret(SYNTHPORTAL_SEALING_KEY)
 """What safeguarded files, proofs of training and waiting mails are sealed with; the file is made on the first start (0600)."""
 SYNTHPORTAL_TRAINING = environment.private_folder(ZONE_FOLDER / "training")
 SYNTHPORTAL_LICENCES = environment.path("SYNTHPORTAL_PUBLIC_LICENCES", base.BASE_DIR / "releases" / "catalogue" / "access" / "licences")
@@ -46,7 +49,11 @@ SYNTHPORTAL_LICENCES = environment.path("SYNTHPORTAL_PUBLIC_LICENCES", base.BASE
 SYNTHPORTAL_LICENCE_GRACE = timedelta(days=environment.integer("SYNTHPORTAL_PUBLIC_LICENCE_GRACE_DAYS", 90))
 """How long grants under an older licence still count after a newer one came into force."""
 SYNTHPORTAL_INSTITUTIONS = environment.listed("SYNTHPORTAL_PUBLIC_INSTITUTIONS", ".ac.uk,.nhs.uk,nhs.net,.nhs.net,.gov.uk,.edu")
+if base.DEMONSTRATION:
+    SYNTHPORTAL_INSTITUTIONS.append(".example")  # whoever is made up for a demonstration has an address that nobody else can have
 """Ends of e-mail addresses by which an institution is known: ".ac.uk" is every host below it, "nhs.net" that host."""
+SYNTHPORTAL_SECOND_STEP_REQUIRED = environment.flag("SYNTHPORTAL_PUBLIC_SECOND_STEP_REQUIRED")
+"""Whether grants open anything only for researchers who sign in with a second step; access officers always do."""
 SYNTHPORTAL_LONGEST_GRANT = environment.integer("SYNTHPORTAL_PUBLIC_LONGEST_GRANT_DAYS", 730, minimum=1)
 SYNTHPORTAL_HANDOUTS_A_DAY = environment.integer("SYNTHPORTAL_PUBLIC_DOWNLOADS_A_DAY", 5_000, minimum=1)
 """Downloads, parts included, that one grant is good for in 24 hours."""
@@ -83,11 +90,18 @@ SYNTHPORTAL_CONTACT = environment.text("SYNTHPORTAL_PUBLIC_CONTACT")
 """An e-mail address for questions about the data."""
 SYNTHPORTAL_COUNTRY = environment.text("SYNTHPORTAL_PUBLIC_COUNTRY", "GBR")
 """Three letters (ISO 3166-1)."""
+SYNTHPORTAL_DATA_HOLDER = environment.text("SYNTHPORTAL_PUBLIC_DATA_HOLDER")
+"""The file in which the organisation says of itself what catalogues of health data in Europe ask; empty: nothing is said."""
+
+SYNTHPORTAL_DOI_PREFIX = environment.text("SYNTHPORTAL_PUBLIC_DOI_PREFIX")
+"""What the DOIs of this catalogue begin with; empty: it has none of its own."""
 
 SYNTHPORTAL_RATE = environment.integer("SYNTHPORTAL_PUBLIC_RATE", 300)
 """Requests a minute that one network address may send to the interface for programs; 0: any number."""
 SYNTHPORTAL_RATE_FILE = ZONE_FOLDER / "rate"
 """Counts of the running minute, shared by all processes of this machine; no address is in it."""
+SYNTHPORTAL_RATE_SERVER = environment.text("SYNTHPORTAL_PUBLIC_RATE_SERVER")
+"""The Valkey or Redis that keeps these counts for several machines; empty: each machine counts for itself."""
 
 INSTALLED_APPS = [
     "django.contrib.auth",

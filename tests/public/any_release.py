@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -42,6 +43,7 @@ def publish_tables(
     schema: dict[str, Any] | None = None,
     report: Any = REPORT,
     row_group: int = 100_000,
+    unit_words: Mapping[str, str] = MappingProxyType({}),
     **changes: Any,
 ) -> Notice:
     """Build and publish them; row_group: rows of a group in the Parquet files; any field of the description may be changed."""
@@ -60,6 +62,7 @@ def publish_tables(
         schema=schema or schema_of(tables),
         report_json=json.dumps(report),
         report_html="<!doctype html><title>Report</title>",
+        unit_words=unit_words,
         summary=json.dumps(SUMMARY) if said["tier"] == "publicly-sourced" else None,
     )
     return publish(work / "capsule", publisher.lake, publisher.signer, attestation())

@@ -24,12 +24,13 @@ SCHEMA: dict[str, Any] = {
         {
             "name": "person",
             "primary_key": ["person_id"],
+            "person_key": "person_id",
             "columns": [
                 {"name": "person_id", "kind": "identifier", "storage": "string", "issued": "int64", "nullable": False, "unique": True},
                 {"name": "born", "kind": "date", "storage": "date32", "format": "%d/%m/%Y"},
                 {"name": "gender_concept_id", "kind": "categorical", "storage": "string", "codes": ["8507", "8532"]},
                 {"name": "alive", "kind": "boolean", "storage": "bool"},
-                {"name": "weight", "kind": "real", "storage": "float64", "decimals": 1, "description": 'In kg "dressed"'},
+                {"name": "weight", "kind": "real", "storage": "float64", "decimals": 1, "unit": "kg", "description": 'In kg "dressed"'},
             ],
         },
         {
@@ -40,7 +41,7 @@ SCHEMA: dict[str, Any] = {
                 {"name": "visit", "kind": "identifier", "storage": "string", "format": "A99", "nullable": False, "unique": True},
                 {"name": "person_id", "kind": "identifier", "storage": "string", "issued": "int64", "nullable": False},
                 {"name": "came at", "kind": "datetime", "storage": "timestamp[us]"},
-                {"name": "minutes", "kind": "integer", "storage": "int64"},
+                {"name": "minutes", "kind": "integer", "storage": "int64", "unit": "min"},
                 {"name": "=note", "kind": "free text", "storage": "string"},
             ],
         },
@@ -88,5 +89,5 @@ def publish_relational(publisher: Publisher, **changes: Any) -> Notice:
         tables.append(CapsuleTable(name, work / f"{number}.parquet", work / f"{number}.csv", len(next(iter(columns.values())))))
     folder: Path = work / "capsule"
     report = {"report_json": json.dumps({"results": []}), "report_html": "<!doctype html><title>Report</title>"}
-    build(folder, description(rows=5, **said), tables=tables, schema=SCHEMA, **report)
+    build(folder, description(rows=5, **said), tables=tables, schema=SCHEMA, unit_words={"min": "minutes"}, **report)
     return publish(folder, publisher.lake, publisher.signer, attestation())

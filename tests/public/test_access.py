@@ -12,11 +12,13 @@ from typing import Any
 
 import pyotp
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -124,6 +126,25 @@ def test_nothing_but_the_mail_tells_whether_there_is_an_account(client: Client, 
     assert accounts_of("A.D.A+more@UNI.ac.uk") == [ada.pk]  # one account a person, however the address is spelt
 
 
+@pytest.mark.promise("grant.1")
+def test_no_answer_takes_longer_for_an_account_that_is_there(ada: CatalogueAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes time is hashing a password: it is done as often whether there is such an account, a closed, a new one or none."""
+    accounts.register(**{**REGISTER, "email": "new@uni.ac.uk"})
+    closed = build.person("Eve", "eve@uni.ac.uk")
+    accounts.close(email=closed.email)
+    hashed: list[str] = []
+    encode = MD5PasswordHasher.encode
+    monkeypatch.setattr(MD5PasswordHasher, "encode", lambda *given, **more: hashed.append("") or encode(*given, **more))
+
+    def work(address: str, email: str) -> int:
+        hashed.clear()
+        Client().post(address, {**REGISTER, "email": email, "password": "none of theirs at all"})
+        return len(hashed)
+
+    for address in ("/account/sign-in/", "/account/register/"):
+        assert {work(address, email) for email in (ada.email, "new@uni.ac.uk", closed.email, "nobody@uni.ac.uk")} == {1}, address
+
+
 def accounts_of(email: str) -> list[Any]:
     return list(CatalogueAccount.objects.filter(person_key=institutions.canonical(email)).values_list("pk", flat=True))
 
@@ -206,7 +227,7 @@ def test_an_access_officer_is_made_by_the_installation_and_signs_in_with_a_code_
     secret = browser.get("/account/app/").context["secret"]
     assert browser.post("/account/app/", {"code": "000000"}).status_code == 422
     code = pyotp.TOTP(secret).now()
-    assert browser.post("/account/app/", {"code": code}).status_code == 302
+    assert b"not shown again" in browser.post("/account/app/", {"code": code}).content  # the recovery codes
     assert browser.get("/officer/").status_code == 200
     other = Client()
     other.post("/account/sign-in/", {"email": "grace@trust.nhs.uk", "password": build.PASSWORD})
@@ -615,8 +636,13 @@ def test_a_refusal_is_the_same_whatever_file_is_asked_for_and_whoever_has_a_gran
     assert before[0][0] == before[1][0] == 403
     assert b"/access/apply/" in before[0][1]
     build.granted(ada, ig)
+    asked: set[int] = set()
     for path in ("data/visits.parquet", "data/nothing.parquet", "../../etc/passwd", "README.md", "x" * 400):
         assert (said(path, Client()), said(path, stranger)) == before
+        with CaptureQueriesContext(connection) as queries:
+            said(path, stranger)
+        asked.add(len(queries))
+    assert len(asked) == 1, "nor does the work it takes tell which files there are"
     assert build.signed_in(ada).get(f"/datasets/{build.SLUG}/v1/files/data/nothing.parquet").status_code == 404
 
 

@@ -150,6 +150,8 @@ def test_from_applying_to_a_confirmed_deletion(
     grace.get_by_label("The six figures").fill(pyotp.TOTP(secret).now())
     grace.get_by_role("button", name="Go on").click()
     held(grace)
+    grace.get_by_role("button", name="I have kept them").click()
+    held(grace)
     grace.get_by_role("link", name="Ada Byron: Data Security Awareness").click()
     grace.get_by_label("Yes: the person").check()
     held(grace)

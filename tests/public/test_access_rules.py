@@ -80,6 +80,35 @@ def test_nobody_confirms_for_another_nor_what_was_never_asked(
     refused(lambda: reports.hold(officer, version), "not on show any more")
 
 
+@pytest.mark.promise("grant.20")
+def test_a_person_is_told_all_that_is_held_about_them_and_nothing_of_others(officer: CatalogueAccount) -> None:
+    ada, ben = build.with_app(build.person()), build.person("Ben", "ben@uni.ac.uk")
+    for person in (ada, ben):
+        build.granted(person, officer)
+    text = build.token_for(ada)
+    browser = build.signed_in(ada)
+    build.body(browser.get(build.FILE))
+    build.body(build.signed_in(ben).get(build.ZIP))
+    reports.report(ReleaseVersion.objects.get(), "problem", "Typed by somebody else.", reply_to=ada.email)
+    answer = browser.get("/account/record.json")
+    held = answer.json()
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert [each["file"] for each in held["downloads"]] == ["data/visits.parquet"]
+    assert {each["typed_name"] for each in held["applications"][0]["signatures"]} == {"Ada Byron", "Mary Somerville"}
+    assert held["account"]["second_step"]
+    assert {"make token", "grant"} <= {each["what"] for each in held["done"]}, held["done"]
+    assert {"you", "an access officer"} < {each["by"] for each in held["done"]}
+    for secret in (text, ada.password, ada.sealed_secret, ada.app, "ben@uni.ac.uk", "Ben", "Typed by somebody else"):  # type: ignore[attr-defined]
+        assert secret not in answer.content.decode()
+    page = browser.get("/account/record/").content.decode()
+    assert "safeguarded-visits, version 1: data/visits.parquet" in page
+    assert "capsule.zip" not in page
+    assert "Ben" not in page
+    mary = build.person("Mary Somerville", "mary@uni.ac.uk")
+    (first, second) = build.signed_in(mary).get("/account/record.json").json()["named_as_referee"]
+    assert first["referee_page"] == second["referee_page"]
+
+
 @pytest.mark.promise("grant.3")
 def test_a_proof_of_training_is_a_pdf_that_lasts_and_is_looked_at_by_another(officer: CatalogueAccount) -> None:
     ada, today = build.person(), timezone.localdate()

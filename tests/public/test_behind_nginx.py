@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -28,15 +29,22 @@ from tests.capsule.world import Publisher
 from tests.public.running import ROOT, free_port
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+OF_PAGES = (
+    *("content-security-policy", "permissions-policy", "referrer-policy", "x-frame-options", "cross-origin-opener-policy"),
+    *("vary", "strict-transport-security"),
+)
+"""Headers that say something of pages, in lower case."""
 DATA = "/datasets/ed-visits/v1/files/data/visits.csv"
 
 
 @dataclass(frozen=True)
 class Behind:
-    """port: nginx's, with HTTPS; catalogues: the processes behind it; certificate: what a visitor trusts."""
+    """port: nginx's, with HTTPS; catalogues: the processes behind it, direct: the port of the first; certificate: what a visitor trusts."""
 
     port: int
     catalogues: tuple[subprocess.Popen[bytes], ...]
+    folder: Path
+    direct: int
     certificate: Path
     publisher: Publisher
     environment: dict[str, str]
@@ -55,6 +63,11 @@ class Behind:
 
     def ingest(self) -> None:
         subprocess.run([sys.executable, "manage.py", "ingest"], cwd=ROOT, env=self.environment, check=True, timeout=60, capture_output=True)
+
+
+def lower(headers: Message) -> dict[str, str]:
+    """Headers by their names in lower case."""
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
@@ -88,6 +101,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
         "SYNTHPORTAL_LAKE": str(publisher.lake),
         "DJANGO_SETTINGS_MODULE": "synthportal.settings.public",
         "SYNTHPORTAL_PUBLIC_ACCEL": "/stored/",
+        "SYNTHPORTAL_PUBLIC_FETCHED_LOG": str(folder / "fetched.log"),
         "SYNTHPORTAL_PUBLIC_PROXIES": "1",
         "SYNTHPORTAL_HTTPS": "1",
         "PYTHONWARNINGS": "error",
@@ -106,6 +120,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
         ("/etc/ssl/data.trust.example.pem", str(pem)),
         ("/etc/ssl/private/data.trust.example.key", str(key)),
         ("/srv/synthportal/public/store/", f"{var}/public/store/"),
+        ("/var/log/nginx/synthportal-fetched.log", f"{folder}/fetched.log"),
     ):
         assert written in said
         said = said.replace(written, here)
@@ -117,15 +132,16 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
         f"http {{ {places} include {folder}/site.conf; }}"
     )
     web = ["-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    # Each with its workers in a group of its own, so that one can die whole, as systemd kills it.
+    alone = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
     catalogues = tuple(
         subprocess.Popen(
-            [sys.executable, *web, "--port", str(port), "synthportal.wsgi_public:application"], cwd=ROOT, env=environment, **quiet
+            [sys.executable, *web, "--port", str(port), "synthportal.wsgi_public:application"], cwd=ROOT, env=environment, **alone
         )
         for port in ports[:2]
     )
     nginx = subprocess.Popen([NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")], stdout=subprocess.DEVNULL)
-    found = Behind(ports[2], catalogues, pem, publisher, environment)
+    found = Behind(ports[2], catalogues, folder, ports[0], pem, publisher, environment)
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -144,7 +160,8 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
 @pytest.mark.slow
 @pytest.mark.promise("outgrown.6")
 def test_nginx_sends_the_files_and_each_answer_is_what_the_catalogue_would_say(behind: Behind) -> None:
-    status, headers, whole = behind.get(DATA)
+    status, headers, whole = behind.get(DATA, If_Unmodified_Since="Sun, 22 Nov 2099 00:00:00 GMT")  # so that the catalogue is asked
+    assert headers["Access-Control-Allow-Origin"] == "*"
     assert (status, whole.count(b"\n")) == (200, 3001)
     assert headers["Server"].startswith("nginx")
     assert "X-Accel-Redirect" not in headers
@@ -184,11 +201,88 @@ def test_the_store_is_not_reached_past_the_catalogue(behind: Behind) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.promise("outgrown.10")
+def test_open_files_are_sent_by_nginx_alone_under_the_same_headers_until_they_may_not_be(behind: Behind) -> None:
+    behind.publisher.publish(slug="by-itself", rows=2000)
+    behind.publisher.publish(slug="guarded", access_level="safeguarded", licence="EUL-1.0")
+    behind.ingest()
+    tree, log = behind.folder / "var/public/store/open", behind.folder / "fetched.log"
+
+    def by_itself(path: str) -> bool:
+        """Whether nginx sends it without asking: then it writes it down."""
+        before = log.stat().st_size
+        assert behind.get(path)[0] == 200
+        return log.stat().st_size > before
+
+    assert not list(tree.glob("tree/datasets/guarded*")), "safeguarded files are never in the tree"
+    sent = set()
+    for kind in ("csv", "parquet"):
+        path = f"/datasets/by-itself/v1/files/data/visits.{kind}"
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{behind.direct}{path}", method="HEAD", headers={"Host": "localhost", "X-Forwarded-Proto": "https"}
+        )
+        with urllib.request.urlopen(asked, timeout=20) as answer:  # noqa: S310
+            by_the_catalogue = lower(answer.headers)
+        status, headers, whole = behind.get(path)
+        by_nginx = lower(headers)
+        same = {name: value for name, value in by_the_catalogue.items() if name not in ("server", "date", "connection", *OF_PAGES)}
+        assert {name: by_nginx.get(name) for name in same} == same, "as the catalogue says"
+        sent.add(by_nginx["etag"].strip('"'))
+        assert by_itself(path), "the catalogue was not asked"
+        status, headers, part = behind.get(path, Range="bytes=10-29")
+        assert (status, part, headers["Content-Range"], headers["ETag"]) == (
+            206,
+            whole[10:30],
+            f"bytes 10-29/{len(whole)}",
+            by_nginx["etag"],
+        )
+        assert behind.get(path, If_None_Match=by_nginx["etag"])[0] == 304
+        assert behind.get(path, Range="bytes=100-", If_Range='"another"')[0] == 200
+        assert behind.get(path, Range=f"bytes=0-{len(whole) - 1}")[2] == whole
+        assert behind.get(path, User_Agent="a-robot; bot")[0] == 200
+    assert [
+        behind.get(f"/datasets/by-itself/v1/files/data/{name}")[0] for name in ("content.csv", "visits.csv/content.csv", "..%2fvisits.csv")
+    ] == [404] * 3
+
+    behind.ingest()
+    page = behind.get("/datasets/by-itself/")[2].decode()
+    assert "Downloaded 8 times" in page, "of each file three whole ones by nginx and one by the catalogue; not parts, nor robots"
+    assert "127.0.0.1" not in log.read_text()
+
+    about = feed.latest_about(behind.publisher.lake, "by-itself", 1)
+    assert about is not None
+    path = "/datasets/by-itself/v1/files/data/visits.csv"
+    feed.announce(
+        behind.publisher.lake, behind.publisher.signer, NoticeKind.SUSPENDED, about=about, at=datetime.now(UTC), reason="Looked into."
+    )
+    behind.ingest()
+    assert behind.get(path)[0] == 403
+    assert not list(tree.glob("tree/datasets/by-itself/v1"))
+    feed.announce(
+        behind.publisher.lake, behind.publisher.signer, NoticeKind.PUBLISHED, about=about, at=datetime.now(UTC), reason="Nothing."
+    )
+    behind.ingest()
+    assert by_itself(path)
+    for name in (tree / "until").iterdir():
+        name.unlink()  # as when the publisher is not heard for too long
+    assert not by_itself(path), "then the catalogue is asked, which knows"
+    behind.ingest()
+    assert by_itself(path)
+    feed.announce(
+        behind.publisher.lake, behind.publisher.signer, NoticeKind.WITHDRAWN, about=about, at=datetime.now(UTC), reason="A mistake."
+    )
+    behind.ingest()
+    assert behind.get(path)[0] == 410
+    assert len(sent) == 2
+    assert not sent & {each.name for each in (tree / "contents").iterdir()}, "nothing of it is left"
+
+
+@pytest.mark.slow
 @pytest.mark.promise("outgrown.7")
 def test_several_catalogue_processes_serve_one_site_and_one_that_dies_is_not_missed(behind: Behind) -> None:
     zip_bytes = {behind.get("/datasets/ed-visits/v1/capsule.zip")[2] for _ in range(4)}
     assert len(zip_bytes) == 1, "the same bytes, whichever process answers"
-    behind.catalogues[0].kill()
+    os.killpg(behind.catalogues[0].pid, signal.SIGKILL)
     behind.catalogues[0].wait(20)
     assert [behind.get("/datasets/")[0] for _ in range(6)] == [200] * 6
     assert behind.get(DATA)[0] == 200

@@ -83,7 +83,20 @@ def test_a_range_beyond_the_end_is_not_satisfiable(client: Client, content: byte
 
 
 @pytest.mark.promise("catalogue.11")
-@pytest.mark.parametrize("asked", ["bytes=0-1,3-4", "bytes=9-3", "bytes=-", "bytes=a-b", "lines=0-1", "bytes", "bytes=" + "9" * 40 + "-"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "bytes=0-1,3-4",
+        "bytes=9-3",
+        "bytes=-",
+        "bytes=a-b",
+        "lines=0-1",
+        "bytes",
+        "bytes=" + "9" * 40 + "-",
+        "bytes=0-9,5-14",
+        "bytes=" + ",".join(f"{at}-{at}" for at in range(1000)),
+    ],
+)
 def test_several_ranges_or_what_is_none_get_the_whole(client: Client, content: bytes, asked: str) -> None:
     answer = client.get(FILE, headers={"Range": asked})
     assert (answer.status_code, body(answer)) == (200, content)

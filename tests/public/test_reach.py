@@ -14,7 +14,8 @@ from releases.capsule import feed
 from releases.capsule.feed import Notice, NoticeKind
 from releases.catalogue.access import outbox, reach
 from releases.catalogue.access.clock import tick
-from releases.catalogue.models import CatalogueAccount, Grant, HolderNotice, OutgoingMail, StoredFile
+from releases.catalogue.giving import reports
+from releases.catalogue.models import AccessEvent, CatalogueAccount, Grant, HolderNotice, OutgoingMail, ReleaseVersion, StoredFile
 from releases.catalogue.serving import store
 from tests.capsule.world import Publisher
 from tests.public import access_world as build
@@ -125,6 +126,49 @@ def test_a_suspension_is_told_to_those_who_hold_files_and_so_is_its_end(
         assert (b"is suspended while" in browser.get("/account/").content) is (kind is NoticeKind.SUSPENDED)
     asked = HolderNotice.objects.filter(account=ada, state="suspended").get()
     assert "Nothing has to be deleted" in refused(lambda: reach.confirm_deletion(ada, asked, said=""))
+
+
+@pytest.mark.promise("reach.5")
+def test_who_holds_what_is_off_display_is_told_not_to_use_it_and_when_it_is_back(
+    publisher: Publisher, take_in: TakeIn, notice: Notice, holders: list[CatalogueAccount]
+) -> None:
+    ada, *_, ig = holders
+    off = "A dataset you hold is off display: do not use it until you hear from us"
+    on = "A dataset you hold is on display again: you may use it"
+    browser, version = build.signed_in(ada), ReleaseVersion.objects.get()
+
+    def told() -> dict[str, list[str]]:
+        tick()
+        tick()
+        return {
+            who: [each for each in every if each.startswith("A dataset")]
+            for who, every in subjects().items()
+            if who in ("ada", "ben", "cleo")
+        }
+
+    for _ in range(2):  # each time by itself
+        hold = reports.hold(ig, version)
+        assert told() == {"ada": [off], "ben": [off]}
+        assert browser.get("/account/").content.count(b"is off display while") == 1
+        reports.lift(ig, hold, why="Nobody real.")
+        assert told() == {"ada": [on], "ben": [on]}
+        assert b"is off display while" not in browser.get("/account/").content
+    # Put back while it is suspended: it may not be used yet. Suspended no more while it is off display: neither.
+    hold = reports.hold(ig, version)
+    assert told() == {"ada": [off], "ben": [off]}
+    said(publisher, notice, NoticeKind.SUSPENDED, "Looked into.")
+    take_in()
+    assert set(told()) == {"ada", "ben"}
+    reports.lift(ig, hold, why="Nobody real.")
+    assert told() == {}
+    hold = reports.hold(ig, version)
+    told()
+    said(publisher, notice, NoticeKind.PUBLISHED)
+    take_in()
+    assert told() == {}
+    reports.lift(ig, hold, why="Nobody real.")
+    assert on in told()["ada"]
+    assert AccessEvent.objects.filter(action="tell holder", detail__state="off-display").count() == 8
 
 
 @pytest.mark.promise("reach.4")

@@ -106,7 +106,10 @@ def test_nothing_found_says_what_to_try(client: Client) -> None:
     assert "Nothing fits" in client.get("/datasets/?q=unheard-of").content.decode()
 
 
-@pytest.mark.parametrize("query", ["?q=%00", "?page=0", "?page=x", "?page=99", "?q=" + "x" * 5000, "?q=%ff", "?sort=&tier=&subject=%00"])
+@pytest.mark.parametrize(
+    "query",
+    ["?q=%00", "?page=0", "?page=x", "?page=99", "?q=" + "x" * 10_240, "?q=" + "x%20" * 3_400, "?q=%ff", "?sort=&tier=&subject=%00"],
+)
 def test_odd_queries_are_answered(client: Client, db: None, query: str) -> None:
     assert client.get(f"/datasets/{query}").status_code == 200
 

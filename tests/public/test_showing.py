@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from django.test import Client
 
+from releases.capsule.manifest import Made
 from releases.catalogue.models import ReleaseVersion, StoredFile
 from releases.catalogue.showing import distributions, rows
 from releases.catalogue.taking_in.ingest import Poll
@@ -193,6 +194,51 @@ def test_a_relational_release_is_a_picture_of_tables_and_keys_and_a_list_that_sa
     assert "visits/of a person.person_id refers to person.person_id" in text(page.encode())
     assert "refers to person" in text(client.get("/datasets/two-tables/v1/columns/?table=visits/of a person").content)
     assert "sp-entities" not in client.get("/datasets/ed-visits/").content.decode()
+
+
+@pytest.mark.promise("show.10", "show.4")
+def test_the_unit_of_a_number_stands_wherever_it_is_described_and_a_change_of_it_is_told(
+    client: Client, publisher: Publisher, take_in: TakeIn
+) -> None:
+    table = pa.table({"triage": ["red", "amber"] * 50, "age": pa.array(range(1, 101), pa.int64())})
+    for version, unit in ((1, ""), (2, "mm[Hg]")):
+        schema = schema_of({"visits": table})
+        schema["tables"][0]["columns"][1] |= {"unit": unit} if unit else {}
+        publish_tables(publisher, {"visits": table}, schema, version=version, tier="publicly-sourced", unit_words={"mm[Hg]": "mmHg"})
+    assert take_in().refusal is None
+    column = client.get("/datasets/any/v2/column/?table=visits&name=age").content
+    for said in ("Unit mmHg (UCUM code mm[Hg] )", "Lowest, middle, highest 1, 50, 100 (mmHg)", "Range, mmHg", "Value or range, mmHg"):
+        assert said in text(column), said
+    for page in ("", "v2/", "v2/columns/"):
+        assert "whole number, mmHg" in text(client.get(f"/datasets/any/{page}").content), page
+    assert "Unit" not in text(client.get("/datasets/any/v1/column/?table=visits&name=age").content)
+    assert "visits: column age: unit mmHg, before none." in text(client.get("/datasets/any/changes/").content)
+    told = {each["name"]: each for each in client.get("/datasets/any/v2/schema.jsonld").json()["variableMeasured"]}
+    assert (told["age"]["unitText"], told["age"]["unitCode"]) == ("mmHg", "UCUM:mm[Hg]")
+    assert "unitText" not in told["triage"]
+    (records,) = client.get("/datasets/any/v2/croissant.json").json()["recordSet"]
+    assert [each.get("qudt:ucumCode") for each in records["field"]] == [None, "mm[Hg]"]
+    (resource,) = client.get("/datasets/any/v2/datapackage.json").json()["resources"]
+    assert [each.get("unit") for each in resource["schema"]["fields"]] == [None, "mm[Hg]"]
+    columns = client.get("/api/v1/releases/any/versions/2/columns").json()["columns"]
+    assert [(each["unit"], each["unit_words"]) for each in columns] == [("", ""), ("mm[Hg]", "mmHg")]
+
+
+@pytest.mark.promise("show.11")
+def test_a_page_says_whose_data_they_are_which_model_they_follow_and_under_which_policies_they_were_approved(
+    client: Client, publisher: Publisher, take_in: TakeIn
+) -> None:
+    table = pa.table({"age": pa.array([40], pa.int64())})
+    publish_tables(publisher, {"t": table}, organisation="Trust <A>", data_model="OMOP CDM 5.4", tier="publicly-sourced")
+    publish_tables(publisher, {"t": table}, slug="plain", tier="structural", made=Made("structural", "1", "ab" * 32, 1, 1, None))
+    assert take_in().refusal is None
+    said = text(client.get("/datasets/any/").content)
+    assert "From Trust <A> · Data model: OMOP CDM 5.4" in said
+    assert "It was approved under the release policy “release policy 1”." in said
+    assert "What left the real data was held to the disclosure policy “public”." in said
+    said = text(client.get("/datasets/plain/").content)
+    assert "It was approved under the release policy “release policy 1”." in said
+    assert not any(each in said for each in ("Data model:", "· From ", "disclosure policy “"))
 
 
 @pytest.mark.promise("show.4")

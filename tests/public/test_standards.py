@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as tree
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django import Settings
 
 from releases.capsule.feed import NoticeKind, announce, latest_about
-from releases.catalogue.models import ReleaseVersion
+from releases.catalogue.models import FeedPosition, ReleaseVersion
 from releases.catalogue.standards import oai_pmh, sitemap
+from releases.catalogue.standards.data_holder import written_in
 from releases.catalogue.standards.formats import FORMATS
 from tests.capsule.world import Publisher
 from tests.public.relational_release import HOSTILE, publish_relational
@@ -107,6 +111,75 @@ def test_safeguarded_files_are_told_as_restricted(publisher: Publisher, take_in:
     said = json.loads(client.get(f"{PATH}schema.jsonld").content)
     assert said["conditionsOfAccess"] == "For those with a live grant; see the page."
     assert client.get(said["distribution"][0]["contentUrl"].removeprefix("http://testserver")).status_code == 403
+
+
+@pytest.mark.promise("standard.12")
+def test_what_no_program_can_know_is_said_by_the_data_holder_or_not_at_all(
+    two_tables: ReleaseVersion, client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    said = client.get(f"{PATH}dcat.ttl").content.decode()
+    holders = ("publisherType", "hdab", "applicableLegislation", "healthTheme", "healthCategory", "populationCoverage", "TypicalAge")
+    assert [each for each in holders if each in said] == []
+    assert f"dcat:accessURL <http://testserver{PATH}rows/>" in said
+    assert 'healthdcatap:numberOfUniqueIndividuals "3"' in said
+    file = tmp_path / "holder.json"
+    facts = {"every": {"ages": [0, 110], "population": "All"}, "releases": {"two-tables": {"population": "Two tables' people"}}}
+    file.write_text(json.dumps(facts))
+    settings.SYNTHPORTAL_DATA_HOLDER = str(file)
+    said = client.get(f"{PATH}dcat.ttl").content.decode()
+    assert 'healthdcatap:maxTypicalAge "110"' in said
+    assert 'healthdcatap:populationCoverage "Two tables\' people"@en' in said
+    wrong = {
+        '{"every": {"themes": ["not an address"]}}': "every.themes.0",
+        '{"access_body": {"name": "x"}}': "access_body.homepage",
+        '{"evry": {}}': "evry",
+        "{": "the file",
+    }
+    for number, (text, place) in enumerate(wrong.items()):
+        other = tmp_path / f"{number}.json"
+        other.write_text(text)
+        with pytest.raises(ImproperlyConfigured, match=rf"SYNTHPORTAL_PUBLIC_DATA_HOLDER: {other}, {place}: "):
+            written_in(str(other))
+    with pytest.raises(ImproperlyConfigured, match="cannot be read: No such file"):
+        written_in(str(tmp_path / "nowhere.json"))
+
+
+@pytest.mark.promise("standard.14")
+def test_a_doi_is_asked_for_by_an_administrator_and_once_recorded_named_wherever_the_version_is(
+    two_tables: ReleaseVersion, client: Client, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*words: str) -> str:
+        call_command("doi", *words)
+        return capsys.readouterr().out
+
+    for setting, value in (("SYNTHPORTAL_PERMANENT_URL", "https://data.trust.example"), ("SYNTHPORTAL_DOI_PREFIX", "10.12345")):
+        with pytest.raises(CommandError, match=f"set {setting.replace('PERMANENT', 'PUBLIC').replace('L_DOI', 'L_PUBLIC_DOI')}"):
+            told("request", "two-tables", "1")
+        setattr(settings, setting, value)
+    asked_for = json.loads(told("request", "two-tables", "1", "--publish"))["data"]
+    assert asked_for["type"] == "dois"
+    said = asked_for["attributes"]
+    assert (said["prefix"], said["event"]) == ("10.12345", "publish")
+    assert said["url"] == f"https://data.trust.example{PATH}"
+    before = client.get(f"{PATH}citation.bib").content
+    refused = [("two-tables", "1", "nonsense"), ("two-tables", "1", "10.99999/abc"), ("two-tables", "7", "10.12345/abc")]
+    for words in refused:
+        with pytest.raises(CommandError):
+            told("record", *words)
+    assert client.get(f"{PATH}citation.bib").content == before
+    revision = FeedPosition.objects.get().revision
+    assert "10.12345/abc-1" in told("record", "two-tables", "1", "https://doi.org/10.12345/ABC-1")
+    assert FeedPosition.objects.get().revision > revision  # pages that were kept count no more
+    for name in FORMATS:
+        assert name == "SHA256SUMS" or b"10.12345/abc-1" in client.get(f"{PATH}{name}").content, name
+    for path in (PATH, "/datasets/two-tables/", "/api/v1/releases/two-tables/versions/1", "/oai?verb=ListRecords&metadataPrefix=oai_dc"):
+        assert b"10.12345/abc-1" in client.get(path).content, path
+    assert '<https://doi.org/10.12345/abc-1>; rel="cite-as"' in client.get(PATH)["Link"]
+    with pytest.raises(CommandError, match=r"has the DOI 10\.12345/abc-1 already"):
+        told("record", "two-tables", "1", "10.12345/abc-2")
+    told("record", "two-tables", "1", "10.12345/abc-2", "--correct")
+    said = json.loads(told("request", "two-tables", "1"))["data"]["attributes"]
+    assert (said["doi"], "prefix" in said, "event" in said) == ("10.12345/abc-2", False, False)
 
 
 def texts(value: Any) -> list[str]:

@@ -13,9 +13,10 @@ from pathlib import Path
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from generators import units
 from generators.progress import silent
 from generators.reading.tables import write_csv
-from generators.simulated import EMERGENCY_SCHEMA, emergency_department
+from generators.simulated import EMERGENCY_SCHEMA, UNITS, emergency_department, with_units
 from releases import examples
 from releases.capsule.build import CapsuleTable, build
 from releases.capsule.manifest import Made
@@ -25,7 +26,7 @@ ROWS = 900
 
 
 def main(folder: Path) -> None:
-    schema = EMERGENCY_SCHEMA.deidentified()
+    schema = with_units().deidentified()
     name = schema.tables[0].name
     table = emergency_department(rows=ROWS, seed=4).select([column.name for column in schema.tables[0].columns])
     pq.write_table(table, folder / "visits.parquet")
@@ -38,6 +39,7 @@ def main(folder: Path) -> None:
         report_json=json.dumps(REPORT),
         report_html="<!doctype html><title>Report</title>",
         examples=examples.scripts(schema, {name: name}),
+        unit_words={unit: units.words(unit) for unit in UNITS.values()},
     )
     pq.write_table(emergency_department(rows=1200, seed=9), folder / "real.parquet")
     write_csv(folder / "real.parquet", folder / "real.csv", EMERGENCY_SCHEMA.tables[0], progress=silent)

@@ -130,16 +130,22 @@ def add_officer(*, email: str, full_name: str) -> str:
 
 
 def set_aside_second_step(*, email: str) -> str:
-    """An officer who lost their telephone: app and password go (the installation does this); a link for a new password."""
+    """Somebody lost telephone and codes: app and password go (the installation does this); the address of the link for a new password.
+
+    It is mailed too. InputRefused when nobody of this address has a second step.
+    """
     with transaction.atomic():
-        account = CatalogueAccount.objects.filter(email__iexact=email.strip(), officer=True).first()
+        account = CatalogueAccount.objects.filter(email__iexact=email.strip(), is_active=True).exclude(sealed_secret="").first()
         if account is None:
-            raise InputRefused("There is no access officer of this address.")
-        account.sealed_secret = ""
+            raise InputRefused("There is no account of this address with a second step.")
+        account.sealed_secret = account.sealed_codes = ""
         account.set_unusable_password()
-        account.save(update_fields=["sealed_secret", "password"])
+        account.save(update_fields=["sealed_secret", "sealed_codes", "password"])
         journal.record(None, "set aside second step", account)
-        return links.made(Purpose.PASSWORD, account.pk, lasts=links.LASTS[Purpose.CONFIRM])
+        address = links.made(Purpose.PASSWORD, account.pk, lasts=links.LASTS[Purpose.CONFIRM])
+        text = f"Your second step and your password were set aside, as you asked. Choose a new password within two days:\n\n{address}"
+        outbox.post(account.email, "Choose a new password", text)
+        return address
 
 
 def close(*, email: str) -> None:

@@ -61,14 +61,31 @@ class SignInForm(forms.Form):
     password = _password("Password", new=False)
 
 
-class CodeForm(forms.Form):
-    """The second step of access officers."""
-
-    code = forms.CharField(
+def _code(hint: str = "") -> forms.CharField:
+    return forms.CharField(
         label="The six figures your app shows now",
-        max_length=9,
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "class": "nhsuk-input--width-5"}),
+        help_text=hint,
+        max_length=24,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "class": "nhsuk-input--width-20"}),
     )
+
+
+class CodeForm(forms.Form):
+    """The second step."""
+
+    code = _code("Without your app: one of your recovery codes, 16 figures.")
+
+
+class NewAppForm(forms.Form):
+    """A code of an app that is being set up, right after the password."""
+
+    code = _code()
+
+
+class OwnAppForm(NewAppForm):
+    """The same while signed in, which takes the password once more."""
+
+    password = _password("Your password", new=False)
 
 
 class ForgottenForm(forms.Form):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -26,6 +27,8 @@ def why_not(grant: Grant, now: datetime | None = None) -> str | None:
         return "The account is closed."
     if not trained(grant.account, now):
         return "Your training has lapsed, or nobody has looked at your proof yet. Give a new proof of training."
+    if settings.SYNTHPORTAL_SECOND_STEP_REQUIRED and not grant.account.sealed_secret:
+        return "Safeguarded data ask for a second step at signing in. Set up an app on the page of your access."
     if licence.lapsed(grant.licence_id, timezone.localdate(now)) is not None:
         return "The End User Licence you signed is not in force any more. Apply again, and sign the new one."
     return None
@@ -43,6 +46,12 @@ def live(account: CatalogueAccount, release: Release) -> Grant | None:
         if why_not(grant) is None:
             return grant
     return None
+
+
+def stopped(account: CatalogueAccount, release: Release) -> str | None:
+    """Why the newest grant of this person for this release opens nothing now; None when they never had one, or it opens it."""
+    newest = account.grants.filter(release=release).select_related("account", "release").order_by("-granted_at").first()
+    return why_not(newest) if newest else None
 
 
 def end_grant(actor: CatalogueAccount, grant: Grant, *, reason: str) -> Grant:

@@ -30,8 +30,9 @@ def institutional_page(address: str) -> bool:
 
 
 def endings() -> str:
-    """The ends of addresses that count, in words."""
-    *first, last = settings.SYNTHPORTAL_INSTITUTIONS or ["(none is set)"]
+    """The ends of addresses that count, in words; "nhs.net" says what ".nhs.net" would say again."""
+    listed = settings.SYNTHPORTAL_INSTITUTIONS
+    *first, last = [end for end in listed if not (end.startswith(".") and end[1:] in listed)] or ["(none is set)"]
     return f"{', '.join(first)} or {last}" if first else last
 
 

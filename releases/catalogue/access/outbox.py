@@ -20,7 +20,7 @@ AT_ONCE = 50
 """Mails of one round, so that the loop that sends them comes back to the feed."""
 _LONGEST = timedelta(hours=6)
 _CLAIMED = timedelta(minutes=5)
-_PURPOSE = "mail"
+SEALED = "mail"
 
 
 def post(recipient: str, subject: str, body: str, *, once: str | None = None) -> bool:
@@ -29,9 +29,9 @@ def post(recipient: str, subject: str, body: str, *, once: str | None = None) ->
     signed = f"{body.strip()}\n\n-- \nSynthetic data catalogue, {settings.SYNTHPORTAL_URL}\nThis mail was written by the site itself.\n"
     values = {"recipient": recipient, "subject": " ".join(subject.split())[:200], "made_at": now, "next_try_at": now}
     if once is None:
-        OutgoingMail.objects.create(**values, sealed_body=sealed(_PURPOSE, signed))
+        OutgoingMail.objects.create(**values, sealed_body=sealed(SEALED, signed))
         return True
-    return OutgoingMail.objects.get_or_create(once=once[:120], defaults={**values, "sealed_body": sealed(_PURPOSE, signed)})[1]
+    return OutgoingMail.objects.get_or_create(once=once[:120], defaults={**values, "sealed_body": sealed(SEALED, signed)})[1]
 
 
 def send_waiting() -> int:
@@ -46,7 +46,7 @@ def send_waiting() -> int:
         if not mine.update(next_try_at=now + _CLAIMED, tries=F("tries") + 1):
             continue  # another sender has it
         try:
-            body = unsealed(_PURPOSE, mail.sealed_body)
+            body = unsealed(SEALED, mail.sealed_body)
             EmailMessage(mail.subject, body, settings.SYNTHPORTAL_MAIL_FROM, [mail.recipient], connection=connection).send()
         except (OSError, SMTPException, ValueError) as error:
             pause = min(_LONGEST, timedelta(minutes=2 ** min(mail.tries, 10)))

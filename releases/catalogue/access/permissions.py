@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from releases.catalogue.access import institutions, states
-from releases.catalogue.models import AccessToken, Application, CatalogueAccount, Grant, HolderNotice, ReleaseVersion, TrainingProof
+from releases.catalogue.models import AccessToken, Application, CatalogueAccount, Grant, HolderNotice, TrainingProof
 
 
 class AccessRefused(Exception):
@@ -24,6 +24,21 @@ class InputRefused(Exception):
 NOT_YOURS = "This is not yours."
 OFFICERS_ONLY = "Access officers alone decide this."
 NOT_FOR_OFFICERS = "Access officers decide on applications and cannot apply themselves; use another account, in another person's hands."
+
+
+def add_second_step(account: CatalogueAccount, target: Any = None) -> str | None:
+    """Set up an app for signing in."""
+    return "You have a second step already; remove it first to use another app." if account.sealed_secret else None
+
+
+def renew_codes(account: CatalogueAccount, target: Any = None) -> str | None:
+    """Have new recovery codes."""
+    return None if account.sealed_secret else "You have no second step."
+
+
+def remove_second_step(account: CatalogueAccount, target: Any = None) -> str | None:
+    """Sign in without a second step again."""
+    return "Access officers always sign in with a second step." if account.officer else renew_codes(account)
 
 
 def apply(account: CatalogueAccount, release: Any) -> str | None:
@@ -108,7 +123,7 @@ def confirm_deletion(account: CatalogueAccount, notice: HolderNotice) -> str | N
     """Say that one's copies of withdrawn files are deleted."""
     if notice.account_id != account.pk:
         return NOT_YOURS
-    if notice.state != ReleaseVersion.State.WITHDRAWN:
+    if notice.state != HolderNotice.Told.WITHDRAWN:
         return "Nothing has to be deleted here."
     return "You have confirmed this already, thank you." if notice.confirmed_at is not None else None
 

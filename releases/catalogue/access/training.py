@@ -10,11 +10,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from releases.catalogue.access import journal, outbox, permissions
-from releases.catalogue.access.keys import key
+from releases.catalogue.access.keys import key, opening
 from releases.catalogue.access.permissions import InputRefused, permit
 from releases.catalogue.models import CatalogueAccount, TrainingProof
 from releases.catalogue.serving import sealed
 
+SEALED = "training"
+"""The purpose of the key."""
 LARGEST = 5 * 1024**2
 FURTHEST = timedelta(days=3 * 366)
 MOST = 10
@@ -35,7 +37,7 @@ def give_training(actor: CatalogueAccount, *, course: str, valid_until: date, co
         if account.proofs.filter(accepted__isnull=True).count() >= MOST:
             raise InputRefused("You have given several proofs that nobody has looked at yet; wait for the access officer.")
         proof = TrainingProof(account=account, course=" ".join(course.split()), valid_until=valid_until, given_at=timezone.now())
-        proof.size, proof.sha256 = sealed.seal([content], place(proof), key("training"))
+        proof.size, proof.sha256 = sealed.seal([content], place(proof), key(SEALED))
         proof.save(force_insert=True)
         journal.record(account, "give training", proof)
     return proof
@@ -43,7 +45,7 @@ def give_training(actor: CatalogueAccount, *, course: str, valid_until: date, co
 
 def content(proof: TrainingProof) -> bytes:
     """The PDF."""
-    with sealed.Sealed(place(proof), key("training")) as stream:
+    with sealed.Sealed(place(proof), *opening(SEALED)) as stream:
         return stream.read()
 
 

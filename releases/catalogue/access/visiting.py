@@ -14,7 +14,8 @@ from releases.catalogue.access.privacy import personal
 from releases.catalogue.models import AccessToken, CatalogueAccount
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-BEGAN, SEEN = "began", "seen"
+BEGAN, SEEN, CODE = "began", "seen", "code"
+"""What a session remembers: when it began, when it was last used, whether a code was shown in it."""
 
 
 class TokenRefused(Exception):
@@ -44,7 +45,10 @@ def visitor(request: HttpRequest) -> Visitor | None:
 
 
 def signed_in(request: HttpRequest) -> CatalogueAccount | None:
-    """The person of this request's session; None when there is none, or it is over."""
+    """The person of this request's session; None when there is none, or it is over.
+
+    A session without a code is over once its person has a second step: whoever sat in another browser with the password alone is out.
+    """
     personal(request)
     account = request.user
     if not isinstance(account, CatalogueAccount) or account.confirmed_at is None:
@@ -52,7 +56,8 @@ def signed_in(request: HttpRequest) -> CatalogueAccount | None:
     now, session = time.time(), request.session
     began, seen = float(session.get(BEGAN, 0)), float(session.get(SEEN, 0))
     longest, idle = settings.SYNTHPORTAL_SESSION_LONGEST.total_seconds(), settings.SYNTHPORTAL_SESSION_IDLE.total_seconds()
-    if not 0 <= now - began <= longest or not 0 <= now - seen <= idle:
+    unshown = bool(account.sealed_secret) and not session.get(CODE)
+    if unshown or not 0 <= now - began <= longest or not 0 <= now - seen <= idle:
         logout(request)
         return None
     if now - seen > 60:
@@ -60,8 +65,9 @@ def signed_in(request: HttpRequest) -> CatalogueAccount | None:
     return account
 
 
-def begin(request: HttpRequest, account: CatalogueAccount) -> None:
-    """Somebody showed who they are, in as many steps as their account needs."""
+def begin(request: HttpRequest, account: CatalogueAccount, *, code: bool = False) -> None:
+    """Somebody showed who they are, in as many steps as their account needs; code: the second was one of them."""
     personal(request)
     login(request, account, backend=BACKEND)  # type: ignore[arg-type] # the type checker knows the other site's accounts alone
     request.session[BEGAN] = request.session[SEEN] = time.time()
+    request.session[CODE] = code

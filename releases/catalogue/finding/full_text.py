@@ -8,7 +8,7 @@ Order: for each word the weights of the fields that have it, and a little more w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import connection
 
@@ -17,8 +17,6 @@ from releases.catalogue.finding.tokens import Word
 FIELDS = {"title": ("A", 16), "columns": ("B", 8), "subject": ("C", 4), "description": ("D", 0)}
 """Field: PostgreSQL's letter for it, and what a word in it counts. Every word of what was found is somewhere: the last counts nothing."""
 WHOLE_WORD = 3
-
-Sql = tuple[str, list[str]]
 
 
 def write(rows: Iterable[tuple[int, Mapping[str, Iterable[str]]]]) -> None:
@@ -53,29 +51,20 @@ def _vector(said: Mapping[str, Iterable[str]]) -> str:
     return " ".join(f"'{each}':{','.join(places)}" for each, places in letters.items())
 
 
-def having(words: Sequence[Word]) -> Sql:
-    """SQL for the ids of the releases that have all the words somewhere."""
-    return _ids(" AND ".join if connection.vendor != "postgresql" else " & ".join, [_somewhere(word) for word in words])
-
-
-def score(words: Sequence[Word]) -> Sql:
-    """SQL for what a release with the id `release_id` scores."""
-    parts: list[str] = []
-    parameters: list[str] = []
-    for word in words:
-        asked = [(_somewhere(word, name), weight) for name, (_, weight) in FIELDS.items() if weight]
-        for expression, weight in [*asked, (_whole(word, "title"), WHOLE_WORD)]:
-            sql, values = _ids("".join, [expression])
-            parts.append(f"CASE WHEN release_id IN ({sql}) THEN {weight} ELSE 0 END")
-            parameters += values
-    return " + ".join(parts), parameters
-
-
-def _ids(join: Callable[[Iterable[str]], str], expressions: Iterable[str]) -> Sql:
-    expression = join(f"({each})" for each in expressions)
-    if connection.vendor == "postgresql":
-        return "SELECT release_id FROM catalogue_words WHERE words @@ %s::tsquery", [expression]
-    return "SELECT rowid FROM catalogue_words WHERE catalogue_words MATCH %s", [expression]
+def having(word: Word) -> list[tuple[int, list[int]]]:
+    """Where releases have the word: for each field, and for all of it in the title, what it counts and the releases' ids; last those
+    that have it anywhere, which counts nothing. One query.
+    """
+    asked = [(_somewhere(word, name), weight) for name, (_, weight) in FIELDS.items() if weight]
+    asked += [(_whole(word, "title"), WHOLE_WORD), (_somewhere(word), 0)]
+    column, fits = ("release_id", "words @@ %s::tsquery") if connection.vendor == "postgresql" else ("rowid", "catalogue_words MATCH %s")
+    parts = [f"SELECT {number}, {column} FROM catalogue_words WHERE {fits}" for number in range(len(asked))]  # noqa: S608 - our own
+    found: list[list[int]] = [[] for _ in asked]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), [expression for expression, _ in asked])
+        for number, release in cursor.fetchall():
+            found[number].append(release)
+    return [(weight, releases) for (_, weight), releases in zip(asked, found, strict=True)]
 
 
 def _somewhere(word: Word, field: str = "") -> str:

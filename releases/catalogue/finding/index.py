@@ -14,7 +14,8 @@ from django.db.models import Exists, OuterRef, Q
 from releases.capsule import layout
 from releases.catalogue.finding import full_text
 from releases.catalogue.finding.tokens import tokens
-from releases.catalogue.models import FeedPosition, ListedColumns, Listing, ReleaseVersion, StoredFile
+from releases.catalogue.models import FeedPosition, ListedColumns, Listing, ReadyPage, ReleaseVersion, StoredFile
+from releases.catalogue.serving import open_tree
 from releases.catalogue.serving import store as content
 from releases.catalogue.showing import words
 
@@ -40,13 +41,14 @@ def size(rows: int) -> str:
 def shelve(releases: Iterable[int], store: Path) -> None:
     """Make what lists show of these releases that of their newest version on show; take off those that have none.
 
-    Call it with every change of what is on show, in its transaction. It says itself that pages have changed.
+    Call it with every change of what is on show, in its transaction. It says itself that pages have changed, and throws away those that
+    were made ready of these releases; `open_tree` follows.
     """
     wanted = sorted(set(releases))
+    if wanted:
+        FeedPosition.changed()  # first: who makes pages ready waits for the end of this, or was done before it
     for start in range(0, len(wanted), AT_ONCE):
         _shelve(wanted[start : start + AT_ONCE], store)
-    if wanted:
-        FeedPosition.changed()
 
 
 def mend(store: Path) -> int:
@@ -70,6 +72,8 @@ def _shelve(releases: Sequence[int], store: Path) -> None:
         StoredFile.objects.filter(version__in=list(newest.values()), path=layout.DICTIONARY_JSON).values_list("version_id", "sha256")
     )
     columns = {release: _columns(version, dictionaries.get(version.pk), store) for release, version in newest.items()}
+    ReadyPage.objects.filter(version__release__in=releases).delete()
+    open_tree.follow(releases, store)
     Listing.objects.filter(release__in=releases).delete()
     full_text.remove(set(releases) - set(newest))
     Listing.objects.bulk_create([_listing(version) for version in newest.values()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -60,7 +61,11 @@ class Marker:
     def __init__(self, words: Sequence[Word]) -> None:
         self.words = words
         self._together = tuple(word.raw for word in words if word.parts)
+        self._begun = tuple(word.raw for word in words if not word.whole)
+        self._whole = {word.raw for word in words if word.whole}
+        self._stems = {word.stem for word in words} | {part for word in words for part in word.parts}
         self._seen: dict[str, tuple[tuple[int, int], ...]] = {}
+        self._marked: dict[str, SafeString | None] = {}
         ways = {f"{word.raw}{'' if word.whole else '[a-z0-9]*'}" for word in words} | {word.stem for word in words}
         ways |= {part for word in words for part in word.parts}
         self.tokens = re.compile(rf"(?<= )(?:{'|'.join(sorted(ways, key=len, reverse=True))})(?= )")
@@ -72,12 +77,16 @@ class Marker:
 
     def found(self, text: str) -> SafeString | None:
         """The same, None for a text without any of the words."""
-        text = unicodedata.normalize("NFC", text)
+        if text not in self._marked:
+            self._marked[text] = self._found(unicodedata.normalize("NFC", text))
+        return self._marked[text]
+
+    def _found(self, text: str) -> SafeString | None:
         parts, done = [], 0
         for start, end in self.spans(text):
-            parts += [escape(text[done:start]), "<mark>", escape(text[start:end]), "</mark>"]
+            parts += [html.escape(text[done:start]), "<mark>", html.escape(text[start:end]), "</mark>"]
             done = end
-        return mark_safe("".join([*parts, escape(text[done:])])) if parts else None  # noqa: S308 - every part is escaped
+        return mark_safe("".join([*parts, html.escape(text[done:])])) if parts else None  # noqa: S308 - every part is escaped
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where they stand, in order."""
@@ -91,17 +100,21 @@ class Marker:
                 yield from self._words(chunk[0], chunk.start())
 
     def _words(self, text: str, offset: int) -> Iterator[tuple[int, int]]:
+        seen = self._seen
         for found in WORD.finditer(text):
             written = found[0]
-            if written not in self._seen:
-                self._seen[written] = tuple(self._within(written))
-            for start, end in self._seen[written]:
-                yield offset + found.start() + start, offset + found.start() + end
+            if written not in seen:
+                seen[written] = tuple(self._within(written))
+            if seen[written]:
+                for start, end in seen[written]:
+                    yield offset + found.start() + start, offset + found.start() + end
 
     def _within(self, written: str) -> Iterator[tuple[int, int]]:
         """All of a word, or the parts of ArrivalTime."""
         if self._is_one(token(written)):
             yield 0, len(written)
+            return
+        if written.islower():
             return
         start = 0
         for part in HUMP.split(written):
@@ -110,10 +123,11 @@ class Marker:
             start += len(part)
 
     def _is_one(self, plain: str) -> bool:
-        return bool(plain) and any(
-            stem(plain) == word.stem or stem(plain) in word.parts or (plain == word.raw if word.whole else plain.startswith(word.raw))
-            for word in self.words
-        )
+        if not plain:
+            return False
+        if plain.startswith(self._begun) or plain in self._whole:
+            return True
+        return stem(plain) in self._stems
 
 
 def _match(marker: Marker, version: ReleaseVersion, lines: Sequence[dict[str, object]]) -> Match:
@@ -140,10 +154,10 @@ def _column(line: dict[str, object], marker: Marker) -> SafeString:
     """A column: its name, and of what is told of it and its codes only what has a word."""
     name, told = marker.marked(str(line["name"])), str(line["told"])
     parts: list[str] = []
-    if marker.found(told):
+    if marker.found(told) is not None:
         parts.append(marker.marked(_around(told, marker, 90)))
-    codes = line["codes"][:MOST_READ] if isinstance(line["codes"], list) else []
-    having = [code for each in codes if (code := marker.found(str(each)[:60]))]
+    codes = [str(each)[:60] for each in line["codes"][:MOST_READ]] if isinstance(line["codes"], list) else []
+    having = [found for each in codes if (found := marker.found(each))] if marker.found("\n".join(codes)) is not None else []
     if having:
         more = f" and {len(having) - MOST_CODES:,} more" if len(having) > MOST_CODES else ""
         parts.append(f"{'codes' if len(having) > 1 else 'code'} {', '.join(having[:MOST_CODES])}{more}")

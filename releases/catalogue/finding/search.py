@@ -9,11 +9,10 @@ from typing import overload
 from urllib.parse import urlencode
 from zlib import crc32
 
-from django.db import connection
+import numpy as np
 
-from releases.catalogue.finding import full_text
-from releases.catalogue.finding.counts import shelf
 from releases.catalogue.finding.index import LARGEST, SIZES
+from releases.catalogue.finding.shelf import Numbers, Shelf, Which, shelf
 from releases.catalogue.finding.tokens import LONGEST_TEXT, Word, looked_for
 from releases.catalogue.models import ReleaseVersion
 from releases.catalogue.models.listings import FACETS
@@ -22,18 +21,17 @@ from releases.catalogue.showing import words
 BEST = "best"
 SORTS = {BEST: "Best match first", "newest": "Newest first", "title": "Title, A to Z", "largest": "Most rows first"}
 """Orders of a list; the best match first where there are words."""
-_ORDER = {
-    BEST: "score DESC, published_at DESC, title_key, release_id",
-    "newest": "published_at DESC, title_key, release_id",
-    "title": "title_key, release_id",
-    "largest": "row_count DESC, title_key, release_id",
-}
 NONE = "none"
 """Stands in addresses for a value that a release does not state."""
 MOST_VALUES = 200
 """Values of one filter that are read from an address."""
 SHOWN = 12
 """Values of a filter that a page offers: the most common, and those chosen."""
+LISTED = (
+    *("release__slug", "version", "title", "description", "subject", "purpose", "tier", "access_level", "licence"),
+    *("organisation", "data_model", "row_count", "column_count", "published_at"),
+)
+"""What a list reads of a version."""
 _IN_ORDER = {
     "size": [*(band for _, band in SIZES), LARGEST],
     "fidelity": ["lowest", "low", "higher"],
@@ -76,7 +74,7 @@ class Facet:
 class Found(Sequence[ReleaseVersion]):
     """The versions a search found, in its order, fetched when asked for: an item, a slice, all in turn.
 
-    whole: with manifest and attestation, which a list does not show.
+    whole: with manifest, attestation and all else that a list does not show.
     """
 
     search: Search
@@ -110,7 +108,7 @@ class Found(Sequence[ReleaseVersion]):
         pks = self.search.page_of(start, stop)
         # On show is asked again: nothing that was taken off stands in a list, whatever became of its listing.
         versions = ReleaseVersion.objects.on_show().select_related("release")
-        fetched = (versions if self.whole else versions.defer("manifest", "attestation")).in_bulk(pks)
+        fetched = (versions if self.whole else versions.only(*LISTED)).in_bulk(pks)
         return [fetched[pk] for pk in pks if pk in fetched]
 
 
@@ -183,27 +181,18 @@ class Search:
 
     def page_of(self, start: int, stop: int) -> list[int]:
         """Primary keys of the versions found, from number `start` to before `stop`, in order."""
-        if stop <= start:
-            return []
-        where, parameters = self._where()
-        scoring, scores = full_text.score(self.words) if self.order == BEST else ("0", [])
-        sql = (
-            f"SELECT version_id, {scoring} AS score FROM catalogue_listing WHERE {where} "  # noqa: S608 - parts of our own, values bound
-            f"ORDER BY {_ORDER[self.order]} LIMIT %s OFFSET %s"
-        )
-        with connection.cursor() as cursor:
-            cursor.execute(sql, [*scores, *parameters, stop - start, min(start, 2**31)])
-            return [pk for pk, _ in cursor.fetchall()]
+        found: list[int] = self._in_order[start:stop].tolist()
+        return found
 
     @property
     def total(self) -> int:
         """How many releases it finds."""
-        return self._counted[0]
+        return len(self._in_order)
 
     @cached_property
     def facets(self) -> tuple[Facet, ...]:
         """Every filter, its values counted among the releases that have the words and what is chosen of the other filters."""
-        made = (self._facet(name, self._counted[1].get(name, {})) for name in FACETS)
+        made = (self._facet(name, self._counts.get(name, {})) for name in FACETS)
         return tuple(facet for facet in made if facet.chosen or any(choice.code != NONE for choice in facet.choices))
 
     def choices(self, name: str) -> tuple[Choice, ...]:
@@ -211,39 +200,37 @@ class Search:
         return next((facet.choices for facet in self.facets if facet.name == name), ())
 
     @cached_property
-    def _counted(self) -> tuple[int, dict[str, dict[str, int]]]:
-        """How many are found, and for each filter how many have each value."""
-        among: list[int] | None = None
-        words, parameters = self._having_words()
-        if words:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SELECT release_id FROM catalogue_listing WHERE {words}", parameters)  # noqa: S608 - parts of our own
-                among = [release for (release,) in cursor.fetchall()]
+    def _shelf(self) -> Shelf:
+        return shelf()
+
+    @cached_property
+    def _fits(self) -> dict[str, Which]:
+        """By filter of which something is chosen, which releases have it."""
         asked = {name: ["" if value == NONE else value for value in values] for name, values in self.chosen.items()}
-        total, counts = shelf().counted(asked, among)
-        return total, {name: {value or NONE: count for value, count in each.items()} for name, each in counts.items()}
+        return {name: self._shelf.chosen(name, values) for name, values in asked.items()}
 
-    def _where(self) -> full_text.Sql:
-        words, first = self._having_words()
-        chosen, second = self._chosen()
-        return (f"{words} AND {chosen}", first + second) if words else (chosen, second)
-
-    def _having_words(self) -> full_text.Sql:
+    @cached_property
+    def _having_words(self) -> Which:
+        """Which releases have all the words."""
         if self.nothing_to_look_for:
-            return "1 = 0", []
-        if not self.words:
-            return "", []
-        ids, parameters = full_text.having(self.words)
-        return f"release_id IN ({ids})", parameters
+            return ~self._shelf.all
+        which: Which = np.logical_and.reduce([self._shelf.all, *(self._shelf.having(word)[0] for word in self.words)])
+        return which
 
-    def _chosen(self, *, but: str = "") -> full_text.Sql:
-        """The condition that every filter's chosen values make, except those of the filter `but`."""
-        conditions, parameters = [], []
-        for name, values in self.chosen.items():
-            if name != but:
-                conditions.append(f"{name} IN ({', '.join(['%s'] * len(values))})")
-                parameters += ["" if value == NONE else value for value in values]
-        return " AND ".join(conditions) or "1 = 1", parameters
+    @cached_property
+    def _in_order(self) -> Numbers:
+        """Primary keys of all versions found, in order; of one score the newest first."""
+        which = np.logical_and.reduce([self._having_words, *self._fits.values()])
+        if self.order != BEST:
+            return self._shelf.in_order(which, self.order)
+        scores = np.sum([self._shelf.having(word)[1] for word in self.words], axis=0)
+        return self._shelf.in_order(which, "newest", scores)
+
+    @cached_property
+    def _counts(self) -> dict[str, dict[str, int]]:
+        """For each filter how many have each value."""
+        counts = self._shelf.counted(self._fits, self._having_words)
+        return {name: {value or NONE: count for value, count in each.items()} for name, each in counts.items()}
 
     def _facet(self, name: str, counts: dict[str, int]) -> Facet:
         chosen = self.chosen.get(name, ())

@@ -27,7 +27,7 @@ LONGEST = 4_000
 WORKING_DAYS = {ProblemReport.Kind.DISCLOSURE: 1, ProblemReport.Kind.PROBLEM: 10}
 """Within how many working days of England a report is answered."""
 NOT_ON_SHOW = "This release is not on show any more."
-_PURPOSE = "report"
+SEALED = "report"
 
 
 def report(version: ReleaseVersion, kind: str, said: str, *, reply_to: str = "") -> ProblemReport:
@@ -42,7 +42,7 @@ def report(version: ReleaseVersion, kind: str, said: str, *, reply_to: str = "")
         made = ProblemReport.objects.create(
             version=version,
             kind=kind,
-            said=keys.sealed(_PURPOSE, said),
+            said=keys.sealed(SEALED, said),
             reply_to=reply_to,
             made_at=now,
             due_at=due(now, WORKING_DAYS[ProblemReport.Kind(kind)]),
@@ -56,12 +56,12 @@ def report(version: ReleaseVersion, kind: str, said: str, *, reply_to: str = "")
 
 def said(report: ProblemReport) -> str:
     """What the report says."""
-    return keys.unsealed(_PURPOSE, report.said)
+    return keys.unsealed(SEALED, report.said)
 
 
 def answered(report: ProblemReport) -> str:
     """What was answered; "" before."""
-    return keys.unsealed(_PURPOSE, report.answer) if report.answer else ""
+    return keys.unsealed(SEALED, report.answer) if report.answer else ""
 
 
 def waiting() -> list[ProblemReport]:
@@ -85,7 +85,7 @@ def answer(actor: CatalogueAccount, report: ProblemReport, text: str) -> Problem
         if report.answered_at is not None:
             raise AccessRefused("This report was answered already.")
         recipient, report.reply_to = report.reply_to, ""
-        report.answer, report.answered_at, report.answered_by = keys.sealed(_PURPOSE, text), timezone.now(), officer
+        report.answer, report.answered_at, report.answered_by = keys.sealed(SEALED, text), timezone.now(), officer
         report.save()
         links.end(MailedLink.Purpose.HOLD, report.pk)
         journal.record(officer, "answer report", report)

@@ -26,6 +26,7 @@ from releases.catalogue.interface.shapes import (
     FoundOut,
     HitOut,
     NoticeOut,
+    NoticesAsked,
     NoticesOut,
     Problem,
     RegisterOut,
@@ -38,11 +39,10 @@ from releases.catalogue.interface.shapes import (
 )
 from releases.catalogue.interface.site import Told
 from releases.catalogue.interface.site import interface as interface
-from releases.catalogue.models import ReleaseVersion
+from releases.catalogue.models import FeedNotice, ReleaseVersion
 from releases.catalogue.showing import rows
 from releases.catalogue.showing.register import newest as newest_register
-from releases.catalogue.standards.changes import by_change
-from releases.catalogue.standards.described import Site, described, modified, site
+from releases.catalogue.standards.described import Site, described, site
 from releases.catalogue.standards.formats import FORMATS
 from releases.catalogue.views.files import version_of
 from releases.catalogue.visitors import refused_rows
@@ -108,6 +108,7 @@ def version(request: HttpRequest, slug: str = Slug, version: int = Number) -> Ve
         disclaimer=layout.DISCLAIMER,
         made=dict(said.made),
         manifest_sha256=wanted.manifest_sha256,
+        doi=wanted.doi,
         citation=said.citation,
         formats={each.title: f"{said.address}{each.file}" for each in FORMATS.values()},
         files=len(said.files),
@@ -171,25 +172,37 @@ def register(request: HttpRequest) -> RegisterOut:
 
 
 @interface.get(
-    "/notices", response={200: NoticesOut, 422: Problem, 429: Problem}, summary="What changed last: published, suspended, withdrawn"
+    "/notices",
+    response={200: NoticesOut, 422: Problem, 429: Problem},
+    summary="The publisher's notices as they were taken in, newest first: published, suspended, withdrawn, audited again",
 )
-def notices(request: HttpRequest, asked: Query[Stretch]) -> NoticesOut:
-    _only(request, Stretch)
-    here, every = site(request), by_change().order_by("-changed", "-pk").defer("manifest", "attestation")
+def notices(request: HttpRequest, asked: Query[NoticesAsked]) -> NoticesOut:
+    _only(request, NoticesAsked)
+    here, every = site(request), FeedNotice.objects.filter(sequence__gt=asked.after).order_by("-sequence")
     total = every.count()
-    told = [
-        NoticeOut(
-            slug=each.release.slug,
-            version=each.version,
-            title=each.title,
-            state=each.state,
-            at=modified(each),
-            reason=each.state_reason,
-            address=here.at(each.get_absolute_url()),
+    some = list(every[asked.offset : asked.offset + asked.limit])
+    about = ReleaseVersion.objects.filter(release__slug__in={each.slug for each in some}).select_related("release")
+    known = {(each.release.slug, each.version): each for each in about.defer("manifest", "attestation")}
+    told = []
+    for each in some:
+        version = known.get((each.slug, each.version))
+        told.append(
+            NoticeOut(
+                sequence=each.sequence,
+                kind=each.kind,
+                at=each.at,
+                reason=each.reason,
+                slug=each.slug,
+                version=each.version,
+                title=version.title if version else each.slug,
+                state=version.state if version else each.kind,
+                address=here.at(reverse("catalogue:version", args=[each.slug, each.version])),
+                sha256=each.digest,
+                key_id=each.key_id,
+            )
         )
-        for each in every[asked.offset : asked.offset + asked.limit]
-    ]
-    after = _after(request, here, "notices", [], total, asked.limit, asked.offset)
+    asked_for = [("after", str(asked.after))] if asked.after else []
+    after = _after(request, here, "notices", asked_for, total, asked.limit, asked.offset)
     return NoticesOut(total=total, limit=asked.limit, offset=asked.offset, next=after, notices=told)
 
 

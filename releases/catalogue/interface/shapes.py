@@ -130,6 +130,8 @@ class ColumnOut(Schema):
     format: str
     codes: list[str]
     code_system: str
+    unit: str = Field(description="Of a number: a UCUM code; empty where none is known.")
+    unit_words: str = Field(description="The unit as people read it.")
 
 
 class VersionOut(HitOut):
@@ -138,6 +140,7 @@ class VersionOut(HitOut):
     disclaimer: str
     made: dict[str, Any]
     manifest_sha256: str
+    doi: str = Field(description="Empty until one is recorded.")
     citation: str
     formats: dict[str, str] = Field(description="Addresses of its description in other formats.")
     files: int
@@ -165,14 +168,22 @@ class RowsOut(Schema):
     disclaimer: str
 
 
+class NoticesAsked(Stretch):
+    after: int = Field(0, ge=0, le=10**8, description="Only notices with a larger number: the largest one seen so far.")
+
+
 class NoticeOut(Schema):
+    sequence: int = Field(description="The notice's number in the publisher's feed; they count from 1 without a gap.")
+    kind: str = Field(description="published (again, after suspended), suspended, withdrawn or re-audited")
+    at: datetime = Field(description="When, by the publisher's word.")
+    reason: str
     slug: str
     version: int
     title: str
-    state: str
-    at: datetime = Field(description="When it last changed: published, suspended, resumed, withdrawn or audited again.")
-    reason: str
+    state: str = Field(description="How the version stands now: published, suspended or withdrawn.")
     address: str
+    sha256: str = Field(description="Of the signed notice as it lies in the feed; the next notice names it.")
+    key_id: str
 
 
 class NoticesOut(Schema):

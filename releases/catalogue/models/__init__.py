@@ -14,10 +14,11 @@ from releases.catalogue.models.access import (
     UseNote,
 )
 from releases.catalogue.models.accounts import AccessEvent, CatalogueAccount, FailedAttempts, MailedLink, OutgoingMail
-from releases.catalogue.models.downloads import DownloadCount
-from releases.catalogue.models.feed import FeedPosition, IngestRefusal, RegisterStatement
+from releases.catalogue.models.downloads import DownloadCount, FetchedPosition
+from releases.catalogue.models.feed import FeedNotice, FeedPosition, IngestRefusal, RegisterStatement
 from releases.catalogue.models.giving import DisplayHold, ProblemReport, RecordedUse
 from releases.catalogue.models.listings import ListedColumns, Listing
+from releases.catalogue.models.ready import ReadyPage
 from releases.catalogue.models.releases import Release, ReleaseVersion, StoredFile, VersionQuerySet
 
 __all__ = [
@@ -28,7 +29,9 @@ __all__ = [
     "DisplayHold",
     "DownloadCount",
     "FailedAttempts",
+    "FeedNotice",
     "FeedPosition",
+    "FetchedPosition",
     "Grant",
     "HandOut",
     "HolderNotice",
@@ -39,6 +42,7 @@ __all__ = [
     "MailedLink",
     "OutgoingMail",
     "ProblemReport",
+    "ReadyPage",
     "RecordedUse",
     "RegisterStatement",
     "Release",

@@ -193,11 +193,21 @@ class HandOut(models.Model):
 
 
 class HolderNotice(Keyed):
-    """Somebody who holds files of a version was told that it is withdrawn, suspended or back; of a withdrawn one they confirm deletion."""
+    """Somebody who holds files of a version was told that it is withdrawn, suspended or off display, or back.
+
+    Of a withdrawn one they confirm deletion. state_at: when it became so, which tells one time from another.
+    """
+
+    class Told(models.TextChoices):
+        WITHDRAWN = "withdrawn", "Withdrawn"
+        SUSPENDED = "suspended", "Suspended"
+        PUBLISHED = "published", "No longer suspended"
+        OFF_DISPLAY = "off-display", "Off display"
+        ON_DISPLAY = "on-display", "On display again"
 
     account = models.ForeignKey(CatalogueAccount, on_delete=models.PROTECT, related_name="notices")
     version = models.ForeignKey(ReleaseVersion, on_delete=models.PROTECT, related_name="holder_notices")
-    state = models.CharField(max_length=20, choices=ReleaseVersion.State.choices)
+    state = models.CharField(max_length=20, choices=Told.choices)
     state_at = models.DateTimeField()
     told_at = models.DateTimeField()
     reminded = models.PositiveIntegerField(default=0)

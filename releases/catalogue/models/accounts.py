@@ -42,7 +42,8 @@ class CatalogueAccount(Keyed, AbstractBaseUser):
     """A researcher, or an access officer (`officer`), who decides on applications and holds no data.
 
     person_key: the person behind the address (`access.institutions.canonical`), one account each; confirmed_at: when a link mailed to the
-    address was used; sealed_secret: of the authenticator app, sealed; step: the last time step whose code was used.
+    address was used; sealed_secret: of the authenticator app, sealed; step: the last time step whose code was used; sealed_codes: the
+    recovery codes that are left, sealed.
     """
 
     email = models.EmailField("e-mail", unique=True)
@@ -56,6 +57,7 @@ class CatalogueAccount(Keyed, AbstractBaseUser):
     confirmed_at = models.DateTimeField(null=True, blank=True)
     sealed_secret = models.TextField(blank=True)
     step = models.BigIntegerField(default=0)
+    sealed_codes = models.TextField(blank=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["full_name"]

@@ -29,6 +29,22 @@ class FeedPosition(models.Model):
         cls.objects.filter(pk=1).update(revision=models.F("revision") + 1)
 
 
+class FeedNotice(models.Model):
+    """One signed notice that was taken in: what it said, its file's SHA-256, the key that signed it. Never changed afterwards."""
+
+    sequence = models.PositiveIntegerField(primary_key=True)
+    kind = models.CharField(max_length=20)
+    at = models.DateTimeField()
+    slug = models.CharField(max_length=80)
+    version = models.PositiveIntegerField()
+    reason = models.TextField(blank=True)
+    digest = models.CharField(max_length=64)
+    key_id = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"notice {self.sequence}"
+
+
 class RegisterStatement(models.Model):
     """The newest register that the publisher signed: one row. content: the statement; envelope: as it was signed, to hand on."""
 

@@ -37,7 +37,8 @@ class ReleaseVersion(models.Model):
     """One published version. Its texts come from the signed manifest; `state` from the latest notice about it.
 
     organisation: the data controller; data_model: "OMOP CDM 5.4", or "" where it is the hospital's own; fidelity: lowest, low, higher;
-    year: of publication; display_held: taken off display on this site while a report is looked into (`giving.reports`).
+    year: of publication; display_held: taken off display on this site while a report is looked into (`giving.reports`); doi:
+    "10.12345/abc" in small letters, "" until one is recorded (`standards.doi`).
     """
 
     class State(models.TextChoices):
@@ -53,6 +54,8 @@ class ReleaseVersion(models.Model):
     key_revoked = models.BooleanField(default=False)
     display_held = models.BooleanField(default=False)
     reaudited_at = models.DateTimeField(null=True)
+    doi = models.CharField(max_length=200, blank=True)
+    doi_at = models.DateTimeField(null=True)
 
     title = models.TextField()
     description = models.TextField(blank=True)
@@ -80,7 +83,10 @@ class ReleaseVersion(models.Model):
     objects = VersionQuerySet.as_manager()
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["release", "version"], name="one_row_per_version"),)
+        constraints = (
+            models.UniqueConstraint(fields=["release", "version"], name="one_row_per_version"),
+            models.UniqueConstraint(fields=["doi"], condition=~models.Q(doi=""), name="one_version_per_doi"),
+        )
         indexes = (
             models.Index(fields=["state", "-published_at"], name="newest_on_show"),
             models.Index(fields=["key_id", "key_revoked", "state"], name="signed_by"),
@@ -91,6 +97,11 @@ class ReleaseVersion(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("catalogue:version", args=[self.release.slug, self.version])
+
+    @property
+    def doi_address(self) -> str:
+        """Where its DOI leads from; "" while it has none."""
+        return f"https://doi.org/{self.doi}" if self.doi else ""
 
     @property
     def archive_name(self) -> str:

@@ -56,9 +56,9 @@ def seal(pieces: Iterable[bytes], target: Path, key: bytes) -> tuple[int, str]:
 
 
 class Sealed(io.RawIOBase):
-    """What was sealed, to be read from anywhere in it. SealBroken when the file is not whole or the key is another one."""
+    """What was sealed, to be read from anywhere in it. SealBroken when the file is not whole or none of the keys is its own."""
 
-    def __init__(self, path: Path, key: bytes) -> None:
+    def __init__(self, path: Path, *keys: bytes) -> None:
         super().__init__()
         self._stream = path.open("rb")
         head = self._stream.read(_HEAD)
@@ -66,7 +66,7 @@ class Sealed(io.RawIOBase):
         if len(head) < _HEAD or not head.startswith(_MAGIC) or rest < _TAG:
             self._stream.close()
             raise SealBroken("a sealed file is damaged")
-        self._cipher = _cipher(key, head[len(_MAGIC) :])
+        self._ciphers = [_cipher(key, head[len(_MAGIC) :]) for key in keys]
         self._chunks = -(-rest // (CHUNK + _TAG))
         self.size = rest - self._chunks * _TAG
         self._at = 0
@@ -106,13 +106,19 @@ class Sealed(io.RawIOBase):
     def _chunk(self, index: int) -> bytes:
         if self._open[0] != index:
             self._stream.seek(_HEAD + index * (CHUNK + _TAG))
-            content = self._stream.read(CHUNK + _TAG)
-            try:
-                opened = self._cipher.decrypt(_nonce(index, last=index == self._chunks - 1), content, _MAGIC)
-            except InvalidTag:
-                raise SealBroken("a sealed file is damaged, or was sealed with another key") from None
-            self._open = (index, opened)
+            self._open = (index, self._decrypted(index, self._stream.read(CHUNK + _TAG)))
         return self._open[1]
+
+    def _decrypted(self, index: int, content: bytes) -> bytes:
+        nonce = _nonce(index, last=index == self._chunks - 1)
+        for cipher in self._ciphers:
+            try:
+                opened = cipher.decrypt(nonce, content, _MAGIC)
+            except InvalidTag:
+                continue
+            self._ciphers = [cipher]  # a file has one key
+            return opened
+        raise SealBroken("a sealed file is damaged, or was sealed with another key")
 
 
 def _cipher(key: bytes, salt: bytes) -> AESGCM:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import secrets
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -15,12 +16,14 @@ from django.conf import settings
 
 from releases.capsule import files, layout
 from releases.capsule.layout import CapsuleRefused
-from releases.catalogue.access.keys import key, keyed_digest
+from releases.catalogue.access.keys import key, keyed_digest, opening
 from releases.catalogue.serving import sealed
 
 if TYPE_CHECKING:
     from releases.catalogue.models import StoredFile
 
+FILES, NAMES = "store files", "store names"
+"""Purposes of the keys: what lies sealed, and what it is called."""
 _INCOMING = ".incoming"
 
 
@@ -85,19 +88,17 @@ def sealed_name(access_level: str, role: str, place: str) -> str:
 
     place: the release's name, version and path, which no other file has.
     """
-    return keyed_digest("store names", place) if access_level != "open" and role == "data" else ""
+    return keyed_digest(NAMES, place) if access_level != "open" and role == "data" else ""
 
 
 def keep_sealed(store: Path, source: Path, sha256: str, name: str) -> Path:
     """Put `source` into the store sealed under `name`, whole or not at all; nothing of it is written unsealed."""
-    target = _sealed_place(store, name)
-    incoming = store / _INCOMING
-    incoming.mkdir(parents=True, exist_ok=True)
+    target = sealed_place(store, name)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = incoming / secrets.token_hex(16)
+    temporary = incoming(store)
     try:
         with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
-            _, digest = sealed.seal(files.chunks(stream), temporary, key("store files"))
+            _, digest = sealed.seal(files.chunks(stream), temporary, key(FILES))
         if digest != sha256:
             raise CapsuleRefused(f"{layout.shown(source.name)} changed while it was being copied")
         temporary.replace(target)
@@ -107,10 +108,16 @@ def keep_sealed(store: Path, source: Path, sha256: str, name: str) -> Path:
     return target
 
 
+def incoming(store: Path) -> Path:
+    """A name for a file on its way in; what a killed process leaves there the next ingest sweeps."""
+    (store / _INCOMING).mkdir(parents=True, exist_ok=True)
+    return store / _INCOMING / secrets.token_hex(16)
+
+
 def held(stored: StoredFile) -> Path:
     """Where the bytes of a file of this site lie, sealed or not."""
     store = Path(settings.SYNTHPORTAL_STORE)
-    return _sealed_place(store, stored.sealed_as) if stored.sealed_as else place(store, stored.sha256)
+    return sealed_place(store, stored.sealed_as) if stored.sealed_as else place(store, stored.sha256)
 
 
 def opened(stored: StoredFile) -> BinaryIO:
@@ -120,16 +127,22 @@ def opened(stored: StoredFile) -> BinaryIO:
     """
     if not stored.sealed_as:
         return held(stored).open("rb")
-    return cast(BinaryIO, io.BufferedReader(sealed.Sealed(held(stored), key("store files")), sealed.CHUNK))
+    try:
+        found = sealed.Sealed(held(stored), *opening(FILES))
+    except FileNotFoundError:
+        stored.refresh_from_db(fields=["sealed_as"])  # sealed anew, under another name, since the row was read
+        found = sealed.Sealed(held(stored), *opening(FILES))
+    return cast(BinaryIO, io.BufferedReader(found, sealed.CHUNK))
 
 
 def forget_sealed(store: Path, name: str) -> None:
     """Remove a sealed file; nothing happens when it is not there."""
-    _sealed_place(store, name).unlink(missing_ok=True)
+    sealed_place(store, name).unlink(missing_ok=True)
 
 
 def forget(store: Path, sha256: str) -> None:
-    """Remove a content that nothing may hand out any more; nothing happens when it is not there."""
+    """Remove a content that nothing may hand out any more, and its names in `open_tree`; nothing happens when it is not there."""
+    shutil.rmtree(store / "open" / "contents" / sha256, ignore_errors=True)
     place(store, sha256).unlink(missing_ok=True)
 
 
@@ -141,5 +154,6 @@ def sweep(store: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def _sealed_place(store: Path, name: str) -> Path:
+def sealed_place(store: Path, name: str) -> Path:
+    """Where the sealed file of that name lies."""
     return store / "sealed" / name[:2] / name

@@ -88,6 +88,8 @@ def _column(old: dictionary.Column, new: dictionary.Column) -> list[str]:
         said.append("may now be missing" if new.nullable else "is now never missing")
     if old.system != new.system:
         said.append(f"code system {new.system or 'none'}, before {old.system or 'none'}")
+    if old.unit_code != new.unit_code:
+        said.append(f"unit {new.unit or 'none'}, before {old.unit or 'none'}")
     return said
 
 

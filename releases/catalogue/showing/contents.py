@@ -45,10 +45,13 @@ class Measured:
     bands: Mapping[str, str] = field(default_factory=dict)
 
 
-def released(version: ReleaseVersion, table: str, column: str) -> dict[str, Any] | None:
-    """A chart of the aggregate that the summary of a publicly-sourced release holds about one column; None where there is none."""
+def released(version: ReleaseVersion, table: str, column: str, unit: str = "") -> dict[str, Any] | None:
+    """A chart of the aggregate that the summary of a publicly-sourced release holds about one column; None where there is none.
+
+    unit: of the column, as people read it.
+    """
     shapes = _shapes(parsed(version.files.filter(path=layout.SUMMARY).first()))
-    return _column_chart("released", column, shapes.get((table, column), {}))
+    return _column_chart("released", column, shapes.get((table, column), {}), unit)
 
 
 def minimum(version: ReleaseVersion) -> int | None:
@@ -152,7 +155,7 @@ def _shapes(summary: Any) -> dict[tuple[str, str], Mapping[str, Any]]:
     return shapes
 
 
-def _column_chart(identity: str, name: str, shape: Mapping[str, Any]) -> dict[str, Any] | None:
+def _column_chart(identity: str, name: str, shape: Mapping[str, Any], unit: str) -> dict[str, Any] | None:
     """Bars of what the summary releases about one column; None where nothing of it was released."""
     try:
         distribution = shape["distribution"]
@@ -184,10 +187,16 @@ def _column_chart(identity: str, name: str, shape: Mapping[str, Any]) -> dict[st
         "title": f"What was released about {name}",
         "figure": {
             "data": [trace],
-            "layout": {"xaxis": {"type": "category"}, "yaxis": {"title": {"text": "rows (rounded)"}, "rangemode": "tozero"}},
+            "layout": {
+                "xaxis": {"type": "category", **({"title": {"text": unit}} if unit else {})},
+                "yaxis": {"title": {"text": "rows (rounded)"}, "rangemode": "tozero"},
+            },
         },
         "alternative": f"{many:,} figures; the most common is {most[0]}, with about {most[1]:,} rows.{more}",
-        "table": {"columns": ["Value or range", "Rows (rounded)"], "rows": [[label, f"{count:,}"] for label, count in bars]},
+        "table": {
+            "columns": [f"Value or range{f', {unit}' if unit else ''}", "Rows (rounded)"],
+            "rows": [[label, f"{count:,}"] for label, count in bars],
+        },
     }
 
 

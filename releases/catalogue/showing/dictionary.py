@@ -34,7 +34,10 @@ ABSENT = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column. kind: in words; code: the kind as the dictionary has it; key: what it is a key of, in words, or ""."""
+    """One column. kind: in words; code: the kind as the dictionary has it; key: what it is a key of, in words, or "".
+
+    unit: as people read it, or ""; unit_code: the same in UCUM.
+    """
 
     name: str
     code: str
@@ -47,6 +50,8 @@ class Column:
     sentinels: tuple[str, ...]
     key: str
     absent: str
+    unit: str = ""
+    unit_code: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,8 @@ def _table(
                 sentinels=_names(more.get("sentinels")),
                 key=_role(column, primary, person, keys),
                 absent=ABSENT.get(absent.get((name, column), ""), ""),
+                unit=str(entry.get("unit_words") or entry.get("unit") or ""),
+                unit_code=str(entry.get("unit") or ""),
             )
         except (KeyError, TypeError, AttributeError):
             continue

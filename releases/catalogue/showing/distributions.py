@@ -1,6 +1,7 @@
 """How the values of a column of a release are spread: counted in the synthetic rows themselves, which are what is released.
 
-Whoever calls this has asked `visitors.refused_rows` first. Figures stay in the memory of the process; nothing of them is written down.
+Whoever calls this has asked `visitors.refused_rows` first. Figures stay in the memory of the process, and those of open
+releases in pages that are kept ready (`serving.ready_pages`): nothing else of them is written down.
 """
 
 from __future__ import annotations

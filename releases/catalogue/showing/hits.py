@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from django.utils.formats import date_format
@@ -32,5 +34,14 @@ def hits(search: Search, versions: Sequence[ReleaseVersion]) -> list[dict[str, A
 
 
 def _about(version: ReleaseVersion) -> tuple[str, ...]:
-    published = date_format(localtime(version.published_at), "j F Y")
-    return f"Made for: {words.purpose(version.purpose)}", version.organisation, version.data_model, published
+    return (
+        f"Made for: {words.purpose(version.purpose)}",
+        version.organisation,
+        version.data_model,
+        _day(localtime(version.published_at).date()),
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _day(day: date) -> str:
+    return date_format(day, "j F Y")

@@ -96,7 +96,8 @@ CSV = (Loader("R", "R, with nothing to install", "", lambda address, name, sha25
 YOUR_TOKEN = "YOUR-TOKEN"  # noqa: S105 - a place for one
 """What stands for the reader's own token in lines for safeguarded data."""
 _BEARER = f"Authorization: Bearer {YOUR_TOKEN}"
-_STORAGE = f'storage_options={{"Authorization": "Bearer {YOUR_TOKEN}"}}'
+_HEADERS = f'{{"Authorization": "Bearer {YOUR_TOKEN}"}}'
+_STORAGE = f"storage_options={_HEADERS}"
 
 PARQUET_BY_TOKEN = (
     Loader(
@@ -104,6 +105,15 @@ PARQUET_BY_TOKEN = (
         "Python, with pandas",
         "pip install pandas pyarrow",
         lambda address, name, sha256: f"import pandas as pd; table = pd.read_parquet({_python(address)}, {_STORAGE})",
+    ),
+    Loader(
+        "polars",
+        "Python, with polars, which shows no token itself: Python fetches the file",
+        "pip install polars",
+        lambda address, name, sha256: (
+            "import polars as pl, urllib.request as web; "
+            f"table = pl.read_parquet(web.urlopen(web.Request({_python(address)}, headers={_HEADERS})).read())"
+        ),
     ),
     Loader(
         "DuckDB",
@@ -158,10 +168,26 @@ def snippets(
     return tuple(found)
 
 
-def croissant(address: str, table: str) -> Snippet:
-    """The records of one table through its Croissant description."""
-    line = f"import mlcroissant as mlc; records = mlc.Dataset({_python(address)}).records({_python(record_set(table))})"
-    return Snippet("croissant", "the Croissant line", "Python, with mlcroissant", "pip install mlcroissant", line, True)
+def croissant(address: str, parquet: StoredFile, absolute: Callable[[str], str], *, by_token: bool = False) -> Snippet:
+    """The records of one table through its Croissant description at `address`.
+
+    by_token: mlcroissant can show none, so curl fetches the file and the description is read beside it.
+    """
+    records = _python(record_set(parquet.table))
+    if not by_token:
+        line = f"import mlcroissant as mlc; records = mlc.Dataset({_python(address)}).records({records})"
+        return Snippet("croissant", "the Croissant line", "Python, with mlcroissant", "pip install mlcroissant", line, True)
+    name = parquet.path.rsplit("/", 1)[-1]
+    mapping = json.dumps({parquet.path: name})
+    program = (
+        f"import mlcroissant as mlc; records = mlc.Dataset({_python(address)}, mapping={mapping}).records({records}); "
+        "print(sum(1 for record in records), 'records')"
+    )
+    curl = f"curl -fsSH {_shell(_BEARER)} -o {_shell(name)} {_shell(absolute(parquet.get_absolute_url()))}"
+    needs = "curl; pip install mlcroissant"
+    return Snippet(
+        "croissant", "the Croissant line", "curl, then Python with mlcroissant", needs, f"{curl} && python3 -c {_shell(program)}", True
+    )
 
 
 def everything(sums: str, files: str, *, by_token: bool = False) -> str:

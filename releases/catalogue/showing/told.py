@@ -78,6 +78,15 @@ def timeline(version: ReleaseVersion) -> list[dict[str, Any]]:
     return lines
 
 
+def policies(version: ReleaseVersion) -> str:
+    """Under which policies it was approved and let out, in a sentence or two; the figures and digests are `facts`."""
+    release, disclosure = version.attestation.get("release_policy"), version.made.get("disclosure_policy")
+    said = [f"It was approved under the release policy “{release}”."]
+    if disclosure:
+        said.append(f"What left the real data was held to the disclosure policy “{disclosure}”.")
+    return " ".join(said if release else said[1:])
+
+
 def _moment(text: str) -> Any:
     try:
         return parse_datetime(text)
@@ -103,8 +112,8 @@ def facts(version: ReleaseVersion) -> list[tuple[str, str]]:
 
 
 def citation(version: ReleaseVersion, address: str) -> str:
-    """One line to cite it by."""
-    year = version.published_at.year
+    """One line to cite it by: by its DOI, or else by `address`."""
+    year, address = version.published_at.year, version.doi_address or address
     return (
         f"{version.title}, version {version.version} [synthetic dataset]. {year}. {address} (manifest SHA-256 {version.manifest_sha256})."
     )

@@ -11,8 +11,11 @@ from releases.catalogue.models import ReleaseVersion
 
 
 def by_change() -> QuerySet[Any]:
-    """Versions whose capsule or notice was taken in, with `changed`: when they were published, suspended, resumed, withdrawn or audited."""
-    changed = Greatest("published_at", "state_at", Coalesce("reaudited_at", "state_at"), output_field=DateTimeField())
+    """Versions whose capsule or notice was taken in, with `changed`: when they were published, suspended, resumed, withdrawn, audited,
+    given a DOI.
+    """
+    others = (Coalesce(name, "state_at") for name in ("reaudited_at", "doi_at"))
+    changed = Greatest("published_at", "state_at", *others, output_field=DateTimeField())
     return ReleaseVersion.objects.annotate(changed=changed).select_related("release")
 
 

@@ -29,6 +29,7 @@ def bibtex(said: Described) -> str:
         "version": str(said.version),
         "publisher": _tex(said.site.publisher),
         "url": said.address,
+        **({"doi": _tex(said.doi)} if said.doi else {}),
         "note": f"Synthetic dataset, version {said.version}. Manifest SHA-256 {said.manifest_sha256}",
     }
     written = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items())
@@ -47,6 +48,7 @@ def ris(said: Described) -> str:
         ("ET", str(said.version)),
         ("PB", said.site.publisher),
         ("UR", said.address),
+        *((("DO", said.doi),) if said.doi else ()),
         ("M3", "Synthetic dataset"),
         ("AB", said.abstract),
         *(("KW", each) for each in said.keywords),
@@ -68,6 +70,7 @@ def csl(said: Described) -> list[dict[str, Any]]:
             "version": str(said.version),
             "publisher": said.site.publisher,
             "URL": said.address,
+            **({"DOI": said.doi} if said.doi else {}),
             "genre": "synthetic dataset",
             "abstract": said.abstract,
         }

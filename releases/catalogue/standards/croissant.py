@@ -29,6 +29,7 @@ def _context() -> dict[str, Any]:
         "cr": "http://mlcommons.org/croissant/",
         "rai": "http://mlcommons.org/croissant/RAI/",
         "dct": "http://purl.org/dc/terms/",
+        "qudt": "http://qudt.org/schema/qudt/",
         "conformsTo": "dct:conformsTo",
         "data": {"@id": "cr:data", "@type": "@json"},
         "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
@@ -51,6 +52,7 @@ def dataset(said: Described) -> dict[str, Any]:
         "name": said.title,
         "description": said.abstract,
         "url": said.address,
+        **({"sameAs": said.permanent} if said.doi else {}),
         "version": f"{said.version}.0.0",
         "license": said.licence_address or said.licence_name,
         "keywords": list(said.keywords),
@@ -103,6 +105,8 @@ def _field(table: Table, column: Column, known: dict[str, set[str]]) -> dict[str
         "dataType": _TYPES.get(column.storage, "sc:Text"),
         "source": {"fileObject": {"@id": table.parquet.path if table.parquet else ""}, "extract": {"column": column.name}},
     }
+    if column.unit:  # by terms of another vocabulary, as the specification has it ("Using External Vocabularies")
+        told |= {"qudt:ucumCode": column.unit, "sc:unitText": column.unit_words}
     for each in table.references:
         # Only a single column can refer to another; keys of several columns are told in schema.json.
         if each.columns == (column.name,) and each.parent_columns[:1] and each.parent_columns[0] in known.get(each.parent, set()):

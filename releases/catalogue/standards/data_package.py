@@ -24,7 +24,7 @@ def package(said: Described) -> dict[str, Any]:
     return {
         "profile": "tabular-data-package",
         "name": said.slug,
-        "id": said.address,
+        "id": said.permanent,
         "title": said.title,
         "description": said.abstract,
         "version": str(said.version),
@@ -100,6 +100,8 @@ def _field(column: Column) -> dict[str, Any]:
         told["format"] = column.format or ("default" if kind == "date" else "any")
     if column.description:
         told["description"] = column.description
+    if column.unit:
+        told["unit"] = column.unit  # Table Schema has no word for it and lets others stand; UCUM, as in the capsule's own schema
     constraints = {name: True for name, holds in (("required", not column.nullable), ("unique", column.unique)) if holds}
     if constraints:
         told["constraints"] = constraints

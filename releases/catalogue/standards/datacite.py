@@ -1,4 +1,4 @@
-"""DataCite metadata (schema 4.5), ready for registering a DOI: all but the DOI, which the registering organisation chooses."""
+"""DataCite metadata (schema 4.5): what a DOI is registered with (`doi.request`), and the DOI once it is recorded."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def metadata(said: Described) -> dict[str, Any]:
             "schemeUri": "https://spdx.org/licenses/",
         }
     return {
+        **({"doi": said.doi} if said.doi else {}),
         "schemaVersion": "http://datacite.org/schema/kernel-4",
         "types": {"resourceTypeGeneral": "Dataset", "resourceType": "Synthetic dataset"},
         "titles": [{"title": said.title, "lang": "en"}],

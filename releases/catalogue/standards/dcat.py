@@ -1,7 +1,7 @@
 """DCAT-AP 3 with the health extension (HealthDCAT-AP): one dataset with its distributions, or the whole catalogue page by page.
 
-What HealthDCAT-AP asks of a European data holder and this site cannot know (the health data access body, the law that applies, the health
-theme by Wikidata) is left out rather than made up.
+What HealthDCAT-AP asks of a European data holder and no program can know (the health data access body, the law that applies, the health
+theme) comes from the file that the organisation wrote (`data_holder`), or is left out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def dataset(said: Described) -> Resource:
         ("dcat:theme", _concept("data-theme/HEAL", "Health")),
         ("dct:spatial", Resource(("dct:Location",), (), f"{_EU}/country/{said.site.country}")),
         ("dct:publisher", publisher(said.site)),
-        ("dct:creator", Resource(("foaf:Agent",), (("foaf:name", Literal(said.organisation)),))),
+        ("dct:creator", Resource(("foaf:Agent",), _named(said.organisation, said.home))),
         ("dct:provenance", Resource(("dct:ProvenanceStatement",), (("rdfs:label", Literal(said.provenance, language="en")),))),
         ("healthdcatap:numberOfRecords", Literal(str(said.rows), "xsd:nonNegativeInteger")),
     ]
@@ -49,8 +49,45 @@ def dataset(said: Described) -> Resource:
     told.append(("dpv:hasPurpose", purpose))
     if said.data_model:
         told.append(("dct:conformsTo", Resource(("dct:Standard",), (("dct:title", Literal(said.data_model, language="en")),))))
+    if said.doi:
+        told.append(("adms:identifier", Resource(("adms:Identifier",), (("skos:notation", Literal(said.permanent, "xsd:anyURI")),))))
+    told += _health(said)
     told += [("dcat:distribution", _distribution(said, each)) for each in said.data]
+    told += [("healthdcatap:analytics", _report(said, each)) for each in said.files if each.path == layout.REPORT_HTML]
+    if said.data and not said.held:
+        told.append(("adms:sample", _sample(said)))
     return Resource(("dcat:Dataset",), tuple(told), said.address)
+
+
+def _health(said: Described) -> _Said:
+    """What the health extension adds: counted or named in the capsule, or said by the data holder."""
+    facts = said.facts
+    people = [table.people for table in said.tables if table.people is not None]
+    systems = dict.fromkeys(column.code_system for table in said.tables for column in table.columns if column.code_system)
+    told: _Said = [("dcatap:applicableLegislation", each) for each in _legislation(said)]
+    told += [("healthdcatap:healthCategory", Iri(each)) for each in facts.categories]
+    told += [("healthdcatap:healthTheme", Iri(each)) for each in facts.themes]
+    told += [("dpv:hasLegalBasis", Iri(each)) for each in facts.legal_basis]
+    told += [("healthdcatap:hasCodingSystem", Resource(("dct:Standard",), (("dct:title", Literal(each)),))) for each in systems]
+    if len(people) == 1:
+        told.append(("healthdcatap:numberOfUniqueIndividuals", Literal(str(people[0]), "xsd:nonNegativeInteger")))
+    if facts.population:
+        told.append(("healthdcatap:populationCoverage", Literal(facts.population, language="en")))
+    if facts.ages:
+        youngest, oldest = (Literal(str(each), "xsd:nonNegativeInteger") for each in facts.ages)
+        told += [("healthdcatap:minTypicalAge", youngest), ("healthdcatap:maxTypicalAge", oldest)]
+    if body := said.site.holder.access_body:
+        agent = Resource(("foaf:Agent",), (*_named(body.name, body.homepage), ("foaf:mbox", Iri(f"mailto:{body.email}"))))
+        told.append(("healthdcatap:hdab", agent))
+    return told
+
+
+def _legislation(said: Described) -> list[Resource]:
+    return [Resource(("eli:LegalResource",), (), each) for each in said.facts.legislation]
+
+
+def _named(name: str, home: str) -> tuple[tuple[str, Literal | Iri | Resource], ...]:
+    return (("foaf:name", Literal(name)), *((("foaf:homepage", _page(home)),) if home else ()))
 
 
 def catalogue(site: Site, datasets: Sequence[Described], *, page: int, pages: int, address: str) -> list[Resource]:
@@ -76,6 +113,10 @@ def publisher(site: Site) -> Resource:
     """Who runs the catalogue."""
     told: _Said = [("foaf:name", Literal(site.publisher)), ("foaf:homepage", _page(site.at("/")))]
     told += [("foaf:mbox", Iri(f"mailto:{site.contact}"))] if site.contact else []
+    if holder := site.holder.publisher:
+        told.append(("healthdcatap:publisherType", Iri(holder.type)))
+        told.append(("healthdcatap:publisherNote", Literal(holder.note, language="en")))
+        told.append(("healthdcatap:trustedDataHolder", Literal(str(holder.trusted_data_holder).lower(), "xsd:boolean")))
     return Resource(("foaf:Agent",), tuple(told), site.at("/#publisher"))
 
 
@@ -88,7 +129,6 @@ def _contact(site: Site) -> list[Resource]:
 
 def _distribution(said: Described, file: File) -> Resource:
     suffix = file.path.rsplit(".", 1)[-1]
-    rights = "Open to everybody under its licence." if said.open else "Restricted: for those with a live grant; see the landing page."
     told: _Said = [
         ("dct:title", Literal(file.path)),
         ("dct:description", Literal(f"{file.table or 'The data'} as {suffix.upper()}. {layout.DISCLAIMER}", language="en")),
@@ -99,9 +139,10 @@ def _distribution(said: Described, file: File) -> Resource:
             Resource(("dct:MediaType",), (), f"https://www.iana.org/assignments/media-types/{file.media_type.split(';')[0]}"),
         ),
         ("dcat:byteSize", Literal(str(file.size), "xsd:nonNegativeInteger")),
-        ("dct:rights", Resource(("dct:RightsStatement",), (("rdfs:label", Literal(rights, language="en")),))),
+        ("dct:rights", _rights(said)),
         ("spdx:checksum", _checksum(file)),
     ]
+    told += [("dcatap:applicableLegislation", each) for each in _legislation(said)]
     if suffix in _FORMATS:
         told.append(("dct:format", Resource(("dct:MediaTypeOrExtent",), (), f"{_EU}/file-type/{_FORMATS[suffix]}")))
     if said.licence_address:
@@ -110,6 +151,32 @@ def _distribution(said: Described, file: File) -> Resource:
         licence = Resource(("dct:LicenseDocument",), (("rdfs:label", Literal(said.licence_name)),))
     told.append(("dct:license", licence))
     return Resource(("dcat:Distribution",), tuple(told), f"{file.address}#distribution")
+
+
+def _rights(said: Described) -> Resource:
+    rights = "Open to everybody under its licence." if said.open else "Restricted: for those with a live grant; see the landing page."
+    return Resource(("dct:RightsStatement",), (("rdfs:label", Literal(rights, language="en")),))
+
+
+def _report(said: Described, file: File) -> Resource:
+    """The public report: how good and how safe, as measured."""
+    told: _Said = [
+        ("dct:title", Literal("Public report", language="en")),
+        ("dcat:accessURL", Iri(file.address)),
+        ("dcat:byteSize", Literal(str(file.size), "xsd:nonNegativeInteger")),
+    ]
+    return Resource(("dcat:Distribution",), tuple(told), f"{file.address}#report")
+
+
+def _sample(said: Described) -> Resource:
+    """Rows to look at, a page of them at a time; who may see rows is asked there."""
+    told: _Said = [
+        ("dct:title", Literal("Rows to look at", language="en")),
+        ("dct:description", Literal(f"A page of the synthetic rows. {layout.DISCLAIMER}", language="en")),
+        ("dcat:accessURL", Iri(f"{said.address}rows/")),
+        ("dct:rights", _rights(said)),
+    ]
+    return Resource(("dcat:Distribution",), tuple(told), f"{said.address}rows/#sample")
 
 
 def _checksum(file: File) -> Resource:

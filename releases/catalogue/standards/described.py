@@ -18,19 +18,21 @@ from django.urls import reverse
 from releases.capsule import layout, texts
 from releases.catalogue.models import ReleaseVersion, StoredFile
 from releases.catalogue.showing import contents, words
+from releases.catalogue.standards.data_holder import DataHolder, Facts, written_in
 
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class Site:
-    """Who hands the releases on. address: without a slash at its end; contact: an e-mail address, or "" ."""
+    """Who hands the releases on. address: without a slash at its end; contact: an e-mail address, or ""; holder: said as a data holder."""
 
     address: str
     name: str
     publisher: str
     contact: str
     country: str
+    holder: DataHolder
 
     def at(self, path: str) -> str:
         """The whole address of a path of this site."""
@@ -53,7 +55,10 @@ class File:
 
 @dataclass(frozen=True)
 class Column:
-    """A column. storage: its Arrow type in Parquet; format: how CSV writes dates (strptime), or a public pattern of identifiers."""
+    """A column. storage: its Arrow type in Parquet; format: how CSV writes dates (strptime), or a public pattern of identifiers.
+
+    unit: a UCUM code, or ""; unit_words: as people read it.
+    """
 
     name: str
     kind: str
@@ -64,6 +69,8 @@ class Column:
     format: str
     codes: tuple[str, ...]
     code_system: str
+    unit: str
+    unit_words: str
 
 
 @dataclass(frozen=True)
@@ -77,12 +84,15 @@ class Reference:
 
 @dataclass(frozen=True)
 class Table:
+    """A table. people: how many synthetic people it holds, where it has one row of each; None where that is not known."""
+
     name: str
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
     references: tuple[Reference, ...]
     parquet: File | None
     csv: File | None
+    people: int | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +127,23 @@ class Described:
     signoffs: tuple[tuple[str, str], ...]
     limits: tuple[str, ...]
     manifest_sha256: str
+    doi: str
     held: str
+
+    @property
+    def permanent(self) -> str:
+        """The address to cite: its DOI's, where it has one."""
+        return f"https://doi.org/{self.doi}" if self.doi else self.address
+
+    @property
+    def facts(self) -> Facts:
+        """What the site says of it as a data holder."""
+        return self.site.holder.facts(self.slug, self.subject)
+
+    @property
+    def home(self) -> str:
+        """The page of the organisation, where the site knows one."""
+        return self.site.holder.organisations.get(self.organisation, "")
 
     @property
     def data(self) -> tuple[File, ...]:
@@ -140,14 +166,19 @@ class Described:
     @property
     def citation(self) -> str:
         """One line to cite it by."""
-        return f"{self.organisation} ({self.issued.year}). {self.title}, version {self.version} [synthetic dataset]. {self.address}"
+        return f"{self.organisation} ({self.issued.year}). {self.title}, version {self.version} [synthetic dataset]. {self.permanent}"
 
 
 def site(request: HttpRequest) -> Site:
     """This site as others know it: by the setting, or else by the address it was asked at."""
-    address = settings.SYNTHPORTAL_PERMANENT_URL or request.build_absolute_uri("/").rstrip("/")
+    return site_at(settings.SYNTHPORTAL_PERMANENT_URL or request.build_absolute_uri("/").rstrip("/"))
+
+
+def site_at(address: str) -> Site:
+    """This site at that address, which ends without a slash."""
     publisher = settings.SYNTHPORTAL_PUBLISHER or "Synthetic data catalogue"
-    return Site(address, "Synthetic data catalogue", publisher, settings.SYNTHPORTAL_CONTACT, settings.SYNTHPORTAL_COUNTRY)
+    holder = written_in(settings.SYNTHPORTAL_DATA_HOLDER)
+    return Site(address, "Synthetic data catalogue", publisher, settings.SYNTHPORTAL_CONTACT, settings.SYNTHPORTAL_COUNTRY, holder)
 
 
 def clean(text: object) -> str:
@@ -191,22 +222,30 @@ def described(version: ReleaseVersion, at: Site, *, with_tables: bool = True) ->
         modified=modified(version),
         rows=version.row_count,
         files=files,
-        tables=_tables(contents.parsed(_schema(stored)), files) if with_tables and not held else (),
+        tables=_tables(contents.parsed(_one(stored, layout.SCHEMA)), files, _unit_words(stored)) if with_tables and not held else (),
         made=version.made,
         signoffs=tuple((words.capacity(each["capacity"]), str(each["at"])) for each in version.attestation.get("signoffs", [])),
         limits=tuple(words.NOT_GOOD_FOR.get(version.tier, ())),
         manifest_sha256=version.manifest_sha256,
+        doi=version.doi,
         held=(version.refusal or "") if held else "",
     )
 
 
 def modified(version: ReleaseVersion) -> datetime:
-    """When something about the version last changed: published, suspended, resumed, withdrawn, audited again."""
-    return max(each for each in (version.published_at, version.state_at, version.reaudited_at) if each is not None)
+    """When something about the version last changed: published, suspended, resumed, withdrawn, audited again, given a DOI."""
+    return max(each for each in (version.published_at, version.state_at, version.reaudited_at, version.doi_at) if each is not None)
 
 
-def _schema(stored: Sequence[StoredFile]) -> StoredFile | None:
-    return next((each for each in stored if each.path == layout.SCHEMA), None)
+def _one(stored: Sequence[StoredFile], path: str) -> StoredFile | None:
+    return next((each for each in stored if each.path == path), None)
+
+
+def _unit_words(stored: Sequence[StoredFile]) -> dict[str, str]:
+    """Units as people read them, by code: the dictionary tells."""
+    entries = contents.parsed(_one(stored, layout.DICTIONARY_JSON))
+    told = (each for each in entries if isinstance(each, Mapping)) if isinstance(entries, list) else ()
+    return {str(each["unit"]): line(each.get("unit_words") or "") for each in told if each.get("unit")}
 
 
 def _file(stored: StoredFile, at: Site, version: ReleaseVersion) -> File:
@@ -214,26 +253,29 @@ def _file(stored: StoredFile, at: Site, version: ReleaseVersion) -> File:
     return File(stored.path, address, stored.size, stored.sha256, stored.media_type, stored.role, stored.table, stored.row_count)
 
 
-def _tables(schema: Any, files: Sequence[File]) -> tuple[Table, ...]:
+def _tables(schema: Any, files: Sequence[File], unit_words: Mapping[str, str]) -> tuple[Table, ...]:
     """From schema.json, by a program of another zone and perhaps another version: a part that is not as expected is left out."""
     found = []
     for raw in schema.get("tables", []) if isinstance(schema, Mapping) else []:
         try:
             name = str(raw["name"])
             data = {each.path.rsplit(".", 1)[-1]: each for each in files if each.role == "data" and each.table == name}
-            columns = tuple(_column(each) for each in raw["columns"])
+            columns = tuple(_column(each, unit_words) for each in raw["columns"])
             references = tuple(
                 Reference(_texts(each["columns"]), str(each["parent"]), _texts(each["parent_columns"]))
                 for each in raw.get("foreign_keys") or ()
             )
             key = _texts(raw.get("primary_key") or ())
+            one_each = raw.get("person_key") and key == (raw["person_key"],)
         except (KeyError, TypeError, AttributeError):
             continue
-        found.append(Table(name, columns, key, references, data.get("parquet"), data.get("csv")))
+        parquet = data.get("parquet")
+        found.append(Table(name, columns, key, references, parquet, data.get("csv"), parquet.rows if parquet and one_each else None))
     return tuple(found)
 
 
-def _column(raw: Mapping[str, Any]) -> Column:
+def _column(raw: Mapping[str, Any], unit_words: Mapping[str, str]) -> Column:
+    unit = line(raw.get("unit") or "")
     return Column(
         name=str(raw["name"]),
         kind=str(raw["kind"]),
@@ -244,6 +286,8 @@ def _column(raw: Mapping[str, Any]) -> Column:
         format=str(raw.get("format") or ""),
         codes=_texts(raw.get("codes") or ()),
         code_system=str(raw.get("code_system") or ""),
+        unit=unit,
+        unit_words=unit_words.get(unit) or unit,
     )
 
 

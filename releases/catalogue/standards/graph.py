@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 PREFIXES = {
+    "adms": "http://www.w3.org/ns/adms#",
     "dcat": "http://www.w3.org/ns/dcat#",
+    "dcatap": "http://data.europa.eu/r5r/",
     "dct": "http://purl.org/dc/terms/",
     "dpv": "https://w3id.org/dpv#",
+    "eli": "http://data.europa.eu/eli/ontology#",
     "foaf": "http://xmlns.com/foaf/0.1/",
     "healthdcatap": "http://healthdataportal.eu/ns/health#",
     "hydra": "http://www.w3.org/ns/hydra/core#",

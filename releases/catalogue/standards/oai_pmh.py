@@ -107,7 +107,9 @@ def _identify(site: Site, address: str, given: Mapping[str, str], content: tree.
     child(content, "repositoryName", site.name)
     child(content, "baseURL", address)
     child(content, "protocolVersion", "2.0")
-    child(content, "adminEmail", site.contact or f"webmaster@{_host(site)}")
+    host = _host(site)
+    # The protocol's schema takes no address without a dot; "invalid" is a name that nobody can have (RFC 2606).
+    child(content, "adminEmail", site.contact or f"webmaster@{host if '.' in host else f'{host}.invalid'}")
     child(content, "earliestDatestamp", moment(earliest or datetime(2026, 1, 1, tzinfo=UTC)))
     child(content, "deletedRecord", "persistent")
     child(content, "granularity", "YYYY-MM-DDThh:mm:ssZ")
@@ -255,7 +257,7 @@ def _put(site: Site, version: Any, content: tree.Element, *, whole: bool) -> Non
         ("date", said.issued.date().isoformat()),
         ("type", "Dataset"),
         *(("format", each) for each in sorted({each.media_type.split(";")[0] for each in said.data})),
-        ("identifier", said.address),
+        *(("identifier", each) for each in dict.fromkeys((said.permanent, said.address))),
         ("source", f"{layout.MANIFEST} SHA-256 {said.manifest_sha256}"),
         ("language", "en"),
         ("relation", said.dataset_address),

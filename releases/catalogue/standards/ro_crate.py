@@ -29,14 +29,16 @@ def crate(said: Described) -> dict[str, Any]:
     made = said.made
     licence: dict[str, Any] = {"@id": said.licence_address or "#licence", "@type": "CreativeWork", "name": said.licence_name}
     licence["description"] = f"See {layout.LICENCE}."
-    organisation = {"@id": "#organisation", "@type": "Organization", "name": said.organisation}
+    organisation = {"@id": said.home or "#organisation", "@type": "Organization", "name": said.organisation}
+    if said.home:
+        organisation["url"] = said.home
     publisher = {"@id": said.site.at("/"), "@type": "Organization", "name": said.site.publisher, "url": said.site.at("/")}
     root = {
         "@id": "./",
         "@type": "Dataset",
         "name": said.title,
         "description": said.abstract,
-        "identifier": said.address,
+        "identifier": said.permanent,
         "url": said.address,
         "version": str(said.version),
         "datePublished": said.issued.isoformat(timespec="seconds"),

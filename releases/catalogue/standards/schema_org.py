@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from releases.capsule import layout
-from releases.catalogue.standards.described import Described
+from releases.catalogue.standards.described import Column, Described
 
 MOST_VARIABLES = 300
 """Variables told in the page; all of them are in the other formats."""
@@ -15,6 +15,8 @@ def dataset(said: Described) -> dict[str, Any]:
     """The version as a schema.org Dataset (https://schema.org/Dataset)."""
     variables = [(table.name, column) for table in said.tables for column in table.columns]
     organisation = {"@type": "Organization", "name": said.organisation}
+    if said.home:
+        organisation["url"] = said.home
     publisher = {"@type": "Organization", "name": said.site.publisher, "url": said.site.at("/")}
     if said.site.contact:
         publisher["email"] = said.site.contact
@@ -26,7 +28,7 @@ def dataset(said: Described) -> dict[str, Any]:
         "description": said.abstract[:5000],
         "disambiguatingDescription": layout.DISCLAIMER,
         "url": said.address,
-        "identifier": [said.address, f"urn:sha256:{said.manifest_sha256}"],
+        "identifier": [*dict.fromkeys((said.permanent, said.address)), f"urn:sha256:{said.manifest_sha256}"],
         "version": str(said.version),
         "keywords": list(said.keywords),
         "license": said.licence_address or said.licence_name,
@@ -52,11 +54,16 @@ def dataset(said: Described) -> dict[str, Any]:
             }
             for each in said.data
         ],
-        "variableMeasured": [
-            {"@type": "PropertyValue", "name": column.name, "description": column.description or f"{column.kind} of {table}"}
-            for table, column in variables[:MOST_VARIABLES]
-        ],
+        "variableMeasured": [_variable(table, column) for table, column in variables[:MOST_VARIABLES]],
     }
+    if said.doi:
+        told["sameAs"] = said.permanent
     if said.held:
         told["creativeWorkStatus"] = said.held
     return told
+
+
+def _variable(table: str, column: Column) -> dict[str, Any]:
+    """A column as schema.org's PropertyValue; codes of other systems than UN/CEFACT's bear the system's name."""
+    told = {"@type": "PropertyValue", "name": column.name, "description": column.description or f"{column.kind} of {table}"}
+    return {**told, "unitText": column.unit_words, "unitCode": f"UCUM:{column.unit}"} if column.unit else told

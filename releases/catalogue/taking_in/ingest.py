@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from releases.capsule.feed import FeedRefused, Notice, NoticeKind
 from releases.capsule.layout import CapsuleRefused
 from releases.capsule.signing import TrustedKeys
 from releases.catalogue.finding import index
-from releases.catalogue.models import FeedPosition, IngestRefusal, RegisterStatement, Release, ReleaseVersion, StoredFile
+from releases.catalogue.models import FeedNotice, FeedPosition, IngestRefusal, RegisterStatement, Release, ReleaseVersion, StoredFile
 from releases.catalogue.serving import store as content
 from releases.catalogue.taking_in.capsules import Arrival, announced, arrived
 from releases.catalogue.taking_in.trust import judge_keys
@@ -53,6 +54,7 @@ def poll(lake: Path, keys: TrustedKeys, store: Path, *, now: datetime | None = N
 def _poll(lake: Path, keys: TrustedKeys, store: Path, now: datetime) -> Poll:
     content.sweep(store)
     position = _position()
+    _write_down_earlier(lake, keys, position.sequence)
     pending: list[Notice] = []
     refused: FeedRefused | None = None
     try:
@@ -85,6 +87,34 @@ def _poll(lake: Path, keys: TrustedKeys, store: Path, now: datetime) -> Poll:
 def _position() -> FeedPosition:
     position, _ = FeedPosition.objects.get_or_create(pk=1, defaults={"digest": feed.GENESIS})
     return position
+
+
+def _write_down_earlier(lake: Path, keys: TrustedKeys, sequence: int) -> None:
+    """Write down the notices up to `sequence` that were taken in before notices were written down: once, as far as they still hold
+    (a key may have been revoked since).
+    """
+    if not sequence or FeedNotice.objects.filter(sequence=1).exists():
+        return
+    earlier: list[Notice] = []
+    with suppress(FeedRefused):
+        for notice in feed.read(lake, keys):
+            if notice.sequence > sequence:
+                break
+            earlier.append(notice)
+    FeedNotice.objects.bulk_create(map(_written_down, earlier), batch_size=1_000, ignore_conflicts=True)
+
+
+def _written_down(notice: Notice) -> FeedNotice:
+    return FeedNotice(
+        sequence=notice.sequence,
+        kind=str(notice.kind),
+        at=notice.at,
+        slug=notice.slug,
+        version=notice.version,
+        reason=notice.reason,
+        digest=notice.digest,
+        key_id=notice.key_id,
+    )
 
 
 def _prepared(
@@ -155,6 +185,7 @@ def _recorded(batch: Sequence[Arrival], store: Path) -> bool:
             else:
                 log.warning("notice %d is about a version that this site never held", notice.sequence)
         index.shelve({each.release_id for each in alive.values()}, store)
+        FeedNotice.objects.bulk_create(map(_written_down, notices), ignore_conflicts=True)
         position.sequence, position.digest = notices[-1].sequence, notices[-1].digest
         position.save(update_fields=["sequence", "digest"])
     for notice in notices:

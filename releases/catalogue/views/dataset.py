@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from releases.capsule import layout, texts
 from releases.catalogue.models import ReleaseVersion
+from releases.catalogue.serving import ready_pages
 from releases.catalogue.serving.kept_pages import for_everybody
 from releases.catalogue.showing import changes, contents, entities, told, words
 from releases.catalogue.showing.dictionary import Table, tables
@@ -53,8 +54,23 @@ def _versions(slug: str) -> list[ReleaseVersion]:
     return found
 
 
+def as_kept(request: HttpRequest, version: ReleaseVersion) -> str:
+    """The page of an open version that is on show, with a place for what is said of downloads."""
+    return _made(request, version, _versions(version.release.slug), None, ready_pages.DOWNLOADS).content.decode()
+
+
 def _dataset_page(request: HttpRequest, version: ReleaseVersion, everything: list[ReleaseVersion]) -> HttpResponse:
     refused = refused_rows(request, version)
+    ready = ready_pages.ready_page(request, version) if refused is None else None
+    if ready is not None:
+        return HttpResponse(ready)
+    counted = version.downloads.aggregate(total=Sum("count"))["total"] or 0
+    return _made(request, version, everything, refused, ready_pages.downloads_said(counted))
+
+
+def _made(
+    request: HttpRequest, version: ReleaseVersion, everything: list[ReleaseVersion], refused: Refusal | None, downloads: str
+) -> HttpResponse:
     shown: dict[str, Any] = {"version": version, "versions": everything, "tier": words.tier(version.tier), "disclaimer": layout.DISCLAIMER}
     if version.state == ReleaseVersion.State.WITHDRAWN:
         shown["instead"] = version.release.versions.on_show().order_by("-version").first()
@@ -95,8 +111,9 @@ def _dataset_page(request: HttpRequest, version: ReleaseVersion, everything: lis
         "how_fair": NOT_SHOWN if held else told.how_fair(version, report),
         "overrides": told.overrides(version),
         "timeline": told.timeline(version),
+        "policies": told.policies(version),
         "facts": told.facts(version),
-        "downloaded": version.downloads.aggregate(total=Sum("count"))["total"] or 0,
+        "downloaded": downloads,
         "citation": told.citation(version, address(version.get_absolute_url())),
     }
     return page(request, "dataset", "results", shown)

@@ -90,7 +90,7 @@ def column(request: HttpRequest, slug: str, version: int) -> HttpResponse:
         "line": line,
         "refused": refused,
         "most": max((bar.share for bar in line.spread.bars), default=0) if line.spread else 0,
-        "released": contents.released(wanted, table.name, found.name),
+        "released": contents.released(wanted, table.name, found.name, found.unit),
         "before": urlencode({"table": table.name, "name": table.columns[at - 1].name}) if at else "",
         "after": urlencode({"table": table.name, "name": table.columns[at + 1].name}) if at + 1 < len(table.columns) else "",
     }

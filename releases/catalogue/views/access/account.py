@@ -6,11 +6,13 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.debug import sensitive_variables
 
-from releases.catalogue.access import accounts, grants, reach, tokens, training
+from releases.catalogue.access import accounts, grants, reach, second_factor, tokens, training
 from releases.catalogue.access.forms import (
     DeletionForm,
     DetailsForm,
@@ -44,7 +46,12 @@ def your_access(request: HttpRequest, account: CatalogueAccount) -> HttpResponse
         ],
         "deletions": account.notices.filter(state="withdrawn", confirmed_at__isnull=True).select_related("version__release"),
         "suspended": account.notices.filter(state="suspended", version__state="suspended").select_related("version__release"),
+        "off_display": account.notices.filter(
+            state="off-display", version__holds__lifted_at__isnull=True, version__holds__put_at=F("state_at")
+        ).select_related("version__release"),
         "proofs": [(proof, proof_words(proof)) for proof in account.proofs.all()[:5]],
+        "codes_left": second_factor.codes_left(account),
+        "second_step_required": settings.SYNTHPORTAL_SECOND_STEP_REQUIRED,
         "tokens": account.tokens.filter(revoked_at__isnull=True).prefetch_related("releases"),
         "handed": account.handouts.select_related("version__release", "token")[:10],
         "said": said(request),

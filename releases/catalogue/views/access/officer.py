@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils import timezone
 
 from releases.catalogue.access import applications, decisions, grants, permissions, reach, training
@@ -80,7 +81,8 @@ def decide(request: HttpRequest, account: CatalogueAccount, key: UUID) -> HttpRe
         f"Granted, {found.account.full_name} can download every version of this dataset at once, and is told by mail. Returned, they can "
         "change it and sign again. Refused, it is closed."
     )
-    shown = {"heading": "Decide", "action": "Decide", "lead": lead, "caption": title_of(found.release)}
+    back = reverse("catalogue:officer-application", args=[found.pk])
+    shown = {"heading": "Decide", "action": "Decide", "lead": lead, "caption": title_of(found.release), "back": back}
     return one_form(request, DecisionForm, act, shown, initial={"days": 365})
 
 

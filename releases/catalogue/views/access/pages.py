@@ -121,7 +121,7 @@ SAID = {
     "signed-out": "You are signed out.",
     "password": "Your password is set. Sign in with it.",
     "confirmed": "Your address is confirmed. Sign in to go on.",
-    "app": "Your app is set up. Sign in with a new code.",
+    "app-removed": "The second step is removed. Signing in takes your password alone.",
 }
 
 

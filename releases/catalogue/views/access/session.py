@@ -8,6 +8,7 @@ from math import ceil
 from typing import Any
 
 from django.contrib.auth import authenticate, logout
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -15,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from releases.catalogue.access import accounts, attempts, institutions, links, second_factor, visiting
-from releases.catalogue.access.forms import CodeForm, ConfirmForm, ForgottenForm, PasswordForm, RegisterForm, SignInForm
+from releases.catalogue.access.forms import CodeForm, ConfirmForm, ForgottenForm, NewAppForm, PasswordForm, RegisterForm, SignInForm
 from releases.catalogue.access.permissions import AccessRefused, InputRefused
 from releases.catalogue.models import CatalogueAccount, MailedLink
 from releases.catalogue.views.access.pages import TOO_MANY, for_everybody, led, one_form, said, shown_page
@@ -68,7 +69,7 @@ def confirm_address(request: HttpRequest, link: str) -> HttpResponse:
 @sensitive_post_parameters("password")
 @for_everybody
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """The first step; access officers show a code next."""
+    """The first step; access officers, and who else has an app, show a code next."""
     following = _safe(request, request.POST.get("next") or request.GET.get("next") or "")
     if visiting.signed_in(request) is not None:
         return HttpResponseRedirect(following)
@@ -81,7 +82,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         if not isinstance(account, CatalogueAccount) or account.confirmed_at is None:
             attempts.count(attempts.SIGNING_IN, email, place)
             raise InputRefused("The e-mail address or the password is wrong, or the address is not confirmed yet.")
-        if account.officer:
+        if account.officer or account.sealed_secret:
             request.session.cycle_key()
             request.session[PENDING] = {"account": str(account.pk), "next": following, "at": time.time()}
             return led("second-step" if account.sealed_secret else "add-app")
@@ -92,7 +93,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 @for_everybody
 def second_step(request: HttpRequest) -> HttpResponse:
-    """The code of an access officer's app."""
+    """The code of the app, or a recovery code."""
     account, following = _pending(request)
     if account is None or not account.sealed_secret:
         return led("sign-in")
@@ -103,8 +104,8 @@ def second_step(request: HttpRequest) -> HttpResponse:
             return told_to_wait(request, wait)
         if not second_factor.shown(account, given["code"]):
             attempts.count(attempts.SIGNING_IN, account.email, place)
-            raise InputRefused("That was not the code of this moment; each code works once.", "code")
-        return _entered(request, account, following)
+            raise InputRefused(second_factor.WRONG, "code")
+        return _entered(request, account, following, code=True)
 
     return one_form(request, CodeForm, act, {"heading": "Second step", "action": "Go on"})
 
@@ -118,12 +119,14 @@ def add_app(request: HttpRequest) -> HttpResponse:
     secret = request.session.setdefault(SECRET, second_factor.new_secret())
 
     def act(given: dict[str, Any]) -> HttpResponse:
-        second_factor.add_app(account, secret=secret, code=given["code"])
+        codes = second_factor.add_app(account, secret=secret, code=given["code"])
         request.session.pop(SECRET)
-        return _entered(request, account, following)
+        _entered(request, account, following, code=True)
+        return shown_page(request, "recovery_codes", {"codes": "\n".join(codes), "following": following})
 
+    lead = "Access officers sign in with a code as well."
     shown = {"heading": "Set up your app", "action": "Go on", "secret": secret, "picture": second_factor.picture(secret, account)}
-    return one_form(request, CodeForm, act, shown, template="add_app")
+    return one_form(request, NewAppForm, act, {**shown, "lead": lead}, template="add_app")
 
 
 @require_POST
@@ -171,19 +174,20 @@ def told_to_wait(request: HttpRequest, wait: timedelta) -> HttpResponse:
     return answer
 
 
-def _entered(request: HttpRequest, account: CatalogueAccount, following: str) -> HttpResponse:
+def _entered(request: HttpRequest, account: CatalogueAccount, following: str, *, code: bool = False) -> HttpResponse:
     request.session.pop(PENDING, None)
-    visiting.begin(request, account)
+    visiting.begin(request, account, code=code)
     attempts.forgive(account.email, attempts.place_of(request))
     return HttpResponseRedirect(following)
 
 
 def _pending(request: HttpRequest) -> tuple[CatalogueAccount | None, str]:
-    """The officer who gave the right password a moment ago, and where they were going."""
+    """Who gave the right password a moment ago and owes a code, and where they were going."""
     pending = request.session.get(PENDING)
     if pending is None or not 0 <= time.time() - pending["at"] <= SECOND_STEP_WITHIN:
         return None, ""
-    return CatalogueAccount.objects.filter(pk=pending["account"], is_active=True, officer=True).first(), pending["next"]
+    owing = CatalogueAccount.objects.filter(Q(officer=True) | ~Q(sealed_secret=""), is_active=True)
+    return owing.filter(pk=pending["account"]).first(), pending["next"]
 
 
 def _safe(request: HttpRequest, address: str) -> str:
