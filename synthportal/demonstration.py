@@ -6,6 +6,7 @@ demonstration is filled or not there. The password in that file was printed: wha
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
@@ -13,10 +14,12 @@ import shutil
 import sys
 from pathlib import Path
 
+import pyotp
+
 from generators import simulated
 from generators.errors import InputError
 from releases.capsule.files import replace_durably
-from synthportal import guardian, one_machine
+from synthportal import demonstration_access, guardian, one_machine
 from synthportal.one_machine import DEMONSTRATION, OneMachine, manage, serve
 
 FEWEST_VISITS = 3_000
@@ -30,7 +33,10 @@ PEOPLE = {
     "administrator": ("administrator@demonstration.example", "Ada Minister", ()),
     "second administrator": ("administrator2@demonstration.example", "Ben Minister", ()),
 }
-"""Who → e-mail address, name, roles. Administrators are made by the installation; a reviewer's role takes both of them."""
+"""Who → e-mail address, name, roles. Administrators are made by the installation; a reviewer's role takes both of them.
+
+On the public site there are those of `demonstration_access.PEOPLE` besides.
+"""
 
 
 def run() -> None:
@@ -47,9 +53,26 @@ def prepare(machine: OneMachine) -> list[str]:
         state = _fill_anew(machine, file, begun=bool(state))
     else:
         one_machine.prepare(machine)
-    width = max(map(len, PEOPLE))
-    accounts = [f"  {who:{width}}   {email}" for who, (email, _, _) in PEOPLE.items()]
-    return ["", f"A demonstration with simulated patients. The password of every account is  {state['password']}", *accounts, ""]
+    lines = ["", f"A demonstration with simulated patients. The password of every account is  {state['password']}", "On the secure site"]
+    width = max(map(len, [*PEOPLE, *demonstration_access.PEOPLE]))
+    lines += [f"  {who:{width}}   {email}" for who, (email, _, _) in PEOPLE.items()]
+    if "officer_key" in state:
+        lines += ["On the public site, for safeguarded data", *_public_people(width)]
+    return [*lines, ""]
+
+
+def _public_people(width: int) -> list[str]:
+    lines = [f"  {who:{width}}   {email}" for who, (email, _) in demonstration_access.PEOPLE.items()]
+    return [*lines, "  The access officer is asked for a code as well: `synthportal demo --code` prints the one of this moment."]
+
+
+def code() -> str:
+    """The access officer's code of this moment, for who has no authenticator app at hand. InputError where none was given."""
+    file = OneMachine.from_environment(demonstration=True).var / DEMONSTRATION
+    state = json.loads(file.read_text()) if file.is_file() else {}
+    if "officer_key" not in state:
+        raise InputError("this demonstration has no access officer: it is not filled yet, or was filled by an earlier version")
+    return pyotp.TOTP(state["officer_key"]).now()
 
 
 def _fill_anew(machine: OneMachine, file: Path, *, begun: bool) -> dict[str, str]:
@@ -64,13 +87,16 @@ def _fill_anew(machine: OneMachine, file: Path, *, begun: bool) -> dict[str, str
     visits = _visits()
     state = {"state": "filling", "password": f"demo-{secrets.token_hex(6)}"}
     _write(file, state)
-    print("Filling the demonstration with simulated patients, once; this takes a minute or two.", flush=True)
+    print("Filling the demonstration with simulated patients, once; this takes two or three minutes.", flush=True)
     one_machine.prepare(machine)
     _walk(machine, {"password": state["password"], "visits": visits})
     print("  publishing the approved release", flush=True)
     manage(machine.environment("secure", "publisher", publisher=True), "publisher")
     print("  taking it into the public catalogue", flush=True)
     manage(machine.environment("public", "ingest"), "ingest")
+    print("  making an access officer and researchers, one of whom has access and one waits", flush=True)
+    state["officer_key"] = base64.b32encode(secrets.token_bytes(20)).decode()
+    _apply(machine, {"password": state["password"], "key": state["officer_key"]})
     state["state"] = "filled"
     _write(file, state)
     return state
@@ -88,6 +114,13 @@ def _walk(machine: OneMachine, told: dict[str, object]) -> None:
     command = [sys.executable, "-m", "synthportal.demonstration_story"]
     if one_machine.run(command, machine.environment("secure", "demonstration"), json.dumps(told)):
         raise InputError("the demonstration could not be filled; the next start begins again")
+
+
+def _apply(machine: OneMachine, told: dict[str, object]) -> None:
+    """The same on the public site."""
+    command = [sys.executable, "-m", "synthportal.demonstration_access"]
+    if one_machine.run(command, machine.environment("public", "demonstration"), json.dumps(told)):
+        raise InputError("the demonstration's access could not be filled; the next start begins again")
 
 
 def _write(file: Path, state: dict[str, str]) -> None:

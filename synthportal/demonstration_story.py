@@ -17,7 +17,8 @@ import django
 
 from generators.errors import InputError
 from generators.schema import DatasetSchema
-from generators.simulated import EMERGENCY_SCHEMA, write_emergency_csv
+from generators.simulated import with_units, write_emergency_csv
+from synthportal import demonstration_learned
 
 if TYPE_CHECKING:
     from releases.models import Account, ReleaseRequest, SourceDataset
@@ -50,7 +51,7 @@ _NOT_LEFT_OUT = "The request asks for ethnicity and postcode district, but the e
 
 
 def tell(password: str, visits: int, work: Path) -> None:
-    """Make accounts, a dataset, four requests: one approved, one waiting for IG, one returned, one draft. `work`: in the zone."""
+    """Make accounts, a dataset, five requests: two approved, one waiting for IG, one returned, one draft. `work`: in the zone."""
     people = _accounts(password)
     _say("registering the simulated emergency department")
     source = _dataset(people["steward"], visits, work)
@@ -72,6 +73,8 @@ def tell(password: str, visits: int, work: Path) -> None:
     )
     _decide(people["IG reviewer"], returned, "return", reason_code="necessity", comment=_NOT_LEFT_OUT)
     _draft(people["steward"], source)
+    _say("learning a release from records: for people alone, agreed, assessed and signed by two")
+    demonstration_learned.tell(people, source, work=_work)
     _decide(people["IG reviewer"], released, "approve", comment="Read with the evidence; aggregates only, all under the public policy.")
 
 
@@ -115,7 +118,7 @@ def _dataset(steward: Account, visits: int, work: Path) -> SourceDataset:
     snapshot.refresh_from_db()
     _say("confirming its schema; making the de-identified working copy and the split")
     (proposed,) = DatasetSchema.from_dict(snapshot.proposed_schema).tables
-    sources.confirm_schema(steward, snapshot, schema=DatasetSchema((replace(EMERGENCY_SCHEMA.tables[0], name=proposed.name),)))
+    sources.confirm_schema(steward, snapshot, schema=DatasetSchema((replace(with_units().tables[0], name=proposed.name),)))
     _work()
     _say("summarising under the public disclosure policy")
     summaries.request_summary(steward, source, policy="public")
@@ -166,9 +169,8 @@ def _request(
     if not structural:
         _say(f"generating and evaluating {rows:,} rows")
     summary = None if structural else source.summaries.get()
-    requests.request_generation(steward, request, generator=generator, rows=rows, seed=seed, summary=summary)
-    _work()
-    request = requests.choose_version(steward, request, version=request.versions.get())
+    version = demonstration_learned.meeting_gates(steward, request, work=_work, generator=generator, rows=rows, seed=seed, summary=summary)
+    request = requests.choose_version(steward, request, version=version)
     if unmet := overrides.unmet(request):
         answer = {"code": "expected-of-method", "reason": POOLED}
         request = requests.answer_gates(steward, request, answers={outcome["gate"]: answer for outcome in unmet})

@@ -53,7 +53,7 @@ def run(data: Path, settings: Pipeline, work: Path, progress: Progress) -> tuple
         model=model,
     )
     judged = judging.judge(
-        real,
+        replace(real, train={**real.train, **public}),  # whoever judges must know what vocabularies list: that is public
         made,
         policy=policy,
         tier=info.tier,

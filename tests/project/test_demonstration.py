@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from generators.errors import InputError
+from synthportal import demonstration
+from synthportal.cli import demo_command
 from tests.project.running import Running, ended, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -44,7 +50,7 @@ def states(var: Path) -> dict[str, str]:
 @pytest.mark.promise("install.11")
 @pytest.mark.promise("install.12")
 def test_a_filling_that_was_killed_is_begun_again_and_holds_each_thing_once(filled: Running, var: Path) -> None:
-    assert sorted(states(var).values()) == ["draft", "published", "returned", "submitted"]
+    assert sorted(states(var).values()) == ["draft", "published", "published", "returned", "submitted"]
     assert json.loads((var / "demonstration.json").read_text())["state"] == "filled"
 
 
@@ -54,6 +60,28 @@ def test_the_published_release_is_in_the_public_catalogue(filled: Running) -> No
 
     assert status == 200
     assert "Emergency department visits" in page
+
+
+@pytest.mark.promise("install.14")
+def test_safeguarded_data_have_an_access_officer_a_researcher_with_access_and_one_who_waits(
+    filled: Running, var: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite3.connect(f"file:{var}/public/db.sqlite3?mode=ro", uri=True) as database:
+        found = database.execute(
+            "select account.email, application.state from catalogue_application application "
+            "join catalogue_catalogueaccount account on account.id = application.account_id order by 1"
+        ).fetchall()
+        (until,) = database.execute("select ends_at from catalogue_grant where ended_at is null").fetchone()
+    database.close()
+    assert found == [("researcher@university.example", "granted"), ("student@university.example", "submitted")]
+    assert until > datetime.now(UTC).isoformat(" ")
+    assert "Emergency department waits, learned from records" in filled.get(filled.public_port, "/datasets/?access=safeguarded")[1]
+    assert "access@demonstration.example" in "".join(filled.said)
+    monkeypatch.setenv("SYNTHPORTAL_VAR", str(var))
+    assert re.fullmatch(r"\d{6}\n", CliRunner().invoke(demo_command.command, ["--code"]).output)
+    monkeypatch.setenv("SYNTHPORTAL_VAR", str(var / "none"))
+    with pytest.raises(InputError, match="no access officer"):
+        demonstration.code()
 
 
 @pytest.mark.promise("install.11")
