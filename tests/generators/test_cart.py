@@ -112,6 +112,14 @@ def test_a_leaf_speaks_for_so_many_persons_however_many_rows_they_have(least: in
     assert len(model.trees[3].feature) > 3
 
 
+@pytest.mark.promise("family.6")
+def test_leaves_as_small_as_asked_for_also_where_splits_of_others_are_found_with_some_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = fitted(leaf="1")
+    monkeypatch.setattr("generators.models.cart.learner.SAMPLE", 500)
+    assert [len(tree.feature) for tree in fitted(leaf="1").trees] == [len(tree.feature) for tree in asked.trees]
+    assert len(fitted(leaf="50").trees[3].feature) < len(asked.trees[3].feature)
+
+
 @pytest.mark.promise("family.7")
 def test_damaged_trees_are_refused(model: CartModel) -> None:
     arrays = dict(model.saved().arrays)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FEWEST = 10
 """Persons below which nothing is learned."""
 SAMPLE = 40_000
-"""Rows that splits are found with; leaves count all rows."""
+"""Rows that splits are found with, more where so few would not lead to leaves as small as asked for; leaves count all rows."""
 LEAVES = (10, 30, 100, 300, 1000)
 """Least persons of a leaf: held-out persons choose one for each part, or that nothing is asked."""
 WIDE = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
@@ -134,7 +134,7 @@ class Cart:
         leaf, smoothing = int(float(options["leaf"])), options["smoothing"]
         least = int(float(options["least"]))
         leaves = (leaf,) if leaf else (least, *(n for n in LEAVES if n > least), ROOT)
-        growth = Growth(leaves[0], int(float(options["depth"])), SAMPLE, 1 if leaf else SEEN)
+        growth = Growth(leaves[0], int(float(options["depth"])), _sample(rows.rows, leaf), 1 if leaf else SEEN)
         model = CartModel(rows.parts, rows.given, ())
         trees: list[Tree] = []
         count = len(rows.parts) - rows.given
@@ -160,13 +160,19 @@ class Cart:
     def cost(rows: int, parts: tuple[Part, ...], options: Mapping[str, str]) -> Cost:
         """As `Learner.cost`."""
         pairs = len(parts) * (len(parts) - 1) / 2
-        return Cost(0.5 + pairs * (min(rows, SAMPLE) * 5e-7 + rows * 1.2e-7), 220_000_000 + rows * len(parts) * 24)
+        sample = min(rows, _sample(rows, int(float(options["leaf"]))))
+        return Cost(0.5 + pairs * (sample * 5e-7 + rows * 1.2e-7), 220_000_000 + rows * len(parts) * 24)
 
     @staticmethod
     def plainer(options: Mapping[str, str], step: int) -> Mapping[str, str] | None:
         """As `Learner.plainer`: leaves of twice the persons with every step."""
         least = max(10, int(float(options["least"])), int(float(options["leaf"]))) * 2 ** (step - (options["leaf"] != "0"))
         return {**options, "leaf": "0", "least": str(least)} if least <= 5000 else None
+
+
+def _sample(rows: int, leaf: int) -> int:
+    """Rows that splits are found with: of a leaf as small as asked for there are `SEEN` among them, or all."""
+    return max(SAMPLE, -(-SEEN * rows // leaf)) if leaf else SAMPLE
 
 
 def _asked(held_out: CodedRows | None, number: int) -> CodedRows | None:
