@@ -135,7 +135,10 @@ STATIC_ROOT = environment.private_folder(ZONE_FOLDER / "static")
 STORAGES = base.STORAGES
 WHITENOISE_USE_FINDERS = not base.COLLECTED_STATIC
 
-DATABASES = {"default": environment.database(environment.text("SYNTHPORTAL_PUBLIC_DATABASE"), ZONE_FOLDER / "db.sqlite3")}
+DATABASES = {
+    # A connection stays for a minute, SQLite's too: opening it and reading the schema anew costs as much as many an answer.
+    "default": {"CONN_MAX_AGE": 60, **environment.database(environment.text("SYNTHPORTAL_PUBLIC_DATABASE"), ZONE_FOLDER / "db.sqlite3")}
+}
 
 AUTH_USER_MODEL = "catalogue.CatalogueAccount"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]

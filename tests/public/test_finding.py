@@ -260,6 +260,12 @@ def test_lists_follow_what_is_on_show_and_are_made_anew_where_they_are_of_an_old
     take_in()
     assert [version.version for version in Search("theatre").found()] == [2]
     before = slugs()
+    for taken_off in ({"state": "suspended"}, {"key_revoked": True}, {"display_held": True}):
+        theatre = ReleaseVersion.objects.filter(release__slug="theatre", version=2)
+        kept = theatre.values(*taken_off).get()
+        theatre.update(**taken_off)
+        assert slugs() == [each for each in before if each != "theatre"], "whatever its listing says"
+        theatre.update(**kept)
     Listing.objects.filter(release__slug="theatre").delete()
     Listing.objects.update(made_as=0)
     call_command("ingest")

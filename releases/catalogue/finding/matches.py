@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -22,6 +24,8 @@ MOST_READ = 2_000
 """Codes of a column that are looked at again."""
 SNIPPET = 180
 """Characters of a description that a list shows."""
+
+Spans = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Marker:
         self._begun = tuple(word.raw for word in words if not word.whole)
         self._whole = {word.raw for word in words if word.whole}
         self._stems = {word.stem for word in words} | {part for word in words for part in word.parts}
-        self._seen: dict[str, tuple[tuple[int, int], ...]] = {}
+        self._seen: dict[str, Spans] = {}
         self._marked: dict[str, SafeString | None] = {}
         ways = {f"{word.raw}{'' if word.whole else '[a-z0-9]*'}" for word in words} | {word.stem for word in words}
         ways |= {part for word in words for part in word.parts}
@@ -104,30 +108,30 @@ class Marker:
         for found in WORD.finditer(text):
             written = found[0]
             if written not in seen:
-                seen[written] = tuple(self._within(written))
+                seen[written] = self._within(written)
             if seen[written]:
                 for start, end in seen[written]:
                     yield offset + found.start() + start, offset + found.start() + end
 
-    def _within(self, written: str) -> Iterator[tuple[int, int]]:
+    def _within(self, written: str) -> Spans:
         """All of a word, or the parts of ArrivalTime."""
-        if self._is_one(token(written)):
-            yield 0, len(written)
-            return
-        if written.islower():
-            return
-        start = 0
-        for part in HUMP.split(written):
-            if part != written and self._is_one(token(part)):
-                yield start, start + len(part)
-            start += len(part)
+        (_, plain, stemmed), *parts = _pieces(written)
+        if self._is_one(plain, stemmed):
+            return ((0, len(written)),)
+        return tuple(span for span, plain, stemmed in parts if self._is_one(plain, stemmed))
 
-    def _is_one(self, plain: str) -> bool:
-        if not plain:
-            return False
-        if plain.startswith(self._begun) or plain in self._whole:
-            return True
-        return stem(plain) in self._stems
+    def _is_one(self, plain: str, stemmed: str) -> bool:
+        return bool(plain) and (plain.startswith(self._begun) or plain in self._whole or stemmed in self._stems)
+
+
+@lru_cache(maxsize=65_536)
+def _pieces(written: str) -> tuple[tuple[tuple[int, int], str, str], ...]:
+    """A word, then its parts where it is put together as ArrivalTime is: where each stands in it, its token, its stem."""
+    parts = HUMP.split(written)
+    ends = list(accumulate(map(len, parts)))
+    spans = [(0, len(written)), *(zip([0, *ends], ends, strict=False) if len(parts) > 1 else ())]
+    plain = [token(written[start:end]) for start, end in spans]
+    return tuple((span, each, stem(each)) for span, each in zip(spans, plain, strict=True))
 
 
 def _match(marker: Marker, version: ReleaseVersion, lines: Sequence[dict[str, object]]) -> Match:

@@ -80,8 +80,9 @@ class Shelf:
         """What is shown of these releases, in one of `ORDERS`; scores: the highest first, and those of one score in that order."""
         at = np.flatnonzero(which)
         places = self.places[order][at]
-        sorted_ = np.argsort(places) if scores is None else np.lexsort((places, -scores[at].astype(np.int64)))
-        return self.versions[at[sorted_]]
+        if scores is not None:
+            places = places - scores[at].astype(np.int64) * len(self.ids)
+        return self.versions[at[np.argsort(places)]]
 
     def counted(self, chosen: Mapping[str, Which], among: Which) -> dict[str, dict[str, int]]:
         """By filter, how many releases among those that count have each value and what is chosen of the other filters."""
@@ -92,15 +93,13 @@ class Shelf:
             counts[name] = {value: int(number) for value, number in zip(self.values[name], numbers, strict=True) if number}
         return counts
 
-    def _at(self, releases: Sequence[int]) -> Numbers:
+    def _at(self, releases: Numbers) -> Numbers:
         """Where these stand on the shelf; those that came since are not on it."""
-        wanted = np.fromiter(releases, np.int64, len(releases))
-        at = np.searchsorted(self.ids, wanted)
+        at = np.searchsorted(self.ids, releases)
         at[at == len(self.ids)] = 0
-        return at[self.ids[at] == wanted] if len(self.ids) else at[:0]
+        return at[self.ids[at] == releases] if len(self.ids) else at[:0]
 
 
-_STANDS_FOR = f"SELECT revision, digest FROM {FeedPosition._meta.db_table} WHERE id = 1"  # noqa: S608 - a name of our own
 _kept: dict[str, tuple[object, Shelf]] = {}
 _lock = Lock()
 
@@ -108,9 +107,8 @@ _lock = Lock()
 def shelf() -> Shelf:
     """The listings as they are now: as kept, where nothing has changed since (`FeedPosition.changed`)."""
     # Read first: what changes while the listings are read makes them old at once, never new.
-    with connection.cursor() as cursor:
-        cursor.execute(_STANDS_FOR)
-        stands_for = cursor.fetchone()
+    position = FeedPosition.standing()
+    stands_for = (position.revision, position.digest) if position else None
     database = str(connection.settings_dict["NAME"])
     with _lock:
         known = _kept.get(database)

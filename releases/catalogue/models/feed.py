@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from django.db import models
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from django.db import connection, models
+
+
+class Standing(NamedTuple):
+    """What of the feed's position answers hang on; the fields are those of `FeedPosition`."""
+
+    revision: int
+    digest: str
+    sequence: int
+    heartbeat_at: datetime | None
 
 
 class FeedPosition(models.Model):
@@ -24,9 +36,25 @@ class FeedPosition(models.Model):
         return f"notice {self.sequence}"
 
     @classmethod
+    def standing(cls) -> Standing | None:
+        """Where the site stands at this moment. Every request asks, most of them more than once: a query that is written already."""
+        with connection.cursor() as cursor:
+            cursor.execute(_STANDING)
+            found = cursor.fetchone()
+        if found is None:
+            return None
+        revision, digest, sequence, heard_at = found
+        if heard_at is not None and heard_at.tzinfo is None:
+            heard_at = heard_at.replace(tzinfo=UTC)  # SQLite keeps times without their zone
+        return Standing(revision, digest, sequence, heard_at)
+
+    @classmethod
     def changed(cls) -> None:
         """Say that what pages show has changed: pages kept by other processes count no more. Call it in the transaction that changes."""
         cls.objects.filter(pk=1).update(revision=models.F("revision") + 1)
+
+
+_STANDING = f"SELECT {', '.join(Standing._fields)} FROM {FeedPosition._meta.db_table} WHERE id = 1"  # noqa: S608 - names of our own
 
 
 class FeedNotice(models.Model):

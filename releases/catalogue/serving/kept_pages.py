@@ -94,6 +94,7 @@ class KeptPages:
 
 def _stands_for() -> tuple[Any, ...]:
     """What all pages hang on: the revision, and what they say of the feed's age."""
-    known = FeedPosition.objects.filter(pk=1).values_list("revision", "digest", "sequence", "heartbeat_at").first()
-    heard: Freshness = freshness_of(*known[2:]) if known else freshness_of(0, None)
-    return (known[:2] if known else None, heard.stale, heard.refusing, heard.heard_at if heard.stale else None)
+    known = FeedPosition.standing()
+    heard: Freshness = freshness_of(known)
+    changed = (known.revision, known.digest) if known else None
+    return (changed, heard.stale, heard.refusing, heard.heard_at if heard.stale else None)

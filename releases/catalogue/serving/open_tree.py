@@ -1,9 +1,10 @@
 """Open data files under their public addresses, for nginx to send without asking: docs/decisions/0030.
 
-Beside the store's contents lies a tree of links, `open/tree/<the address>`, each to a folder named by the SHA-256 of what it stands for, so
-that nginx knows the ETag. Only tables of open versions on show stand in it. What is taken off display leaves it before the transaction
+Beside the store's contents lies a tree of links, `open/tree/<release>.v<version>/<file>`, each to a folder named by the SHA-256 of what it
+stands for, so that nginx knows the ETag. To know it nginx asks the file system about every part of the path, so there are few.
+Only tables of open versions on show stand in the tree. What is taken off display leaves it before the transaction
 that says so ends; what is put on show enters after, and whoever puts it there looks again whether it still is.
-nginx comes to the tree by `open/until/<thousands of seconds since 1970>` alone. Those names are made as far ahead as the newest heartbeat
+nginx comes to the tree by `open/<thousands of seconds since 1970>` alone. Those names are made as far ahead as the newest heartbeat
 allows anything to be handed out: when the publisher is not heard any more they run out, whether or not a process of ours still runs.
 Whatever is not there is asked of a process of ours.
 """
@@ -28,7 +29,7 @@ from releases.catalogue.serving import store as content
 log = logging.getLogger(__name__)
 
 STRETCH = 1000
-"""Seconds for which one name below `open/until` is good."""
+"""Seconds for which one of these names is good."""
 MOST_AHEAD = 200
 """Such names at once."""
 KINDS = ("parquet", "csv")
@@ -48,10 +49,11 @@ def mend(store: Path) -> None:
     if not settings.SYNTHPORTAL_FETCHED_LOG:
         shutil.rmtree(store / "open", ignore_errors=True)
         return
-    shown = {(slug, f"v{number}") for slug, number in _shown().values_list("release__slug", "version")}
-    for folder in (store / "open" / "tree" / "datasets").glob("*/v*"):
-        if (folder.parent.name, folder.name) not in shown:
+    shown = {_name(slug, number) for slug, number in _shown().values_list("release__slug", "version")}
+    for folder in (store / "open" / "tree").glob("*"):
+        if folder.name not in shown:
             _away(folder, store)
+    shutil.rmtree(store / "open" / "until", ignore_errors=True)  # where an earlier program had the names of the time
     _settle(None, store)
 
 
@@ -63,13 +65,13 @@ def keep_fresh(store: Path, now: float | None = None) -> None:
     first = int((time.time() if now is None else now) // STRETCH)
     last = int((heard.timestamp() + settings.SYNTHPORTAL_REFUSE_AFTER) // STRETCH) - 1 if heard else first - 1
     wanted = {str(each) for each in range(first, min(last, first + MOST_AHEAD) + 1)}
-    folder = store / "open" / "until"
+    folder = store / "open"
     folder.mkdir(parents=True, exist_ok=True)
-    there = {each.name for each in folder.iterdir()}
+    there = {each.name for each in folder.iterdir() if each.name.isdigit()}
     for name in there - wanted:
         (folder / name).unlink(missing_ok=True)
     for name in wanted - there:
-        (folder / name).symlink_to("../tree")
+        (folder / name).symlink_to("tree")
 
 
 def _shown() -> VersionQuerySet:
@@ -101,9 +103,10 @@ def _settle(releases: list[int] | None, store: Path) -> None:
 
 def _put(stored: StoredFile, store: Path) -> None:
     kind = stored.path.rpartition(".")[2]
-    if kind not in KINDS or not stored.path.startswith("data/"):
+    within, _, name = stored.path.partition("/")
+    if kind not in KINDS or within != "data":
         return
-    place = _folder(store, stored.version.release.slug, stored.version.version) / "files" / stored.path
+    place = _folder(store, stored.version.release.slug, stored.version.version) / name
     held = store / "open" / "contents" / stored.sha256 / f"content.{kind}"
     if not held.exists():
         held.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +119,11 @@ def _put(stored: StoredFile, store: Path) -> None:
 
 
 def _folder(store: Path, slug: str, number: int) -> Path:
-    return store / "open" / "tree" / "datasets" / slug / f"v{number}"
+    return store / "open" / "tree" / _name(slug, number)
+
+
+def _name(slug: str, number: int) -> str:
+    return f"{slug}.v{number}"
 
 
 def _away(folder: Path, store: Path) -> None:

@@ -15,6 +15,7 @@ import logging
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -39,8 +40,13 @@ _SETTINGS = ("DEMONSTRATION", *(f"SYNTHPORTAL_{name}" for name in ("PERMANENT_UR
 _failed: set[int] = set()
 """Versions whose page could not be made by this process."""
 _READ = """
-    SELECT body, (SELECT COALESCE(SUM(count), 0) FROM catalogue_downloadcount counted WHERE counted.version_id = ready.version_id)
-    FROM catalogue_readypage ready WHERE version_id = %s AND site = %s AND made_as = %s
+    SELECT shown.id, shown.version, shown.state, shown.key_revoked, shown.display_held, shown.access_level, ready.body,
+        (SELECT COALESCE(SUM(count), 0) FROM catalogue_downloadcount counted WHERE counted.version_id = shown.id)
+    FROM catalogue_release release
+        JOIN catalogue_listing listing ON listing.release_id = release.id
+        JOIN catalogue_releaseversion shown ON shown.id = listing.version_id
+        JOIN catalogue_readypage ready ON ready.version_id = shown.id
+    WHERE release.slug = %s AND ready.site = %s AND ready.made_as = %s
 """
 
 Make = Callable[[HttpRequest, ReleaseVersion], str]
@@ -52,16 +58,34 @@ def downloads_said(count: int) -> str:
     return f"{count:,} time{'' if count == 1 else 's'}"
 
 
-def ready_page(request: HttpRequest, version: ReleaseVersion) -> bytes | None:
-    """The page of this version, where it is ready and says what is so now. Whoever calls it knows that this visitor may see rows."""
-    if not settings.SYNTHPORTAL_KEEP_PAGES or version.access_level != "open" or not version.on_show or freshness().stale:
+@dataclass(frozen=True)
+class Ready:
+    """A page that is ready. version: whose it is, with no more of it than what refusals hang on."""
+
+    version: ReleaseVersion
+    _body: bytes
+    _downloads: int
+
+    @property
+    def content(self) -> bytes:
+        """The page. Whoever sends it knows that this visitor may see rows."""
+        return zlib.decompress(self._body).replace(DOWNLOADS.encode(), downloads_said(self._downloads).encode())
+
+
+def ready_page(request: HttpRequest, slug: str) -> Ready | None:
+    """The page of this release's newest version on show, where it is ready and says what is so now: one query for all of it."""
+    if not settings.SYNTHPORTAL_KEEP_PAGES or freshness().stale:
         return None
     with connection.cursor() as cursor:
-        cursor.execute(_READ, [version.pk, request.build_absolute_uri("/"), made_as()])
+        cursor.execute(_READ, [slug, request.build_absolute_uri("/"), made_as()])
         found = cursor.fetchone()
     if found is None:
         return None
-    return zlib.decompress(found[0]).replace(DOWNLOADS.encode(), downloads_said(int(found[1])).encode())
+    pk, number, state, revoked, held, access_level, body, downloads = found
+    version = ReleaseVersion(
+        pk=pk, version=number, state=state, key_revoked=bool(revoked), display_held=bool(held), access_level=access_level
+    )
+    return Ready(version, body, int(downloads)) if version.on_show and access_level == "open" else None
 
 
 def make_ready(make: Make, *, until: float | None = None, stop: Callable[[], bool] = lambda: False) -> int:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from releases.catalogue.models import FeedPosition
+from releases.catalogue.models.feed import Standing
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,16 @@ class Freshness:
 
 def freshness(now: datetime | None = None) -> Freshness:
     """Where the site stands by the settings SYNTHPORTAL_STALE_AFTER and SYNTHPORTAL_REFUSE_AFTER (seconds)."""
-    known = FeedPosition.objects.filter(pk=1).values_list("sequence", "heartbeat_at").first()
-    return freshness_of(*(known or (0, None)), now)
+    return freshness_of(FeedPosition.standing(), now)
 
 
-def freshness_of(sequence: int, heard_at: datetime | None, now: datetime | None = None) -> Freshness:
+def freshness_of(position: Standing | None, now: datetime | None = None) -> Freshness:
     """The same of a position that was read already."""
+    heard_at = position.heartbeat_at if position else None
     if heard_at is None:
         # A position without a heartbeat: notices were read, but nobody says how old they are.
-        return Freshness(None, sequence > 0, sequence > 0)
+        told = position is not None and position.sequence > 0
+        return Freshness(None, told, told)
     age = (now or timezone.now()) - heard_at
     return Freshness(
         heard_at,

@@ -30,6 +30,9 @@ LARGE = ("manifest", "attestation", "description", "column_names")
 @require_safe
 def dataset(request: HttpRequest, slug: str) -> HttpResponse:
     """The newest version on show; where there is none, the newest of all, which says why."""
+    ready = _ready(request, slug)
+    if ready is not None:
+        return ready
     everything = _versions(slug)
     on_show = [each for each in everything if each.on_show]
     return _dataset_page(request, (on_show or everything)[0], everything)
@@ -39,11 +42,22 @@ def dataset(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def version(request: HttpRequest, slug: str, version: int) -> HttpResponse:
     """One version, for citations and links that must not move."""
+    ready = _ready(request, slug, version)
+    if ready is not None:
+        return ready
     everything = _versions(slug)
     wanted = next((each for each in everything if each.version == version), None)
     if wanted is None:
         raise Http404
     return _dataset_page(request, wanted, everything)
+
+
+def _ready(request: HttpRequest, slug: str, number: int | None = None) -> HttpResponse | None:
+    """The page that was made before anybody asked, where it is of this version (None: the newest on show) and the visitor may see rows."""
+    ready = ready_pages.ready_page(request, slug)
+    if ready is None or (number is not None and ready.version.version != number) or refused_rows(request, ready.version) is not None:
+        return None
+    return HttpResponse(ready.content)
 
 
 def _versions(slug: str) -> list[ReleaseVersion]:
@@ -60,12 +74,8 @@ def as_kept(request: HttpRequest, version: ReleaseVersion) -> str:
 
 
 def _dataset_page(request: HttpRequest, version: ReleaseVersion, everything: list[ReleaseVersion]) -> HttpResponse:
-    refused = refused_rows(request, version)
-    ready = ready_pages.ready_page(request, version) if refused is None else None
-    if ready is not None:
-        return HttpResponse(ready)
     counted = version.downloads.aggregate(total=Sum("count"))["total"] or 0
-    return _made(request, version, everything, refused, ready_pages.downloads_said(counted))
+    return _made(request, version, everything, refused_rows(request, version), ready_pages.downloads_said(counted))
 
 
 def _made(
