@@ -19,7 +19,7 @@ from releases.catalogue.serving import open_tree
 from releases.catalogue.serving import store as content
 from releases.catalogue.showing import words
 
-FORMAT = 1
+FORMAT = 2
 """Of what is written here. A new one makes `mend` write all listings anew."""
 AT_ONCE = 200
 MOST_TOKENS = 20_000
@@ -77,7 +77,7 @@ def _shelve(releases: Sequence[int], store: Path) -> None:
     Listing.objects.filter(release__in=releases).delete()
     full_text.remove(set(releases) - set(newest))
     Listing.objects.bulk_create([_listing(version) for version in newest.values()])
-    ListedColumns.objects.bulk_create([ListedColumns(listing_id=release, lines=lines) for release, lines in columns.items()])
+    ListedColumns.objects.bulk_create([_listed(release, lines) for release, lines in columns.items()])
     full_text.write((release, _words(version, columns[release])) for release, version in newest.items())
 
 
@@ -99,6 +99,11 @@ def _listing(version: ReleaseVersion) -> Listing:
         organisation=version.organisation[:LONGEST],
         made_as=FORMAT,
     )
+
+
+def _listed(release: int, columns: Sequence[dict[str, Any]]) -> ListedColumns:
+    lines = [json.dumps({name: told for name, told in column.items() if name != "tokens"}) for column in columns]
+    return ListedColumns(listing_id=release, tokens="\n".join(column["tokens"] for column in columns), lines="\n".join(lines))
 
 
 def _columns(version: ReleaseVersion, sha256: str | None, store: Path) -> list[dict[str, Any]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from typing import Any
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -54,9 +56,22 @@ def matches(search: Search, versions: Sequence[ReleaseVersion]) -> dict[int, Mat
     if not search.words:
         return {each.pk: Match(escape(each.title), escape(_first_line(each.description)), escape(each.subject)) for each in versions}
     releases = [each.release_id for each in versions]
-    columns = dict(ListedColumns.objects.filter(listing__in=releases).values_list("listing_id", "lines"))
+    found = ListedColumns.objects.filter(listing__in=releases).values_list("listing_id", "tokens", "lines")
+    columns = {release: (tokens, lines) for release, tokens, lines in found}
     marker = Marker(search.words)
-    return {each.pk: _match(marker, each, columns.get(each.release_id, [])) for each in versions}
+    return {each.pk: _match(marker, each, *columns.get(each.release_id, ("", ""))) for each in versions}
+
+
+class _Seen(dict[str, Spans]):
+    """Of each word that was met what of it was looked for: found out once."""
+
+    def __init__(self, within: Callable[[str], Spans]) -> None:
+        super().__init__()
+        self._within = within
+
+    def __missing__(self, written: str) -> Spans:
+        found = self[written] = self._within(written)
+        return found
 
 
 class Marker:
@@ -68,7 +83,7 @@ class Marker:
         self._begun = tuple(word.raw for word in words if not word.whole)
         self._whole = {word.raw for word in words if word.whole}
         self._stems = {word.stem for word in words} | {part for word in words for part in word.parts}
-        self._seen: dict[str, Spans] = {}
+        self._seen = _Seen(self._within)
         self._marked: dict[str, SafeString | None] = {}
         ways = {f"{word.raw}{'' if word.whole else '[a-z0-9]*'}" for word in words} | {word.stem for word in words}
         ways |= {part for word in words for part in word.parts}
@@ -104,14 +119,11 @@ class Marker:
                 yield from self._words(chunk[0], chunk.start())
 
     def _words(self, text: str, offset: int) -> Iterator[tuple[int, int]]:
-        seen = self._seen
+        if not any(map(self._seen.__getitem__, WORD.findall(text))):
+            return  # most texts have none
         for found in WORD.finditer(text):
-            written = found[0]
-            if written not in seen:
-                seen[written] = self._within(written)
-            if seen[written]:
-                for start, end in seen[written]:
-                    yield offset + found.start() + start, offset + found.start() + end
+            for start, end in self._seen[found[0]]:
+                yield offset + found.start() + start, offset + found.start() + end
 
     def _within(self, written: str) -> Spans:
         """All of a word, or the parts of ArrivalTime."""
@@ -134,8 +146,8 @@ def _pieces(written: str) -> tuple[tuple[tuple[int, int], str, str], ...]:
     return tuple((span, each, stem(each)) for span, each in zip(spans, plain, strict=True))
 
 
-def _match(marker: Marker, version: ReleaseVersion, lines: Sequence[dict[str, object]]) -> Match:
-    found = [(len(set(marker.tokens.findall(str(line["tokens"])))), line) for line in lines]
+def _match(marker: Marker, version: ReleaseVersion, tokens: str, columns: str) -> Match:
+    found = [(len(set(marker.tokens.findall(each))), line) for each, line in zip(tokens.split("\n"), columns.split("\n"), strict=True)]
     having = [line for number, line in sorted(found, key=lambda each: -each[0]) if number]
     others = (
         ("short name", version.release.slug),
@@ -148,19 +160,19 @@ def _match(marker: Marker, version: ReleaseVersion, lines: Sequence[dict[str, ob
         title=marker.marked(version.title),
         line=marker.marked(_line(version.description, marker)),
         subject=marker.marked(version.subject),
-        columns=tuple(_column(line, marker) for line in having[:MOST_COLUMNS]),
+        columns=tuple(_column(json.loads(line), marker) for line in having[:MOST_COLUMNS]),
         more=max(len(having) - MOST_COLUMNS, 0),
         others=tuple(mark_safe(f"{name} {text}") for name, value in others if (text := marker.found(value))),  # noqa: S308 - escaped
     )
 
 
-def _column(line: dict[str, object], marker: Marker) -> SafeString:
+def _column(line: dict[str, Any], marker: Marker) -> SafeString:
     """A column: its name, and of what is told of it and its codes only what has a word."""
-    name, told = marker.marked(str(line["name"])), str(line["told"])
+    name, told = marker.marked(line["name"]), line["told"]
     parts: list[str] = []
     if marker.found(told) is not None:
         parts.append(marker.marked(_around(told, marker, 90)))
-    codes = [str(each)[:60] for each in line["codes"][:MOST_READ]] if isinstance(line["codes"], list) else []
+    codes = [each[:60] for each in line["codes"][:MOST_READ]]
     having = [found for each in codes if (found := marker.found(each))] if marker.found("\n".join(codes)) is not None else []
     if having:
         more = f" and {len(having) - MOST_CODES:,} more" if len(having) > MOST_CODES else ""

@@ -46,10 +46,13 @@ class Listing(models.Model):
 
 
 class ListedColumns(models.Model):
-    """The columns of a listed release as search tells of them: name, description, codes, and the words each is found by."""
+    """The columns of a listed release as search tells of them, a line each: tokens: those it is found by, each between blanks; lines: its
+    name, description and codes as JSON.
+    """
 
     listing = models.OneToOneField(Listing, on_delete=models.CASCADE, primary_key=True)
-    lines = models.JSONField(default=list)
+    tokens = models.TextField(blank=True)
+    lines = models.TextField(blank=True)
 
     def __str__(self) -> str:
         return f"columns of release {self.listing_id}"
