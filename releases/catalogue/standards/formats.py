@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -76,6 +77,13 @@ _OFFERED = {"text/html": "", "application/xhtml+xml": "", **{kind: each.file for
 
 def asked_for(request: HttpRequest) -> Format | None:
     """The format that the request's Accept header prefers to the page; None is the page, and stands for all that is not understood."""
-    if len(request.headers.get("Accept", "")) > 1000:
-        return None
-    return FORMATS.get(_OFFERED.get(request.get_preferred_type(list(_OFFERED)) or "", ""))
+    accept = request.headers.get("Accept", "*/*")
+    return None if len(accept) > 1000 else _preferred(accept)
+
+
+@lru_cache(maxsize=512)
+def _preferred(accept: str) -> Format | None:
+    """The same of the header alone: most visitors send one of a few, and weighing it against all formats costs more than reading a page."""
+    asking = HttpRequest()
+    asking.META["HTTP_ACCEPT"] = accept
+    return FORMATS.get(_OFFERED.get(asking.get_preferred_type(list(_OFFERED)) or "", ""))
