@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,58 @@ def log_shares(scores: Floats, codes: npt.NDArray[np.int32]) -> Floats:
     return shares
 
 
+def in_turn(
+    unfolded: Floats,
+    codes: Codes,
+    parts: Sequence[Part],
+    given: int,
+    weights: Mapping[str, Floats],
+    tables: Mapping[int, tuple[int, Floats]],
+) -> Iterator[tuple[int, Floats]]:
+    """For each generated part its scores, given what a decoder unfolded, (rows, width), and the codes of earlier parts; they may be filled
+    in between. Spoils `unfolded`.
+
+    weights: "write" and "write bias", from the width to all generated codes; where the decoder reads earlier parts too, "says" (a table:
+    all generated codes, nothing said), and by part "inward" and "inward bias". tables: by number of a part the part its scores also hang
+    on, and what that adds.
+    """
+    starts = offsets([part.size for part in parts])
+    first = starts[given]
+    write, bias, says = weights["write"], weights["write bias"], weights.get("says")
+    seen = positive(unfolded) if says is None else unfolded
+    for number, part in enumerate(parts[given:], start=given):
+        begin, end = starts[number] - first, starts[number + 1] - first
+        if says is not None:
+            at = number - given
+            seen = (unfolded * np.float32(1 / np.sqrt(1 + at))) @ weights["inward"][at]
+            seen += weights["inward bias"][at]
+            positive(seen)
+        own: Floats = seen @ write[begin:end].T
+        own += bias[begin:end]
+        if number in tables:
+            leader, table = tables[number]
+            own += table[codes[:, leader]]
+        yield number, own
+        if says is not None and number + 1 < len(parts):
+            # The place after the last where it says nothing.
+            place = codes[:, number].astype(np.int64) + begin
+            unfolded += says[place if part.of is None else np.where(applies(codes, parts, number), place, len(write))]
+
+
+def likelihood(scores: Iterator[tuple[int, Floats]], codes: Codes, parts: Sequence[Part]) -> npt.NDArray[np.float64]:
+    """(rows,): the logarithm of the probability of the rows' generated parts by the scores of `in_turn`."""
+    total = np.zeros(len(codes))
+    for number, own in scores:
+        likely = log_shares(own, codes[:, number])
+        total += likely if parts[number].of is None else np.where(applies(codes, parts, number), likely, 0)
+    return total
+
+
+def positive(values: Floats) -> Floats:
+    """The values, those below nought made nought; in place."""
+    return np.maximum(values, 0, out=values)
+
+
 def piece(saved: Saved, name: str, *shape: int) -> Floats:
     """The saved array of that name, float32 and of that shape (−1: any length); InputError names one that is not as it was saved."""
     found = saved.arrays.get(name)
@@ -85,3 +137,17 @@ def tables_of(saved: Saved, parts: Sequence[Part], given: int) -> dict[int, tupl
             raise InputError(EDITED.format("leaders"))
         tables[number] = (leader, piece(saved, f"table.{number}", parts[leader].size, parts[number].size))
     return tables
+
+
+def following_of(saved: Saved, own: int, count: int, width: int) -> dict[str, Floats]:
+    """What a decoder of so many generated codes and parts has besides where it reads earlier parts too; nothing where it does not."""
+    following = saved.facts.get("following", False)
+    if not isinstance(following, bool) or following != ("says" in saved.arrays):
+        raise InputError(EDITED.format("says"))
+    if not following:
+        return {}
+    return {
+        "says": piece(saved, "says", own + 1, width),
+        "inward": piece(saved, "inward", count, width, width),
+        "inward bias": piece(saved, "inward.bias", count, width),
+    }

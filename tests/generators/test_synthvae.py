@@ -77,12 +77,13 @@ def test_columns_before_it_tell_a_column_more_than_hidden_numbers_alone(mended: 
 @pytest.mark.promise("family.26")
 def test_what_is_trained_is_what_rows_are_drawn_from_and_its_gradient_is_its_slope() -> None:
     from generators.models.synthvae import training
-    from generators.models.synthvae.following import Following
+    from generators.models.synthvae.following import Following, Shared
     from generators.models.synthvae.leading import tables
 
     counted = tables(ROWS, 0)
     network = training.Autoencoder(PARTS, 0, width=8, latent=2, tables=counted, seed=0)
-    network.follow(Following(PARTS, 0, counted, width=8, dropped=0.0, seed=0))
+    rng = np.random.default_rng(0)
+    network.follow(Following(PARTS, 0, counted, width=8, dropped=0.0, rng=rng), Shared(PARTS, 8, 0.1, rng))
     random = training.torch.Generator().manual_seed(0)
     with training.torch.no_grad():
         for weight in network.parameters():

@@ -1,4 +1,4 @@
-"""A decoder that reads, for each part, the parts before it too. Loads torch.
+"""A decoder that reads, for each part, the parts before it too: synthvae's, and gan's. Loads torch.
 
 Each part's scores come from what the hidden point unfolds to, plus the running sum of what the codes before it say (H. Larochelle,
 I. Murray, The neural autoregressive distribution estimator, AISTATS 2011), so that the hidden numbers need not tell what those already do.
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from generators.encoding.coded import Part
+from generators.models.segments import Floats
 from generators.models.sharing import sharing
 from generators.models.synthvae.leading import Tables
 
@@ -93,7 +94,7 @@ class Shared(nn.Module):
 
 class Following(nn.Module):
     """What the decoder has besides: what each code says (the last: nothing said), and by part a layer from all said to its hidden units;
-    and what neighbouring codes share of what they say (`said`), are heard by (`heard`, in the encoder) and told by (`wrote`).
+    and what neighbouring codes share of what they say (`said`) and are told by (`wrote`).
 
     learning: the randomness by which hidden units are left out while it learns; None: it does not, and leaves none out.
     """
@@ -106,18 +107,21 @@ class Following(nn.Module):
         *,
         width: int,
         dropped: float,
-        seed: int,
+        rng: np.random.Generator,
     ) -> None:
         super().__init__()
         self.heads, self.dropped = Heads(parts, given, tables), dropped
         self.learning: torch.Generator | None = None
-        rng = np.random.default_rng([seed, 0x666F6C])
         self.says = nn.Parameter(_drawn(rng, (self.heads.own + 1, width), 0.3))
         self.inward = nn.Parameter(_drawn(rng, (self.heads.count, width, width), 1 / math.sqrt(width)))
         self.bias = nn.Parameter(torch.zeros(self.heads.count, width))
         self.said, self.wrote = (Shared(parts[given:], width, spread, rng) for spread in (0.2, 0.0))
-        self.heard = Shared(parts, width, 0.1, rng)
         self.said.lessened(self.says, OWN_SAID)
+
+    def held(self, write: Tensor) -> dict[str, Floats]:
+        """The weights of a fitted model that reads earlier parts, with what codes share in them; write: the last layer, of codes alone."""
+        tensors = {"says": self.said.joined(self.says), "inward": self.inward, "inward bias": self.bias, "write": self.wrote.joined(write)}
+        return {name: np.array(tensor.detach().cpu().numpy(), dtype=np.float32) for name, tensor in tensors.items()}
 
     def surprises(self, unfolded: Tensor, write: Tensor, bias: Tensor, places: Tensor, codes: Tensor) -> Tensor:
         """(rows, width), the last layer and its bias, (rows, generated parts) places of codes, (rows, parts) codes → (rows,) in nats."""

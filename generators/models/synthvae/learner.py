@@ -18,7 +18,7 @@ from generators.models.segments import Floats
 from generators.models.synthvae.leading import shares, tables
 from generators.models.synthvae.mixture import Mixture, fitted, standard
 from generators.models.synthvae.model import VaeModel, loaded, stored
-from generators.models.synthvae.settings import Settings
+from generators.models.synthvae.settings import Settings, restrained
 
 if TYPE_CHECKING:
     from generators.learning.ledger import PrivacyLedger
@@ -39,8 +39,6 @@ NARROWNESS = 1.0
 """Unless asked otherwise; less follows the records more closely, but not more truly."""
 NUMBERS, PUBLISHED_NUMBERS = 4, 16
 """Unless asked otherwise: so few where the decoder reads earlier parts too, which tell most of what others tell already."""
-DECAYING = 500
-"""Rows among which weights decay at once the rate of learning; the more rows there are, the less."""
 
 
 class SynthVae:
@@ -150,26 +148,24 @@ def _settings(rows: int, parts: tuple[Part, ...], options: Mapping[str, str]) ->
     steps = STEPS * float(np.clip(MANY_CODES / max(1, sum(part.size for part in parts)), 0.6, 1))
     steps *= float(np.clip(len(parts) / FEW_PARTS, 0.5, 1))
     rounds = int(float(options["rounds"])) or int(np.clip(round(steps * batch / max(1, rows)), 4, 40))
-    # Few records are soon known by heart: the fewer there are, the less the network holds, and the more of it is left out at a time.
-    width = 128 if published else int(np.clip(2 ** round(3 + 0.2 * np.log2(max(1, rows))), 16, 64))
-    dropped = 10 / math.sqrt(max(1, rows))
+    restraint = restrained(rows)
     return Settings(
-        width=int(float(options["width"])) or width,
+        width=int(float(options["width"])) or (128 if published else restraint.width),
         latent=int(float(options["numbers"])) or (NUMBERS if following else PUBLISHED_NUMBERS),
         rounds=rounds,
         batch=batch,
         divergence=float(options["narrowness"]) or NARROWNESS,
         published=published,
         following=following,
-        decay=min(1.0, DECAYING / max(1, rows)) if following else 1e-4,
-        dropped=min(0.4, dropped) if dropped >= 0.1 else 0.0,
+        decay=restraint.decay if following else 1e-4,
+        dropped=restraint.dropped,
     )
 
 
 def _fitted(rows: CodedRows, held_out: CodedRows | None, seed: int, options: Mapping[str, str], watch: Watch) -> VaeModel:
     import torch
 
-    from generators.models.synthvae.following import Following
+    from generators.models.synthvae.following import Following, Shared
     from generators.models.synthvae.network import Autoencoder
     from generators.models.synthvae.training import Training, begun, weights
     from generators.models.training_state import one_torch_thread
@@ -179,7 +175,9 @@ def _fitted(rows: CodedRows, held_out: CodedRows | None, seed: int, options: Map
     counted = tables(rows, seed) if options["tables"] == "yes" and not settings.published else {}
     network = Autoencoder(rows.parts, rows.given, width=settings.width, latent=settings.latent, tables=counted, seed=seed)
     if settings.following:
-        network.follow(Following(rows.parts, rows.given, counted, width=settings.width, dropped=settings.dropped, seed=seed))
+        rng = np.random.default_rng([seed, 0x666F6C])
+        following = Following(rows.parts, rows.given, counted, width=settings.width, dropped=settings.dropped, rng=rng)
+        network.follow(following, Shared(rows.parts, settings.width, 0.1, rng))
     begun(network, {number: shares(rows, number) for number in range(rows.given, len(rows.parts)) if number not in counted})
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     with one_torch_thread():

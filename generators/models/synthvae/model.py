@@ -13,7 +13,20 @@ import numpy.typing as npt
 from generators.encoding.coded import Codes, Part, applies
 from generators.errors import InputError
 from generators.learning.model import Allowed, Saved
-from generators.models.segments import CELLS, EDITED, Floats, drawn, likeliest, log_shares, offsets, piece, positions, tables_of
+from generators.models.segments import (
+    CELLS,
+    EDITED,
+    Floats,
+    drawn,
+    following_of,
+    in_turn,
+    likeliest,
+    likelihood,
+    piece,
+    positions,
+    positive,
+    tables_of,
+)
 from generators.models.synthvae.mixture import Mixture
 
 DRAWS = 4
@@ -86,11 +99,7 @@ class VaeModel:
 
     def log_likelihood(self, hidden: Floats, codes: Codes) -> npt.NDArray[np.float64]:
         """(rows, latent), (rows, all parts) → (rows,): of the generated parts given the hidden points."""
-        total = np.zeros(len(codes))
-        for number, own in self._segments(self._unfolded(hidden, codes[:, : self.given]), codes):
-            likely = log_shares(own, codes[:, number])
-            total += likely if self.parts[number].of is None else np.where(applies(codes, self.parts, number), likely, 0)
-        return total
+        return likelihood(self._segments(self._unfolded(hidden, codes[:, : self.given]), codes), codes, self.parts)
 
     def hidden(self, codes: Codes, rng: np.random.Generator) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """(rows, all parts) → for each row one hidden point drawn from where the encoder sees it, and the features of its context."""
@@ -106,31 +115,8 @@ class VaeModel:
         return self._summed(self.weights["context"], given)
 
     def _segments(self, unfolded: Floats, codes: Codes) -> Iterator[tuple[int, Floats]]:
-        """For each generated part its scores, given the codes of earlier parts; they may be filled in between. Spoils `unfolded`."""
-        starts = offsets([part.size for part in self.parts])
-        first = starts[self.given]
-        write, bias, says = self.weights["write"], self.weights["write bias"], self.weights.get("says")
-        seen = _positive(unfolded) if says is None else unfolded
-        for number, part in enumerate(self.parts[self.given :], start=self.given):
-            begin, end = starts[number] - first, starts[number + 1] - first
-            if says is not None:
-                at = number - self.given
-                seen = (unfolded * np.float32(1 / np.sqrt(1 + at))) @ self.weights["inward"][at]
-                seen += self.weights["inward bias"][at]
-                _positive(seen)
-            own: Floats = seen @ write[begin:end].T
-            own += bias[begin:end]
-            if number in self.tables:
-                leader, table = self.tables[number]
-                own += table[codes[:, leader]]
-            yield number, own
-            if says is not None and number + 1 < len(self.parts):
-                unfolded += says[begin:end][codes[:, number]] if part.of is None else says[self._place(codes, number, begin)]
-
-    def _place(self, codes: Codes, number: int, begin: int) -> npt.NDArray[np.int64]:
-        """(rows,): the place of a part's code among those of the generated parts; the place after the last where it says nothing."""
-        last = len(self.weights["write"])
-        return np.where(applies(codes, self.parts, number), codes[:, number].astype(np.int64) + begin, last)
+        """See `in_turn`."""
+        return in_turn(unfolded, codes, self.parts, self.given, self.weights, self.tables)
 
     def _layer(self, name: str, values: Floats) -> Floats:
         out: Floats = values @ self.weights[name].T
@@ -143,7 +129,7 @@ class VaeModel:
         h = np.zeros((len(codes), read.shape[1]), dtype=np.float32)
         for number in range(len(self.parts)):
             h += read[placed[:, number]]
-        both = self._layer("code", _positive(self._layer("inner", _positive(h))))
+        both = self._layer("code", positive(self._layer("inner", positive(h))))
         latent = both.shape[1] // 2
         return both[:, :latent], 4 * np.tanh(both[:, latent:] / 4) - 2
 
@@ -151,7 +137,7 @@ class VaeModel:
         h = self._layer("unfold", hidden)
         if self.given:
             h += self._summed(self.weights["context"], given)
-        return self._layer("outer", _positive(h))
+        return self._layer("outer", positive(h))
 
     def _features(self, given: Codes) -> npt.NDArray[np.float64]:
         if not self.given or not self.features.shape[1]:
@@ -180,10 +166,6 @@ class VaeModel:
         return Saved({"leaders": leaders, "likeliest": self.likeliest, "following": "says" in self.weights}, contiguous)
 
 
-def _positive(values: Floats) -> Floats:
-    return np.maximum(values, 0, out=values)
-
-
 def stored(mixture: Mixture) -> Mixture:
     """The mixture as it is after saving: a fitted model and a loaded one draw the same."""
     weights, means, factors = (array.astype(np.float32).astype(np.float64) for array in (mixture.weights, mixture.means, mixture.factors))
@@ -202,13 +184,7 @@ def loaded(saved: Saved, parts: tuple[Part, ...], given: int) -> VaeModel:
         weights[f"{name} bias"] = piece(saved, f"{name}.bias", shape[0])
     if given:
         weights["context"] = piece(saved, "context", first + 1, width)
-    following = saved.facts.get("following", False)
-    if not isinstance(following, bool) or following != ("says" in saved.arrays):
-        raise InputError(EDITED.format("says"))
-    if following:
-        weights["says"] = piece(saved, "says", total - first + 1, width)
-        weights["inward"] = piece(saved, "inward", len(parts) - given, width, width)
-        weights["inward bias"] = piece(saved, "inward.bias", len(parts) - given, width)
+    weights |= following_of(saved, total - first, len(parts) - given, width)
     features = piece(saved, "features", first + 1 if given else 0, -1)
     size = features.shape[1] + latent
     means = piece(saved, "means", -1, size)

@@ -45,6 +45,7 @@ class Autoencoder(nn.Module):
         self.outer = nn.Linear(width, width)
         self.write = nn.Linear(width, self.total - self.first)
         self.following: Following | None = None
+        self.heard: Shared | None = None
         self.leaders = {number: leader for number, (leader, _) in tables.items()}
         self.register_buffer("begins", torch.tensor(self.starts[:-1]), persistent=False)
         for number, (_, table) in tables.items():
@@ -70,10 +71,11 @@ class Autoencoder(nn.Module):
                 spread = math.sqrt(1 / len(self.parts)) if table else math.sqrt(1 / weight.shape[1]) * (0.3 if name == "code.weight" else 1)
                 weight.copy_(torch.from_numpy(rng.standard_normal(tuple(weight.shape), dtype=np.float32) * np.float32(spread)))
 
-    def follow(self, following: Following) -> None:
-        """From now on each part is also told by those before it. At the start it is as likely as its table has it."""
-        self.following, self.within = following, nn.ModuleDict()
-        following.heard.lessened(self.read.weight, OWN_HEARD)
+    def follow(self, following: Following, heard: Shared) -> None:
+        """From now on each part is also told by those before it, at the start as likely as its table has it; heard: what neighbouring codes
+        share in the encoder."""
+        self.following, self.heard, self.within = following, heard, nn.ModuleDict()
+        heard.lessened(self.read.weight, OWN_HEARD)
         with torch.no_grad():
             self.write.weight.zero_()
 
@@ -92,7 +94,7 @@ class Autoencoder(nn.Module):
 
     def encode(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """→ mean and logarithm of the variance of the hidden numbers, (rows, latent) each."""
-        h = functional.relu(self._summed(self.read, positions, None if self.following is None else self.following.heard))
+        h = functional.relu(self._summed(self.read, positions, self.heard))
         mean, spread = self.code(functional.relu(self.inner(h))).chunk(2, dim=1)
         return mean, 4 * torch.tanh(spread / 4) - 2
 

@@ -139,10 +139,9 @@ def weights(network: Autoencoder) -> tuple[dict[str, Floats], dict[int, tuple[in
         held["context"] = _array(network.context.weight)
     following = network.following
     if following is not None:
-        held["says"], held["inward"] = _array(following.said.joined(following.says)), _array(following.inward)
-        held["inward bias"] = _array(following.bias)
-        held["read"] = _array(following.heard.joined(network.read.weight))
-        held["write"] = _array(following.wrote.joined(network.write.weight))
+        held |= following.held(network.write.weight)
+    if network.heard is not None:
+        held["read"] = _array(network.heard.joined(network.read.weight))
     tables = {}
     for name, table in network.within.items():
         of = network.parts[int(name)].of
