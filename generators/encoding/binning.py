@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from generators.disclosure import DisclosurePolicy
+from generators.encoding.fineness import Counted, chosen, distinct
 from generators.encoding.heaps import heaps
 from generators.encoding.numbers import Numbers
 from generators.encoding.people import People
-from generators.encoding.quantiles import NONE, Cells, cells
+from generators.encoding.quantiles import NONE, Cells
 
 Values = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -26,13 +27,14 @@ _COVERED = 0.98
 _SPIKE = 0.01
 """Share of rows from which on a value is coded by itself although the column has bins."""
 _FEWEST_BINNED = 50
-_LARGEST = 1e300
 _COARSE, _FINE = 24, 16
 _ROUND = (1000, 500, 250, 100, 50, 25, 20, 10, 5, 2)
 _BROKEN = (1.0, 0.5, 0.25, 0.2, 0.125, 0.1, 0.0625, 0.05, 0.03125, 0.025, 0.02, 0.01)
 """Grids that are looked for, the widest first."""
 _ON_GRID = 0.995
-_ROWS_A_COARSE, _ROWS_A_FINE = 20, 8
+_ROWS_A_COARSE, _ROWS_A_FINE, _HALVES = 20, 8, 2
+_PIECES = 1000
+"""Long stretches are cut into about so many pieces, so that bins can end where they should."""
 
 
 def learn(
@@ -59,11 +61,12 @@ def learn(
             own.append(sentinel)
         there &= ~at
     kept, whose = values[there], persons.of(there)
-    spikes, made, fine, coarse, step = _binned(kept, whose, policy)
+    finest = 1.0 if values.dtype == np.int64 else None if decimals is None or decimals > 6 else 10.0**-decimals
+    spikes, made, fine, coarse, step = _binned(kept, whose, policy, finest)
     read_sentinels = np.array(own, dtype=values.dtype)
     if not len(spikes) and len(coarse) < 2 and not own and not missing:
         spikes = np.array([placeholder], dtype=values.dtype)
-    shares = _heaps(kept, whose, spikes, made, decimals, step, policy) if len(made) else ()
+    shares = _heaps(kept, whose, spikes, made, step or finest, policy) if len(made) else ()
     return Numbers(spikes, made, fine, coarse, read_sentinels, missing, decimals, step, shares, column)
 
 
@@ -72,12 +75,10 @@ def _heaps(
     persons: People,
     spikes: Values,
     made: Cells,
-    decimals: int | None,
-    step: float | None,
+    finest: float | None,
     policy: DisclosurePolicy,
 ) -> tuple[tuple[float, float], ...]:
     """Shares of rounded values among those that are no value of their own."""
-    finest = step or (1.0 if values.dtype == np.int64 else None if decimals is None or decimals > 6 else 10.0**-decimals)
     if finest is None:
         return ()
     atoms = made.low[made.low == made.high]
@@ -88,49 +89,42 @@ def _heaps(
     return heaps(loose[own], finest, persons.of(own), policy.minimum)
 
 
-def _binned(values: Values, persons: People, policy: DisclosurePolicy) -> tuple[Values, Cells, Ints, Ints, float | None]:
-    """(spikes, cells, fine, coarse, step)."""
-    found, place, counts = _distinct(values)
+def _binned(
+    values: Values, persons: People, policy: DisclosurePolicy, finest: float | None
+) -> tuple[Values, Cells, Ints, Ints, float | None]:
+    """(spikes, cells, fine, coarse, step). finest: the grid that values of the column's kind lie on, None: none."""
+    found, place, counts = distinct(values)
     safe = persons.by_code(place, len(found)) >= policy.minimum
     rows = len(values)
     exact = int(safe.sum()) <= _MOST_EXACT and counts[safe].sum() >= _COVERED * rows
     spiky = safe if exact else safe & (counts >= max(policy.minimum, _SPIKE * rows))
-    loose = np.flatnonzero(~safe[place])
     binned = int(counts[~spiky].sum())
     if binned < _FEWEST_BINNED and spiky.any():
         return found[spiky], NONE, np.zeros(1, np.int64), np.zeros(1, np.int64), None
-    order = np.argsort(place[loose], kind="stable")
-    loose = loose[order]
-    atoms = safe & ~spiky
-    # the widths of stretches must be numbers, too
-    between = np.clip(values[loose].astype(np.float64), -_LARGEST, _LARGEST)
-    made = cells(found[atoms].astype(np.float64), counts[atoms], between, persons.of(loose), policy)
-    fine, coarse = _bounds(made, binned)
-    return found[spiky], made, fine, coarse, _step(values, found[safe])
+    step = _step(values, found[safe])
+    rest = ~spiky[place]
+    here = Counted.of(values[rest], persons.of(rest), step or finest)
+    fineness = chosen(here, policy)
+    made = here.cells(fineness, policy).parted(max(_ROWS_A_FINE, binned / _PIECES))
+    fine, coarse = _bounds(made, binned, max(_ROWS_A_FINE, fineness.rows))
+    return found[spiky], made, fine, coarse, step
 
 
-def _distinct(values: Values) -> tuple[Values, Ints, Ints]:
-    """(different values, rising; the place of each row's among them; how many rows each has)."""
-    if values.dtype == np.int64 and len(values):
-        least, most = int(values.min()), int(values.max())
-        if most - least < 4 * len(values) + 1000:
-            counts = np.bincount(values - least)
-            there = np.flatnonzero(counts)
-            rank = np.cumsum(counts > 0) - 1
-            return there + least, rank[values - least], counts[there]
-    found, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return found, place, counts
+def _bounds(made: Cells, rows: int, least: int) -> tuple[Ints, Ints]:
+    """(first cell of each fine bin, first fine bin of each coarse bin), with the end of each: about equal weights.
 
-
-def _bounds(made: Cells, rows: int) -> tuple[Ints, Ints]:
-    """(first cell of each fine bin, first fine bin of each coarse bin), with the end of each: about equal weights."""
+    least: the fewest rows of a fine bin, but for halves of coarse ones (a column by itself does not show how closely it goes with others),
+    and but for the outermost coarse bins: there values lie far apart where tails are heavy.
+    """
     if not len(made):
         return np.zeros(1, np.int64), np.zeros(1, np.int64)
     bins = max(1, min(_COARSE, rows // _ROWS_A_COARSE))
-    parts = max(1, min(_FINE, rows // bins // _ROWS_A_FINE))
     ends = _cuts(made.total, 0, len(made), bins)
     fine, coarse = [0], [0]
     for first, last in pairwise(ends):
+        most = min(_FINE, rows // bins // _ROWS_A_FINE)
+        outermost = first == 0 or last == len(made)
+        parts = max(1, most if outermost else min(most, max(_HALVES, rows // bins // least)))
         fine += _cuts(made.total, first, last, parts)[1:]
         coarse.append(len(fine) - 1)
     return np.array(fine, np.int64), np.array(coarse, np.int64)

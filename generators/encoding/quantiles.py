@@ -60,6 +60,25 @@ class Cells:
             return float(self.total[cell] + share * self.weight[cell])
         return float(self.total[cell])
 
+    def parted(self, most: float) -> Cells:
+        """The same, each stretch of more than `most` weight in equal parts: what is drawn from them is as before."""
+        parts = np.where(self._width > 0, np.maximum(1, self.weight // most), 1).astype(np.int64)
+        number = np.repeat(np.arange(len(self)), parts)
+        part = np.arange(len(number)) - np.repeat(np.cumsum(parts) - parts, parts)
+        low = self.low[number] + part / parts[number] * self._width[number]
+        last = part == parts[number] - 1
+        high = np.where(last, self.high[number], np.append(low[1:], 0.0) if len(low) else low)
+        return Cells(low, high, (self.weight / parts)[number])
+
+    def before(self, values: Floats) -> Floats:
+        """(n,) values → the weight of all that lies below each; of an atom at just that value, nothing."""
+        if not len(self):
+            return np.zeros(len(values))
+        first, last = np.searchsorted(self.high, values, side="left"), np.searchsorted(self.low, values, side="right") - 1
+        cell = np.clip(first, 0, len(self) - 1)
+        part = np.clip((values - self.low[cell]) / np.maximum(self._width[cell], 1e-300), 0.0, 1.0)
+        return self.total[first] + np.where(last >= first, part * self.weight[cell], 0.0)
+
     @cached_property
     def _width(self) -> Floats:
         return self.high - self.low
@@ -72,14 +91,15 @@ class Cells:
 NONE = Cells(np.zeros(0), np.zeros(0), np.zeros(0))
 
 
-def cells(atoms: Floats, counts: Ints, loose: Floats, persons: People, policy: DisclosurePolicy) -> Cells:
+def cells(atoms: Floats, counts: Ints, loose: Floats, persons: People, policy: DisclosurePolicy, wide: int) -> Cells:
     """The cells of a column.
 
-    atoms: (n,) values that enough persons share, rising, and counts: the rows of each. loose: (m,) rising values of rows whose value too
-    few share, and persons: whose they are. Loose values of fewer than the minimum of persons are left out.
+    atoms: (n,) values that enough persons share, rising, and counts: the rows of each. loose: (m,) rising values of all other rows, and
+    persons: whose they are. wide: the fewest rows of a stretch between the tails. Loose values of fewer than the minimum of persons are
+    left out.
     """
     weight = np.maximum((counts + policy.rounding // 2) // policy.rounding * policy.rounding, 1).astype(np.float64)
-    ends, before = _stretches(loose, persons, policy.minimum)
+    ends, before = _stretches(loose, persons, policy.minimum, wide)
     if len(ends) < 2:
         low, mass = np.concatenate([atoms, ends]), np.concatenate([weight, before])
         order = np.argsort(low, kind="stable")
@@ -94,7 +114,7 @@ def cells(atoms: Floats, counts: Ints, loose: Floats, persons: People, policy: D
     return Cells(low[kept], high[kept], both[kept])
 
 
-def _stretches(loose: Floats, persons: People, minimum: int) -> tuple[Floats, Floats]:
+def _stretches(loose: Floats, persons: People, minimum: int, wide: int) -> tuple[Floats, Floats]:
     """(ends: means over groups of at least `minimum` persons whose values are next to each other; how many rows lie before each end).
 
     The outermost ends stand for the rows beyond them too, so that the outermost values of single persons are clipped.
@@ -103,9 +123,9 @@ def _stretches(loose: Floats, persons: People, minimum: int) -> tuple[Floats, Fl
     if persons.count < minimum:
         return np.zeros(0), np.zeros(0)
     tail = int(rows * _TAIL) // minimum * minimum
-    wide = max(minimum, -(-rows // _STRETCHES))
-    starts = np.concatenate([np.arange(0, tail, minimum), np.arange(tail, rows - tail, wide), np.arange(rows - tail, rows, minimum)])
+    wide = max(wide, -(-rows // _STRETCHES))
     group = np.zeros(rows, np.int64)
+    starts = _starts(rows, tail, minimum, wide)
     group[starts[1:]] = 1
     group = np.cumsum(group)
     enough = persons.by_code(group, len(starts)) >= minimum
@@ -122,6 +142,16 @@ def _stretches(loose: Floats, persons: People, minimum: int) -> tuple[Floats, Fl
     ends, before = means[keep], before[keep]
     before[-1] = float(rows)
     return (ends, before) if len(ends) > 1 else (ends, np.array([float(rows)]))
+
+
+def _starts(rows: int, tail: int, minimum: int, wide: int) -> Ints:
+    """Where groups begin: of the minimum in the tails, beside them each twice as large as the one before, up to `wide`."""
+    grown = minimum * (2 ** np.arange((wide // minimum).bit_length()) - 1)
+    grown = tail + grown[tail + grown < rows // 2]
+    tails = np.arange(0, tail, minimum)
+    middle = np.arange(grown[-1], max(grown[-1] + 1, rows - grown[-1] - wide // 2), wide)
+    starts = np.unique(np.concatenate([tails, grown, middle, rows - grown, rows - tails]))
+    return starts[starts < rows]
 
 
 def _means(values: Floats, group: Ints, persons: People) -> Floats:
