@@ -160,6 +160,12 @@ class TableSchema:
         """The column of a file of this table that says who a row is about; None: every row is another person."""
         return self.person_key or self.persons_by
 
+    @property
+    def one_row_each(self) -> bool:
+        """Whether, by its keys, no person has two rows."""
+        key = self.counts_by
+        return key is not None and (self.primary_key == (key,) or any(c.name == key and c.unique for c in self.columns))
+
     def optional(self, key: ForeignKey) -> bool:
         """Whether a row may lack this foreign key."""
         return any(self.column(name).nullable for name in key.columns)

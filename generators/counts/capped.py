@@ -32,7 +32,7 @@ class CappedTable:
 
     @staticmethod
     def of(schema: TableSchema, path: Path, most: int, key: str) -> CappedTable:
-        """Choose `most` rows of each person by `key` (16 letters).
+        """Choose `most` rows of each person by `key` (16 letters), one where by the schema's keys nobody has two.
 
         Which of a person's rows are chosen hangs on who the person is, on how many rows the person has and on the key: on no value in them,
         and on nobody else's rows, so that a person more or less changes nothing for the others.
@@ -47,6 +47,7 @@ class CappedTable:
         values = pq.read_table(path, columns=[schema.counts_by], read_dictionary=[schema.counts_by], use_threads=False).column(0)
         if values.null_count:
             raise InputError(f'table "{schema.name}": the person key "{schema.counts_by}" is missing in {values.null_count:,} rows')
+        most = 1 if schema.one_row_each else most
         codes, labels = codes_of_labels(values)
         persons = codes.astype(np.int64)
         lots = pd.util.hash_array(np.array(labels.to_pylist(), dtype=object), hash_key=key)

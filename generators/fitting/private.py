@@ -81,8 +81,9 @@ def fit_privately(
         if not encoding.parts:
             notes.append(f'table "{place.name}" has nothing but keys, or columns of which nothing could be told: filled with placeholders')
             continue
-        # Without a person key every row is another person, whatever is in it.
-        part = ledger.part(1 / (len(left) - number), place.name, contributions=1 if place.table.counts_by is None else None)
+        # Without a person key every row is another person, whatever is in it; by the keys of others nobody has two rows.
+        alone = place.table.counts_by is None or place.table.one_row_each
+        part = ledger.part(1 / (len(left) - number), place.name, contributions=1 if alone else None)
         here = read(place, train[place.name])
         context = Context(controls.order(place.name, encoding.parts))
         parts, given = row_parts(context, encoding.parts, ())

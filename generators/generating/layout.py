@@ -133,7 +133,7 @@ def _implied(schema: DatasetSchema, generated: set[str]) -> dict[str, ForeignKey
         key = table.person_key
         if table.public or key is None or any(key in k.columns for k in table.foreign_keys if k.parent in generated - {table.name}):
             continue
-        if table.primary_key == (key,) or table.column(key).unique:
+        if table.one_row_each:
             return {}
         found[table.name] = ForeignKey((key,), PERSONS, (key,))
     return found if len(found) > 1 else {}
@@ -148,7 +148,7 @@ def _driver(
     best: ForeignKey | None = implied.get(table.name)
     depth = 0 if best else -1
     person_listed_here = table.person_key is not None and best is None and not any(table.person_key in k.columns for k in keys)
-    if person_listed_here and (table.primary_key == (table.person_key,) or table.column(str(table.person_key)).unique):
+    if person_listed_here and table.one_row_each:
         return None  # one row for each person: persons hang on nothing
     for key in keys:
         if key.parent == table.name or any(table.column(c).nullable and c not in fixed for c in key.columns):

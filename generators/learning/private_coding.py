@@ -304,6 +304,17 @@ def _relationship(
     scale = change / math.sqrt(2 * rho)
     ledger.charge(f"{child}: rows for each row of {key.parent}", ledger.mechanisms.counts_rho(scale, change))
     noisy = ledger.mechanisms.counts(opened[child].children(key, parent), scale)
-    some = np.where(noisy >= 2 * scale, noisy, 0)
+    some = _not_below_zero(noisy)
     cells = tuple(Cell(n, None, policy.rounded(int(c))) for n, c in enumerate(some) if policy.rounded(int(c)) > 0)
     return RelationshipSummary(child, key.columns, key.parent, policy.rounded(int(some.sum())), Distribution(values=cells))
+
+
+def _not_below_zero(noisy: Ints) -> Floats:
+    """The counts nearest to the noisy ones of which none is below zero and that have the same sum (Norm-Sub: T. Wang and others, Locally
+    Differentially Private Frequency Estimation with Consistency, NDSS 2020).
+
+    Leaving out what is no more than noise would leave out numbers of rows that many have, and a table could come out empty.
+    """
+    ordered = np.sort(noisy)[::-1].astype(np.float64)
+    above = (np.cumsum(ordered) - max(0, int(noisy.sum()))) / np.arange(1, len(ordered) + 1)
+    return np.maximum(0.0, noisy - above[np.flatnonzero(ordered > above)[-1]]) if noisy.sum() > 0 else np.zeros(len(noisy))

@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from generators.counts.capped import CappedTable
 from generators.disclosure import POLICIES
 from generators.encoding.table import from_summary
 from generators.errors import DisclosureRefused
 from generators.learning.ledger import PrivacyLedger
 from generators.learning.private_bins import number_edges, private_bins
-from generators.learning.private_coding import private_coding
-from generators.schema import ColumnSchema, DatasetSchema, Kind, TableSchema
+from generators.learning.private_coding import _not_below_zero, private_coding
+from generators.schema import ColumnSchema, DatasetSchema, ForeignKey, Kind, TableSchema
 
 SCHEMA = DatasetSchema(
     (
@@ -114,3 +115,46 @@ def test_values_many_have_stand_alone_and_far_empty_ranges_are_in_no_bin() -> No
     assert min(b.low for b in bins[1:]) >= 1940
     assert max(b.high for b in bins) <= 2010
     assert sum(b.count for b in bins) == pytest.approx(8000, rel=0.03)
+
+
+@pytest.mark.promise("private.11")
+def test_a_table_that_few_persons_have_rows_in_does_not_come_out_empty(tmp_path: Path) -> None:
+    rng, traits = np.random.default_rng(0), [f"trait_{n}" for n in range(60)]
+    columns = tuple(ColumnSchema(name, Kind.CATEGORICAL, "string", codes=("no", "yes")) for name in traits)
+    key = ColumnSchema("person", Kind.IDENTIFIER, "string")
+    schema = DatasetSchema(
+        (
+            TableSchema("persons", (key, *columns), person_key="person", primary_key=("person",)),
+            TableSchema("stays", (key,), person_key="person", foreign_keys=(ForeignKey(("person",), "persons", ("person",)),)),
+        )
+    )
+    everybody = [f"p{n}" for n in range(2000)]
+    pq.write_table(pa.table({"person": everybody} | {n: rng.choice(["no", "yes"], 2000) for n in traits}), tmp_path / "persons.parquet")
+    pq.write_table(pa.table({"person": everybody[:700] + everybody[:100]}), tmp_path / "stays.parquet")
+    files = {name: tmp_path / f"{name}.parquet" for name in ("persons", "stays")}
+    summary = private_coding(files, schema, PrivacyLedger(1.0, 1e-7, 3), POLICIES["internal"])
+    (relation,) = summary.relationships
+    rows = sum(float(c.value) * c.weight for c in relation.children.values) / sum(c.weight for c in relation.children.values)
+    assert 0.1 < rows < 1.1  # 0.4, and noise of some 120 persons in each of four figures
+    assert 1200 < (relation.parents or 0) < 2800
+
+
+@pytest.mark.promise("private.11")
+def test_noisy_counts_keep_their_sum_when_none_may_be_below_zero() -> None:
+    assert _not_below_zero(np.array([1400, 600, -60, -40])).tolist() == [1350.0, 550.0, 0.0, 0.0]
+    assert _not_below_zero(np.array([500, -200, 40])).tolist() == [340.0, 0.0, 0.0]
+    assert _not_below_zero(np.array([-5, 3])).tolist() == [0.0, 0.0]
+    for seed in range(50):
+        noisy = np.random.default_rng(seed).integers(-300, 1000, 6)
+        made = _not_below_zero(noisy)
+        assert (made >= 0).all()
+        assert made.sum() == pytest.approx(max(0, noisy.sum()))
+
+
+@pytest.mark.promise("private.3")
+def test_where_the_keys_say_that_nobody_has_two_rows_one_counts_of_whoever_has(tmp_path: Path) -> None:
+    table = TableSchema("persons", (ColumnSchema("person", Kind.IDENTIFIER, "string"),), person_key="person", primary_key=("person",))
+    pq.write_table(pa.table({"person": ["a", "a", "b"]}), tmp_path / "persons.parquet")
+    counted = CappedTable.of(table, tmp_path / "persons.parquet", 3, "k" * 16)
+    assert counted.most == 1
+    assert counted.kept.sum() == 2
