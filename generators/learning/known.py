@@ -47,7 +47,7 @@ class LearnedGenerator:
 OURS = (
     LearnedGenerator(
         name="autoregressive",
-        version="2",
+        version="3",
         title="Autoregressive network",
         fidelity="Highest: columns hang together as they do in the records.",
         privacy="Learns from records: small tables may be remembered, which the fit measures and can be told to avoid.",
@@ -58,7 +58,7 @@ OURS = (
     ),
     LearnedGenerator(
         name="dp-marginals",
-        version="1",
+        version="2",
         title="Noisy tables (differentially private)",
         fidelity="Fair: pairs of columns chosen and counted with noise; further dependence follows from those.",
         privacy="Differential privacy for each person, with the budget you set: what is released is nearly the same without any one.",
@@ -68,7 +68,7 @@ OURS = (
     ),
     LearnedGenerator(
         name="copula",
-        version="1",
+        version="2",
         title="Rank copula",
         fidelity="Fair: each column, and how strongly pairs of columns go together.",
         privacy="Learns one number for each pair of columns: remembers little of anybody.",
@@ -78,7 +78,7 @@ OURS = (
     ),
     LearnedGenerator(
         name="cart",
-        version="1",
+        version="2",
         title="Sequential trees",
         fidelity="High.",
         privacy="Trees with small leaves repeat records, which the gates find and stop. Leave the size of leaves to be chosen.",
@@ -88,7 +88,7 @@ OURS = (
     ),
     LearnedGenerator(
         name="synthvae",
-        version="2",
+        version="3",
         title="SynthVAE, a variational autoencoder",
         fidelity="Good.",
         privacy="Learns from records through a narrow code; can be fitted with differential privacy.",
