@@ -14,6 +14,9 @@ from tests.capsule.world import Publisher
 from tests.public.test_downloads import TakeIn
 from tests.public.test_finding import CORPUS, column
 
+LONG = "emergency_department_visits_of_2019_to_2026"
+"""A table's name, which no line of a telephone holds."""
+
 
 @pytest.fixture
 def browser(chromium: Browser) -> Iterator[Browser]:
@@ -28,8 +31,9 @@ def test_a_release_is_found_while_somebody_types(
     browser: Browser, transactional_db: None, live_server: LiveServer, publisher: Publisher, take_in: TakeIn
 ) -> None:
     for each in CORPUS:
-        columns = each.get("columns", [column("visit_id"), column("age", "Age in years")])
-        publisher.publish(**{k: v for k, v in each.items() if k != "columns"}, schema={"tables": [{"name": "visits", "columns": columns}]})
+        columns = each.get("columns", [column(f"visit_{number}", "Age in years") for number in range(50)])
+        schema = {"tables": [{"name": LONG, "columns": columns}]}
+        publisher.publish(**{k: v for k, v in each.items() if k != "columns"}, schema=schema)
     assert take_in().refusal is None
     page = browser.new_context(viewport=inspection.LARGE).new_page()
     page.set_default_timeout(30_000)
@@ -59,6 +63,8 @@ def test_a_release_is_found_while_somebody_types(
     page.set_viewport_size(inspection.SMALL)
     page.goto(f"{live_server.url}/datasets/?q=hba1c&subject=Pathology")
     assert inspection.overflow(page) is None
+    page.goto(f"{live_server.url}/datasets/{CORPUS[0]['slug']}/")
+    assert inspection.overflow(page) is None, "nor where a sentence has a long name"
     assert complaints == []
     plain = browser.new_context(viewport=inspection.SMALL, java_script_enabled=False).new_page()
     plain.goto(f"{live_server.url}/datasets/")

@@ -213,6 +213,9 @@ def test_the_unit_of_a_number_stands_wherever_it_is_described_and_a_change_of_it
         assert "whole number, mmHg" in text(client.get(f"/datasets/any/{page}").content), page
     assert "Unit" not in text(client.get("/datasets/any/v1/column/?table=visits&name=age").content)
     assert "visits: column age: unit mmHg, before none." in text(client.get("/datasets/any/changes/").content)
+    found = text(client.get("/datasets/?q=mmHg").content)
+    assert "(in mmHg )" in found
+    assert "mm[Hg]" not in found
     told = {each["name"]: each for each in client.get("/datasets/any/v2/schema.jsonld").json()["variableMeasured"]}
     assert (told["age"]["unitText"], told["age"]["unitCode"]) == ("mmHg", "UCUM:mm[Hg]")
     assert "unitText" not in told["triage"]

@@ -30,7 +30,8 @@ LONGEST = 200
 SIZES = ((1_000, "under-1k"), (100_000, "1k-100k"), (10_000_000, "100k-10m"))
 LARGEST = "over-10m"
 FIDELITIES = {"structural": "lowest", "publicly-sourced": "low", "privately-sourced": "higher"}
-_NO_WORDS = frozenset({"table", "column", "kind", "storage", "nullable", "unique", "decimals", "format", "codes"})
+_UNIT = ("unit", "unit_words")
+_NO_WORDS = frozenset({"table", "column", "kind", "storage", "nullable", "unique", "decimals", "format", "codes", *_UNIT})
 
 
 def size(rows: int) -> str:
@@ -107,7 +108,7 @@ def _listed(release: int, columns: Sequence[dict[str, Any]]) -> ListedColumns:
 
 
 def _columns(version: ReleaseVersion, sha256: str | None, store: Path) -> list[dict[str, Any]]:
-    """Of each column its name, description, codes, and the tokens of them all between blanks; names alone where that is all there is."""
+    """Of each column its name, description, unit, codes, and the tokens of them all between blanks; only names where there is no more."""
     try:
         entries = json.loads(content.place(store, sha256).read_bytes()) if sha256 else []
         lines = [_column(entry) for entry in entries]
@@ -120,8 +121,9 @@ def _column(entry: Any) -> dict[str, Any]:
     name = _plain(entry["column"])
     told = " ".join(_plain(value) for key, value in entry.items() if key not in _NO_WORDS and isinstance(value, str))
     codes = [_plain(code) for code in entry.get("codes") or ()]
-    found = list(dict.fromkeys((*tokens(name, humps=True), *tokens(told), *(each for code in codes for each in tokens(code)))))
-    return {"name": name, "told": told, "codes": codes, "tokens": f" {' '.join(found[:MOST_TOKENS])} "}
+    code, unit = (_plain(entry.get(key) or "") for key in _UNIT)
+    found = list(dict.fromkeys((*tokens(name, humps=True), *(each for text in (told, code, unit, *codes) for each in tokens(text)))))
+    return {"name": name, "told": told, "unit": unit, "codes": codes, "tokens": f" {' '.join(found[:MOST_TOKENS])} "}
 
 
 def _plain(value: Any) -> str:

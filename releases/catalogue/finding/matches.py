@@ -167,11 +167,13 @@ def _match(marker: Marker, version: ReleaseVersion, tokens: str, columns: str) -
 
 
 def _column(line: dict[str, Any], marker: Marker) -> SafeString:
-    """A column: its name, and of what is told of it and its codes only what has a word."""
+    """A column: its name, and of what is told of it, its unit and its codes only what has a word."""
     name, told = marker.marked(line["name"]), line["told"]
     parts: list[str] = []
     if marker.found(told) is not None:
         parts.append(marker.marked(_around(told, marker, 90)))
+    if (unit := marker.found(line["unit"])) is not None:
+        parts.append(f"in {unit}")
     codes = [each[:60] for each in line["codes"][:MOST_READ]]
     having = [found for each in codes if (found := marker.found(each))] if marker.found("\n".join(codes)) is not None else []
     if having:
