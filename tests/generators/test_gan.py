@@ -18,8 +18,8 @@ from generators.learning.options import chosen
 from generators.learning.watch import Watch
 from generators.models.gan.learner import Gan, settings_of
 from generators.models.gan.model import GanModel
+from generators.models.leading import tables
 from generators.models.segments import in_turn
-from generators.models.synthvae.leading import tables
 from tests.generators.coded_rows import PARTS, coded
 
 ROWS = coded(1200)

@@ -76,9 +76,9 @@ def test_columns_before_it_tell_a_column_more_than_hidden_numbers_alone(mended: 
 
 @pytest.mark.promise("family.26")
 def test_what_is_trained_is_what_rows_are_drawn_from_and_its_gradient_is_its_slope() -> None:
+    from generators.models.following import Following, Shared
+    from generators.models.leading import tables
     from generators.models.synthvae import training
-    from generators.models.synthvae.following import Following, Shared
-    from generators.models.synthvae.leading import tables
 
     counted = tables(ROWS, 0)
     network = training.Autoencoder(PARTS, 0, width=8, latent=2, tables=counted, seed=0)

@@ -15,8 +15,8 @@ from generators.learning.options import Option
 from generators.learning.watch import Watch
 from generators.models.gan.model import GanModel, loaded
 from generators.models.gan.settings import PACK, Settings
-from generators.models.synthvae.leading import tables
-from generators.models.synthvae.settings import restrained
+from generators.models.leading import tables
+from generators.models.restraint import restrained
 
 if TYPE_CHECKING:
     from generators.learning.ledger import PrivacyLedger

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generators.encoding.coded import Part
+from generators.models.following import Following, Shared
 from generators.models.gan.settings import PACK
-from generators.models.synthvae.following import Following, Shared
 
 TEMPERATURE = 0.3
 """Of the softened draws (E. Jang, S. Gu, B. Poole, ICLR 2017): the lower, the nearer to whole codes."""

@@ -15,11 +15,11 @@ from torch.nn import functional
 
 from generators.encoding.coded import CodedRows, Codes
 from generators.learning.watch import Watch
+from generators.models.following import Following
 from generators.models.gan.model import GanModel
 from generators.models.gan.network import Critic, Generator
 from generators.models.gan.settings import PACK, Settings
 from generators.models.segments import Floats, positions
-from generators.models.synthvae.following import Following
 from generators.models.training_state import Adam, State, copied, put, state_arrays, taken_up
 
 STEPS = 60
@@ -78,7 +78,7 @@ class Training:
 
     def _start(self, rows: CodedRows) -> None:
         """A part without a table begins with the shares of its codes."""
-        from generators.models.synthvae.leading import shares
+        from generators.models.leading import shares
 
         with torch.no_grad():
             for number in range(rows.given, len(rows.parts)):

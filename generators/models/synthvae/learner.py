@@ -14,11 +14,12 @@ from generators.errors import InputError
 from generators.learning.model import Cost, Saved
 from generators.learning.options import Option
 from generators.learning.watch import Watch
+from generators.models.leading import shares, tables
+from generators.models.restraint import restrained
 from generators.models.segments import Floats
-from generators.models.synthvae.leading import shares, tables
 from generators.models.synthvae.mixture import Mixture, fitted, standard
 from generators.models.synthvae.model import VaeModel, loaded, stored
-from generators.models.synthvae.settings import Settings, restrained
+from generators.models.synthvae.settings import Settings
 
 if TYPE_CHECKING:
     from generators.learning.ledger import PrivacyLedger
@@ -165,7 +166,7 @@ def _settings(rows: int, parts: tuple[Part, ...], options: Mapping[str, str]) ->
 def _fitted(rows: CodedRows, held_out: CodedRows | None, seed: int, options: Mapping[str, str], watch: Watch) -> VaeModel:
     import torch
 
-    from generators.models.synthvae.following import Following, Shared
+    from generators.models.following import Following, Shared
     from generators.models.synthvae.network import Autoencoder
     from generators.models.synthvae.training import Training, begun, weights
     from generators.models.training_state import one_torch_thread

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generators.encoding.coded import Part
-from generators.models.synthvae.following import OWN_HEARD, Following, Shared
+from generators.models.following import OWN_HEARD, Following, Shared
 
 
 class Autoencoder(nn.Module):

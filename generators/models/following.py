@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from generators.encoding.coded import Part
+from generators.models.leading import Tables
 from generators.models.segments import Floats
 from generators.models.sharing import sharing
-from generators.models.synthvae.leading import Tables
 
 CLOSED = -1e9
 """The score of codes there are not, where parts of unlike size are reckoned together."""
