@@ -98,7 +98,7 @@ def test_the_noisy_counts_of_codes_are_handed_on_in_the_order_of_the_codes(visit
 def test_too_few_persons_for_the_noise_are_refused(visits: Path, tmp_path: Path) -> None:
     pq.write_table(pq.read_table(visits).slice(0, 30), tmp_path / "few.parquet")
     with pytest.raises(DisclosureRefused, match="fewer than 50 persons"):
-        private_coding({"visits": tmp_path / "few.parquet"}, SCHEMA, PrivacyLedger(1.0, 1e-6, 1), POLICIES["internal"])
+        private_coding({"visits": tmp_path / "few.parquet"}, SCHEMA, PrivacyLedger(10.0, 1e-6, 1), POLICIES["internal"])
 
 
 @pytest.mark.promise("private.9")

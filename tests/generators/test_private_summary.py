@@ -193,7 +193,8 @@ def test_children_are_counted_between_tables_about_persons(tmp_path):
     summary = summarise(files, DatasetSchema((person, visit)), FIVE)
     (relation,) = summary.relationships
     assert {c.value: c.rows for c in relation.children.values if c.value < 3} == {n: pytest.approx(1000, abs=150) for n in (0, 1, 2)}
-    assert summary.table("visit").column("day").distribution.values[0].value == "2024-05"
+    days = summary.table("visit").column("day").distribution.values
+    assert max(days, key=lambda each: each.rows).value == "2024-05", "whatever noise says of other months"
 
 
 @pytest.mark.promise("disclosure.47")
